@@ -1,0 +1,1 @@
+//! Black-box conformance runner over HTTP and the command line

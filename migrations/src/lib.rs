@@ -1,0 +1,1 @@
+//! The database schema, one purpose a migration, for SQLite and PostgreSQL

@@ -1,0 +1,1 @@
+//! FHIRPath over the JSON tree

@@ -1,0 +1,1 @@
+//! receive(feed, bytes): map, link, validate, store; quarantine and replay; the MLLP listener

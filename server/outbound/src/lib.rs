@@ -1,0 +1,1 @@
+//! Every call that leaves Weir: time-outs, size limits, address guard

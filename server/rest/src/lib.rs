@@ -1,0 +1,1 @@
+//! The FHIR HTTP API with the feed and SMART endpoints; the only crate that serves HTTP

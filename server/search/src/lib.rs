@@ -1,0 +1,1 @@
+//! The search language: registry, query parser, index values of a resource, compartments. No SQL

@@ -1,0 +1,1 @@
+//! SMART App Launch and Backend Services: protocol only, no HTTP

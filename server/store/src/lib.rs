@@ -1,0 +1,1 @@
+//! Versions, history, search index, restrictions, jobs and audit on SQLite and PostgreSQL

@@ -1,0 +1,1 @@
+//! Codes: is this code in that value set, what does it mean

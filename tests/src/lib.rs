@@ -1,0 +1,1 @@
+//! Synthetic patients, builders and a running Weir to test against
