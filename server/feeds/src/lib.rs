@@ -1,1 +1,17 @@
 //! Source messages to UK Core resources: acute, GP, social care, opt-out files. No network, no database
+
+pub mod acute;
+mod element;
+mod error;
+mod feed;
+pub mod gp;
+mod key;
+mod mapped;
+pub mod social_care;
+pub mod system;
+
+pub use element::{codeable, codeable_text, coding, extension, identifier, label, profile_url};
+pub use error::MapError;
+pub use feed::{Feed, Message, map, split};
+pub use key::{BusinessKey, reference};
+pub use mapped::{Entry, Label, Mapped, Method, PatientAction, Source};
