@@ -1,1 +1,20 @@
-//! The search language: registry, query parser, index values of a resource, compartments. No SQL
+//! The search language of FHIR R4: registry of parameters, query parser, index values of a resource,
+//! compartments. No SQL. <https://hl7.org/fhir/R4/search.html>
+
+pub mod compartment;
+mod index;
+mod matches;
+mod normalise;
+mod param;
+mod parse;
+mod query;
+mod registry;
+
+pub use compartment::patients_of;
+pub use index::{IndexEntry, IndexValue, index};
+pub use matches::matches;
+pub use normalise::normalise;
+pub use param::{Kind, Param, param_id};
+pub use parse::{Handling, Limits, Options, parse};
+pub use query::{Direction, Filter, FilterParam, FilterValue, Modifier, Prefix, Query, SortKey, Summary, Total};
+pub use registry::Registry;
