@@ -1,8 +1,24 @@
 //! FHIR R4 data: the lossless JSON tree, issues, dates, ids, references, XML, NHS numbers. No I/O.
 
+mod bundle;
+mod calendar;
+mod date;
+mod id;
+mod instant;
 mod issue;
 mod json;
 mod json_parser;
+pub mod london;
+mod nhs_number;
+mod reference;
+pub mod resource;
+mod splice;
 
+pub use bundle::{BundleEntry, BundleWriter, EntryResponse};
+pub use date::{FhirDate, Precision};
+pub use id::FhirId;
+pub use instant::Instant;
 pub use issue::{ISSUE_CODE_SYSTEM, Issue, Severity, operation_outcome};
 pub use json::{Json, JsonError, Kind, Limits, Node};
+pub use nhs_number::{NHS_NUMBER_SYSTEM, NhsNumber, NhsNumberError};
+pub use reference::Reference;
