@@ -1,1 +1,4 @@
 //! The database schema, one purpose a migration, for SQLite and PostgreSQL
+
+pub mod audit;
+pub mod control;
