@@ -1,4 +1,28 @@
-//! The database schema, one purpose a migration, for SQLite and PostgreSQL
+//! The database schema, one purpose a migration, for SQLite and PostgreSQL.
+//!
+//! Statements are written once in [`sql::run`]'s small template. A migration is never edited after landing.
 
 pub mod audit;
 pub mod control;
+mod m0001_store_state;
+mod m0002_resource;
+mod m0003_search_index;
+mod m0004_person;
+mod sql;
+
+use sea_orm_migration::prelude::MigrationTrait;
+pub use sea_orm_migration::prelude::MigratorTrait;
+
+/// The migrations of the main database (`weir.db`, or all of PostgreSQL).
+pub struct Main;
+
+impl MigratorTrait for Main {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_store_state::Migration),
+            Box::new(m0002_resource::Migration),
+            Box::new(m0003_search_index::Migration),
+            Box::new(m0004_person::Migration),
+        ]
+    }
+}

@@ -1,0 +1,38 @@
+//! One narrow index table per kind of value, and the names that stand in them as integers.
+//!
+//! `param` joins a parameter and a resource type in one number, so that a range of an index table is of one type.
+
+crate::sql::template_migration! {"
+CREATE TABLE system (system_key {auto_key}, system {text} NOT NULL UNIQUE);
+CREATE TABLE unit (unit_key {auto_key}, code {text} NOT NULL, system {text} NOT NULL, UNIQUE (code, system));
+CREATE TABLE target (target_key {auto_key}, id {text} NOT NULL, type {text} NOT NULL, UNIQUE (id, type));
+
+CREATE TABLE token_index (
+    param {int} NOT NULL, code {text} NOT NULL, system_key {int} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, code, system_key, res_key)
+) {clustered};
+CREATE TABLE string_index (
+    param {int} NOT NULL, value {text} NOT NULL, exact {text} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, value, exact, res_key)
+) {clustered};
+CREATE TABLE date_index (
+    param {int} NOT NULL, low {int} NOT NULL, high {int} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, low, high, res_key)
+) {clustered};
+CREATE TABLE number_index (
+    param {int} NOT NULL, low {real} NOT NULL, high {real} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, low, high, res_key)
+) {clustered};
+CREATE TABLE quantity_index (
+    param {int} NOT NULL, unit_key {int} NOT NULL, low {real} NOT NULL, high {real} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, unit_key, low, high, res_key)
+) {clustered};
+CREATE TABLE reference_index (
+    param {int} NOT NULL, target_key {int} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, target_key, res_key)
+) {clustered};
+CREATE TABLE uri_index (
+    param {int} NOT NULL, value {text} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (param, value, res_key)
+) {clustered};
+"}

@@ -1,0 +1,39 @@
+//! Persons, the patients that point to them, what is about which patient, and what restricts a person.
+//!
+//! `patient_key` is the target key of the Patient, so that a resource may refer to a Patient that comes later, and a merge of
+//! persons rewrites no clinical row.
+
+crate::sql::template_migration! {"
+CREATE TABLE person (person_key {auto_key}, created {int} NOT NULL);
+CREATE TABLE patient (patient_key {key}, person_key {int} NOT NULL);
+CREATE INDEX patient_person ON patient (person_key, patient_key);
+
+CREATE TABLE compartment (
+    patient_key {int} NOT NULL, type {text} NOT NULL, res_key {int} NOT NULL,
+    PRIMARY KEY (patient_key, type, res_key)
+) {clustered};
+
+CREATE TABLE person_event (
+    event_key {auto_key},
+    at {int} NOT NULL,
+    kind {text} NOT NULL,
+    from_person {int} NOT NULL,
+    to_person {int} NOT NULL,
+    reason {text} NOT NULL,
+    patients {text} NOT NULL,
+    restrictions {text} NOT NULL,
+    restriction_max {int} NOT NULL,
+    undone {int} NOT NULL
+);
+
+CREATE TABLE restriction (
+    restriction_key {auto_key},
+    person_key {int} NOT NULL,
+    purpose {text} NOT NULL,
+    class {text} NOT NULL,
+    actor {text} NOT NULL,
+    start_ms {int},
+    end_ms {int}
+);
+CREATE INDEX restriction_person ON restriction (person_key, class);
+"}

@@ -1,0 +1,285 @@
+//! Access and refresh tokens, and the revocation of all that sprang from one authorisation.
+
+use fhir::Instant;
+use sea_orm::sea_query::{Condition, ExprTrait, OnConflict, Query, SelectStatement};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+use super::session::active_users;
+use super::{Control, client, session};
+use crate::error::StoreError;
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Opens resources.
+    Access,
+    /// Is exchanged, once, for new tokens.
+    Refresh,
+}
+
+impl TokenKind {
+    fn code(self) -> &'static str {
+        match self {
+            TokenKind::Access => "access",
+            TokenKind::Refresh => "refresh",
+        }
+    }
+
+    fn parse(code: &str) -> Result<TokenKind, StoreError> {
+        match code {
+            "access" => Ok(TokenKind::Access),
+            "refresh" => Ok(TokenKind::Refresh),
+            _ => Err(StoreError::Corrupt(format!("token kind `{code}` is not known"))),
+        }
+    }
+}
+
+/// A token, known by its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The hash of the token.
+    pub hash: Vec<u8>,
+    /// What it is for.
+    pub kind: TokenKind,
+    /// The authorisation from which it sprang; a backend service has none.
+    pub family: Option<String>,
+    /// Whose it is.
+    pub client_id: String,
+    /// The user who agreed.
+    pub user: Option<String>,
+    /// The scopes granted.
+    pub scopes: String,
+    /// The logical id of the patient in context.
+    pub patient: Option<String>,
+    /// The purpose of use.
+    pub purpose: String,
+    /// The hash of the session without which it is dead (`online_access`).
+    pub session: Option<Vec<u8>>,
+    /// Whatever else belongs to it as JSON.
+    pub data: String,
+    /// When it was given.
+    pub created: Instant,
+    /// Until when it holds.
+    pub expires: Instant,
+}
+
+/// What became of an attempt to use a refresh token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshUse {
+    /// It is used now, by this call alone.
+    Taken(Token),
+    /// It was used before: its family is to be revoked.
+    Replayed(Token),
+    /// There is no such token, or it is dead.
+    Unknown,
+}
+
+impl Control {
+    /// Keeps new tokens, all or none.
+    pub async fn put_tokens(&self, tokens: &[Token]) -> Result<(), StoreError> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        row::Entity::insert_many(tokens.iter().map(to_row)).exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+
+    /// The access token with that hash, if it lives: not expired, not revoked (nor its family), its client and user active,
+    /// its session open if it needs one.
+    pub async fn access_token(&self, hash: &[u8], now: Instant) -> Result<Option<Token>, StoreError> {
+        self.live_token(hash, TokenKind::Access, now).await
+    }
+
+    /// The refresh token with that hash, if it lives and was not used.
+    pub async fn refresh_token(&self, hash: &[u8], now: Instant) -> Result<Option<Token>, StoreError> {
+        self.live_token(hash, TokenKind::Refresh, now).await
+    }
+
+    async fn live_token(&self, hash: &[u8], kind: TokenKind, now: Instant) -> Result<Option<Token>, StoreError> {
+        let row = row::Entity::find_by_id(hash.to_vec())
+            .filter(row::Column::Kind.eq(kind.code()))
+            .filter(row::Column::Used.is_null())
+            .filter(alive(now))
+            .one(&self.db)
+            .await?;
+        row.map(from_row).transpose()
+    }
+
+    /// Uses a refresh token of a client. Of several calls with the same token exactly one gets [`RefreshUse::Taken`].
+    pub async fn use_refresh_token(
+        &self,
+        hash: &[u8],
+        client_id: &str,
+        now: Instant,
+    ) -> Result<RefreshUse, StoreError> {
+        let mine = Condition::all()
+            .add(row::Column::Hash.eq(hash.to_vec()))
+            .add(row::Column::ClientId.eq(client_id))
+            .add(row::Column::Kind.eq(TokenKind::Refresh.code()));
+        let taken = row::Entity::update_many()
+            .col_expr(row::Column::Used, now.0.into())
+            .filter(mine.clone())
+            .filter(row::Column::Used.is_null())
+            .filter(alive(now))
+            .exec_with_returning(&self.db)
+            .await?;
+        if let Some(row) = taken.into_iter().next() {
+            return Ok(RefreshUse::Taken(from_row(row)?));
+        }
+        let used = row::Entity::find().filter(mine).filter(row::Column::Used.is_not_null()).one(&self.db).await?;
+        used.map_or(Ok(RefreshUse::Unknown), |row| Ok(RefreshUse::Replayed(from_row(row)?)))
+    }
+
+    /// Revokes a token of a client, and with a refresh token all of its family. Says whether there was such a token.
+    pub async fn revoke_token(&self, hash: &[u8], client_id: &str, now: Instant) -> Result<bool, StoreError> {
+        let revoked = row::Entity::update_many()
+            .col_expr(row::Column::Revoked, now.0.into())
+            .filter(row::Column::Hash.eq(hash.to_vec()))
+            .filter(row::Column::ClientId.eq(client_id))
+            .exec_with_returning(&self.db)
+            .await?;
+        let Some(row) = revoked.into_iter().next() else {
+            return Ok(false);
+        };
+        let token = from_row(row)?;
+        if let (TokenKind::Refresh, Some(family)) = (token.kind, &token.family) {
+            self.revoke_family(family, now, token.expires).await?;
+        }
+        Ok(true)
+    }
+
+    /// Revokes all tokens of a family, those too that are written at this moment or later. `keep_until` is when the last of
+    /// them would have expired.
+    pub async fn revoke_family(&self, family: &str, now: Instant, keep_until: Instant) -> Result<(), StoreError> {
+        let row = revoked::ActiveModel {
+            family: Set(family.to_owned()),
+            revoked: Set(now.0),
+            expires: Set(keep_until.0.max(now.0)),
+        };
+        let longer = OnConflict::column(revoked::Column::Family)
+            .update_column(revoked::Column::Expires)
+            .action_and_where(
+                sea_orm::sea_query::Expr::col((revoked::Entity, revoked::Column::Expires)).lt(keep_until.0),
+            )
+            .to_owned();
+        revoked::Entity::insert(row).on_conflict(longer).try_insert().exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+}
+
+/// The condition under which a token opens anything, read from the rows of this moment.
+fn alive(now: Instant) -> Condition {
+    let no_family = Condition::any()
+        .add(row::Column::Family.is_null())
+        .add(row::Column::Family.not_in_subquery(revoked_families()));
+    let user_active =
+        Condition::any().add(row::Column::UserName.is_null()).add(row::Column::UserName.in_subquery(active_users()));
+    let session_open =
+        Condition::any().add(row::Column::Session.is_null()).add(row::Column::Session.in_subquery(open_sessions(now)));
+    Condition::all()
+        .add(row::Column::Expires.gt(now.0))
+        .add(row::Column::Revoked.is_null())
+        .add(row::Column::ClientId.in_subquery(active_clients()))
+        .add(no_family)
+        .add(user_active)
+        .add(session_open)
+}
+
+fn revoked_families() -> SelectStatement {
+    Query::select().column(revoked::Column::Family).from(revoked::Entity).to_owned()
+}
+
+fn active_clients() -> SelectStatement {
+    use client::row::{Column, Entity};
+    Query::select().column(Column::ClientId).from(Entity).and_where(Column::IsActive.eq(true)).to_owned()
+}
+
+fn open_sessions(now: Instant) -> SelectStatement {
+    use session::row::{Column, Entity};
+    Query::select().column(Column::Hash).from(Entity).and_where(Column::Expires.gt(now.0)).to_owned()
+}
+
+fn to_row(token: &Token) -> row::ActiveModel {
+    row::ActiveModel {
+        hash: Set(token.hash.clone()),
+        kind: Set(token.kind.code().to_owned()),
+        family: Set(token.family.clone()),
+        client_id: Set(token.client_id.clone()),
+        user_name: Set(token.user.clone()),
+        scopes: Set(token.scopes.clone()),
+        patient: Set(token.patient.clone()),
+        purpose: Set(token.purpose.clone()),
+        session: Set(token.session.clone()),
+        data: Set(token.data.clone()),
+        created: Set(token.created.0),
+        expires: Set(token.expires.0),
+        used: Set(None),
+        revoked: Set(None),
+    }
+}
+
+fn from_row(row: row::Model) -> Result<Token, StoreError> {
+    Ok(Token {
+        kind: TokenKind::parse(&row.kind)?,
+        hash: row.hash,
+        family: row.family,
+        client_id: row.client_id,
+        user: row.user_name,
+        scopes: row.scopes,
+        patient: row.patient,
+        purpose: row.purpose,
+        session: row.session,
+        data: row.data,
+        created: Instant(row.created),
+        expires: Instant(row.expires),
+    })
+}
+
+/// The table `control_token`.
+pub(super) mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "control_token")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) hash: Vec<u8>,
+        pub(crate) kind: String,
+        pub(crate) family: Option<String>,
+        pub(crate) client_id: String,
+        pub(crate) user_name: Option<String>,
+        pub(crate) scopes: String,
+        pub(crate) patient: Option<String>,
+        pub(crate) purpose: String,
+        pub(crate) session: Option<Vec<u8>>,
+        pub(crate) data: String,
+        pub(crate) created: i64,
+        pub(crate) expires: i64,
+        pub(crate) used: Option<i64>,
+        pub(crate) revoked: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The table `control_revoked_family`.
+pub(super) mod revoked {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "control_revoked_family")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) family: String,
+        pub(crate) revoked: i64,
+        pub(crate) expires: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

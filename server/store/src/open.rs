@@ -1,0 +1,158 @@
+//! The store and how it is opened: migrated first, then one writer and as many readers as are wanted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use migrations::Main;
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use search::Registry;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use tokio::sync::Semaphore;
+
+use crate::error::StoreError;
+use crate::migrate::migrate;
+use crate::options::{Clock, Location, StoreOptions};
+use crate::postgres::Pool;
+use crate::sql::{Session, SqlRow, Statement};
+use crate::sqlite::{self, Mode, SqliteSession};
+use crate::writer::{Opener, Writer};
+
+/// The file of the main database in the data directory.
+const MAIN_FILE: &str = "weir.db";
+
+/// Everything that Weir keeps. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) clock: Clock,
+    pub(crate) backend: Backend,
+    pub(crate) writer: Writer,
+    searches: Semaphore,
+    search_timeout: Duration,
+}
+
+pub(crate) enum Backend {
+    Sqlite { main: PathBuf, directory: PathBuf },
+    Postgres(Pool),
+}
+
+impl Store {
+    /// Opens the store, after bringing its schema to this version.
+    pub async fn open(options: StoreOptions) -> Result<Store, StoreError> {
+        let (backend, opener) = match &options.location {
+            Location::Sqlite(directory) => open_sqlite(directory).await?,
+            Location::Postgres(url) => open_postgres(url, options.connections_max).await?,
+        };
+        let writer = Writer::start("store-writer", options.write_queue_max, options.clock.clone(), opener)?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                registry: options.registry,
+                clock: options.clock,
+                backend,
+                writer,
+                searches: Semaphore::new(options.searches_max),
+                search_timeout: options.search_timeout,
+            }),
+        })
+    }
+
+    /// Brings the schema to this version and nothing else.
+    pub async fn migrate(location: &Location) -> Result<(), StoreError> {
+        match location {
+            Location::Sqlite(directory) => open_sqlite(directory).await.map(|_| ()),
+            Location::Postgres(url) => open_postgres(url, 2).await.map(|_| ()),
+        }
+    }
+
+    /// Runs statements in one atomic transaction that is durable when this returns; gives the rows changed by each.
+    pub(crate) async fn execute_all(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+        let run = move |transaction: &mut crate::writer::Transaction<'_>| {
+            statements.iter().map(|statement| transaction.session.execute(statement)).collect()
+        };
+        self.inner.writer.submit(run).await
+    }
+
+    /// Runs a reading statement outside the writer.
+    pub(crate) async fn query(&self, statement: Statement) -> Result<Vec<SqlRow>, StoreError> {
+        self.read_inline(move |session| session.query(&statement)).await
+    }
+
+    /// Runs short reads in one snapshot: on SQLite at once on this thread, on PostgreSQL on one that may wait.
+    pub(crate) async fn read_inline<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { main, .. } => sqlite::read(main, None, work),
+            Backend::Postgres(pool) => pool.read(None, work).await,
+        }
+    }
+
+    /// Runs reads of unknown length in one snapshot, away from the caller's thread and not beyond the deadline.
+    pub(crate) async fn read_bounded<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
+        let _permit = self.inner.searches.acquire().await.map_err(closed)?;
+        let timeout = Some(self.inner.search_timeout);
+        match &self.inner.backend {
+            Backend::Sqlite { main, .. } => {
+                let main = main.clone();
+                let run = move || sqlite::read(&main, timeout, work);
+                tokio::task::spawn_blocking(run).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+            }
+            Backend::Postgres(pool) => pool.read(timeout, work).await,
+        }
+    }
+}
+
+async fn open_sqlite(directory: &Path) -> Result<(Backend, Opener), StoreError> {
+    let unavailable = |error: std::io::Error| StoreError::Unavailable(format!("data directory: {error}"));
+    std::fs::create_dir_all(directory).map_err(unavailable)?;
+    // Two processes that start at once migrate one after the other; the lock goes with the file.
+    let lock = std::fs::File::create(directory.join("migrate.lock")).map_err(unavailable)?;
+    lock.lock().map_err(unavailable)?;
+    let main = directory.join(MAIN_FILE);
+    let database = sqlite_for_migration(&main).await?;
+    migrate::<Main>(&database).await?;
+    database.close().await?;
+    drop(lock);
+    let path = main.clone();
+    let opener: Opener =
+        Box::new(move || SqliteSession::open(&path, Mode::Write).map(|session| Box::new(session) as Box<dyn Session>));
+    Ok((Backend::Sqlite { main, directory: directory.to_owned() }, opener))
+}
+
+/// A sea-orm connection to a SQLite file, for migrations and control data.
+pub(crate) async fn sqlite_for_migration(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    let options =
+        SqliteConnectOptions::new().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+async fn open_postgres(url: &str, connections_max: u32) -> Result<(Backend, Opener), StoreError> {
+    let pool = Pool::new(url, connections_max)?;
+    let migrated = pool.clone();
+    pool.handle()
+        .spawn(async move {
+            let database = SqlxPostgresConnector::from_sqlx_postgres_pool(migrated.sqlx().clone());
+            // Held by a connection of its own while others, on other nodes, wait.
+            let mut lock = migrated.sqlx().acquire().await?;
+            sqlx::query("SELECT pg_advisory_lock(hashtext(current_schema()), 7317)").execute(&mut *lock).await?;
+            let outcome = migrate::<Main>(&database).await;
+            sqlx::query("SELECT pg_advisory_unlock(hashtext(current_schema()), 7317)").execute(&mut *lock).await?;
+            outcome
+        })
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))??;
+    let writers = pool.clone();
+    let opener: Opener = Box::new(move || writers.session().map(|session| Box::new(session) as Box<dyn Session>));
+    Ok((Backend::Postgres(pool), opener))
+}

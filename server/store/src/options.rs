@@ -1,0 +1,55 @@
+//! Where the store is and how it behaves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fhir::Instant;
+use search::Registry;
+
+/// Where the data lie.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A data directory: embedded SQLite files.
+    Sqlite(PathBuf),
+    /// A PostgreSQL connection URL.
+    Postgres(String),
+}
+
+/// The clock of the store.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// What [`crate::Store::open`] needs.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// Where the data lie.
+    pub location: Location,
+    /// The search parameters that are indexed.
+    pub registry: Arc<Registry>,
+    /// The clock that dates versions.
+    pub clock: Clock,
+    /// How many writes may wait before the next is refused.
+    pub write_queue_max: usize,
+    /// How long a search may take.
+    pub search_timeout: Duration,
+    /// How many searches may run at once.
+    pub searches_max: usize,
+    /// Connections to PostgreSQL.
+    pub connections_max: u32,
+}
+
+impl StoreOptions {
+    /// The usual behaviour for that place, those parameters and that clock.
+    pub fn new(location: Location, registry: Arc<Registry>, clock: Clock) -> Self {
+        Self {
+            location,
+            registry,
+            clock,
+            // A waiting write holds its resource in memory: a thousand of a few KB each are some MB.
+            write_queue_max: 1024,
+            search_timeout: Duration::from_secs(10),
+            searches_max: 16,
+            connections_max: 16,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A PostgreSQL connection as a [`Session`].
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Postgres, Row, SqlSafeStr, Type, TypeInfo, ValueRef};
+use tokio::runtime::Handle;
+
+use crate::error::StoreError;
+use crate::sql::{Column, Dialect, Session, SqlRow, SqlValue, Statement, Table};
+
+/// A connection, driven from a thread that may wait.
+pub(crate) struct PostgresSession {
+    connection: PoolConnection<Postgres>,
+    handle: Handle,
+}
+
+impl PostgresSession {
+    /// Wraps a connection of the pool.
+    pub(super) fn new(connection: PoolConnection<Postgres>, handle: Handle) -> Self {
+        Self { connection, handle }
+    }
+}
+
+/// NULL of whatever type the server infers.
+struct Untyped;
+
+impl Type<Postgres> for Untyped {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for Untyped {
+    fn encode_by_ref(&self, _: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Ok(IsNull::Yes)
+    }
+}
+
+fn refused(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Database(error.to_string())
+}
+
+/// PostgreSQL holds no NUL in text; FHIR allows none either, so nothing that was accepted is lost.
+fn text_of(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+fn arguments_of(values: &[SqlValue]) -> Result<PgArguments, StoreError> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            SqlValue::Null => arguments.add(Untyped),
+            SqlValue::I64(value) => arguments.add(value),
+            SqlValue::F64(value) => arguments.add(value),
+            SqlValue::Text(value) => arguments.add(text_of(value)),
+            SqlValue::Bytes(value) => arguments.add(value.as_ref()),
+        }
+        .map_err(refused)?;
+    }
+    Ok(arguments)
+}
+
+fn value_of(row: &PgRow, n: usize) -> Result<SqlValue, StoreError> {
+    let raw = row.try_get_raw(n)?;
+    if raw.is_null() {
+        return Ok(SqlValue::Null);
+    }
+    let type_info = raw.type_info().into_owned();
+    Ok(match type_info.name() {
+        "INT8" => SqlValue::I64(row.try_get(n)?),
+        "INT4" => SqlValue::I64(i64::from(row.try_get::<i32, _>(n)?)),
+        "BOOL" => SqlValue::I64(i64::from(row.try_get::<bool, _>(n)?)),
+        "FLOAT8" => SqlValue::F64(row.try_get(n)?),
+        "BYTEA" => SqlValue::Bytes(row.try_get::<Vec<u8>, _>(n)?.into()),
+        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => SqlValue::Text(row.try_get(n)?),
+        other => return Err(StoreError::Database(format!("a column of type {other} is not read"))),
+    })
+}
+
+fn row_of(row: &PgRow) -> Result<SqlRow, StoreError> {
+    (0..row.len()).map(|n| value_of(row, n)).collect::<Result<_, _>>().map(SqlRow)
+}
+
+impl Session for PostgresSession {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments_of(&statement.values)?);
+        Ok(self.handle.block_on(query.execute(&mut *self.connection))?.rows_affected())
+    }
+
+    fn query(&mut self, statement: &Statement) -> Result<Vec<SqlRow>, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments_of(&statement.values)?);
+        self.handle.block_on(query.fetch_all(&mut *self.connection))?.iter().map(row_of).collect()
+    }
+
+    fn insert(&mut self, table: &'static Table, rows: Vec<Vec<SqlValue>>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+        let mut places = Vec::with_capacity(names.len());
+        let mut arguments = PgArguments::default();
+        for (n, (_, column)) in table.columns.iter().enumerate() {
+            let values = rows.iter().map(|row| row.get(n).unwrap_or(&SqlValue::Null));
+            places.push(format!("${}::{}", n + 1, add_column(&mut arguments, *column, values)?));
+        }
+        let sql = format!(
+            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) ON CONFLICT DO NOTHING",
+            table.name,
+            names.join(", "),
+            places.join(", ")
+        );
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        self.handle.block_on(query.execute(&mut *self.connection))?;
+        Ok(())
+    }
+
+    fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.handle.block_on(self.connection.execute(sqlx::raw_sql(sql.into_sql_str())))?;
+        Ok(())
+    }
+}
+
+fn add_column<'a>(
+    arguments: &mut PgArguments,
+    column: Column,
+    values: impl Iterator<Item = &'a SqlValue>,
+) -> Result<&'static str, StoreError> {
+    match column {
+        Column::I64 => {
+            let list: Vec<Option<i64>> =
+                values.map(|value| if let SqlValue::I64(value) = value { Some(*value) } else { None }).collect();
+            arguments.add(list).map(|()| "bigint[]")
+        }
+        Column::F64 => {
+            let list: Vec<Option<f64>> =
+                values.map(|value| if let SqlValue::F64(value) = value { Some(*value) } else { None }).collect();
+            arguments.add(list).map(|()| "double precision[]")
+        }
+        Column::Text => {
+            let list: Vec<Option<String>> =
+                values.map(|value| if let SqlValue::Text(value) = value { Some(text_of(value)) } else { None }).collect();
+            arguments.add(list).map(|()| "text[]")
+        }
+        Column::Bytes => {
+            let list: Vec<Option<Vec<u8>>> =
+                values.map(|value| if let SqlValue::Bytes(value) = value { Some(value.to_vec()) } else { None }).collect();
+            arguments.add(list).map(|()| "bytea[]")
+        }
+    }
+    .map_err(refused)
+}

@@ -1,0 +1,7 @@
+//! SQLite: one writing connection, reading connections by thread.
+
+mod reader;
+mod session;
+
+pub(crate) use reader::read;
+pub(crate) use session::{Mode, SqliteSession};

@@ -1,0 +1,129 @@
+//! A rusqlite connection as a [`Session`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
+
+use crate::error::StoreError;
+use crate::sql::{Dialect, Session, SqlRow, SqlValue, Statement, Table};
+
+/// How long to wait for another process that holds the write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Compiled statements kept by a connection.
+const STATEMENTS_MAX: usize = 256;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Writes, each commit durable.
+    Write,
+    /// Reads only.
+    Read,
+}
+
+/// A connection to a SQLite file.
+pub(crate) struct SqliteSession {
+    connection: Connection,
+}
+
+impl SqliteSession {
+    /// Opens the file.
+    pub(crate) fn open(path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        // Readers open for writing too, or they could not use the shared memory of the WAL; `query_only` holds them back.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = if mode == Mode::Write { flags | OpenFlags::SQLITE_OPEN_CREATE } else { flags };
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        match mode {
+            Mode::Write => {
+                connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+                connection.pragma_update(None, "cache_size", -65_536)?;
+            }
+            Mode::Read => {
+                connection.pragma_update(None, "query_only", "ON")?;
+                connection.pragma_update(None, "cache_size", -16_384)?;
+                connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+            }
+        }
+        Ok(Self { connection })
+    }
+
+    /// The connection itself.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl ToSql for SqlValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            SqlValue::Null => ValueRef::Null,
+            SqlValue::I64(value) => ValueRef::Integer(*value),
+            SqlValue::F64(value) => ValueRef::Real(*value),
+            SqlValue::Text(value) => ValueRef::Text(value.as_bytes()),
+            SqlValue::Bytes(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn value_of(value: ValueRef<'_>) -> SqlValue {
+    match value {
+        ValueRef::Null => SqlValue::Null,
+        ValueRef::Integer(value) => SqlValue::I64(value),
+        ValueRef::Real(value) => SqlValue::F64(value),
+        ValueRef::Text(value) => SqlValue::Text(String::from_utf8_lossy(value).into_owned()),
+        ValueRef::Blob(value) => SqlValue::Bytes(bytes::Bytes::copy_from_slice(value)),
+    }
+}
+
+impl Session for SqliteSession {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+        let mut prepared = self.connection.prepare_cached(&statement.sql)?;
+        Ok(prepared.execute(rusqlite::params_from_iter(&statement.values))? as u64)
+    }
+
+    fn query(&mut self, statement: &Statement) -> Result<Vec<SqlRow>, StoreError> {
+        let mut prepared = self.connection.prepare_cached(&statement.sql)?;
+        let columns = prepared.column_count();
+        let mut rows = prepared.query(rusqlite::params_from_iter(&statement.values))?;
+        let mut answer = Vec::new();
+        while let Some(row) = rows.next()? {
+            let values = (0..columns).map(|n| row.get_ref(n).map(value_of)).collect::<Result<_, _>>()?;
+            answer.push(SqlRow(values));
+        }
+        Ok(answer)
+    }
+
+    fn insert(&mut self, table: &'static Table, rows: Vec<Vec<SqlValue>>) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+        let places: Vec<String> = (1..=names.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
+            table.name,
+            names.join(", "),
+            places.join(", ")
+        );
+        let mut prepared = self.connection.prepare_cached(&sql)?;
+        for row in &rows {
+            prepared.execute(rusqlite::params_from_iter(row))?;
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
