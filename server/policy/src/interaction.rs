@@ -1,0 +1,74 @@
+//! The interactions that policy decides about, in FHIR's words where FHIR has one.
+
+use crate::scope::Permissions;
+
+/// Something that a client tries to do.
+///
+/// Conditional create, update and delete tell whether a match exists: the caller decides [`Interaction::SearchType`] as well.
+/// Entries of a batch or transaction are decided one by one; [`Interaction::Batch`] itself opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Interaction {
+    /// The capability statement, which anybody may read.
+    Capabilities,
+    /// The current version of one resource.
+    Read,
+    /// One version of one resource.
+    Vread,
+    /// The versions of one resource.
+    HistoryInstance,
+    /// The versions of a type.
+    HistoryType,
+    /// The versions of everything.
+    HistorySystem,
+    /// Search of a type.
+    SearchType,
+    /// Search across types.
+    SearchSystem,
+    /// Create.
+    Create,
+    /// Update, and create by update.
+    Update,
+    /// Patch.
+    Patch,
+    /// Delete.
+    Delete,
+    /// The envelope of a batch or transaction.
+    Batch,
+    /// `$everything` of a patient.
+    Everything,
+    /// `$validate`: reads nothing that is stored.
+    Validate,
+    /// Kick-off of a bulk export.
+    Export,
+    /// Status and manifest of an own export job.
+    ExportStatus,
+    /// A file of an own export job.
+    ExportFile,
+    /// Cancelling or removing an own export job.
+    ExportDelete,
+    /// Sending a message to a feed; the type name of a decision holds the feed's name.
+    Feed,
+}
+
+impl Interaction {
+    /// Returns the scope letters that the interaction needs, all of them; `None` when no resource scope governs it.
+    pub fn needs(self) -> Option<Permissions> {
+        use Interaction as I;
+        match self {
+            I::Read | I::Vread | I::HistoryInstance => Some(Permissions::READ),
+            I::HistoryType | I::HistorySystem | I::SearchType | I::SearchSystem => Some(Permissions::SEARCH),
+            I::Create => Some(Permissions::CREATE),
+            I::Update | I::Patch => Some(Permissions::UPDATE),
+            I::Delete => Some(Permissions::DELETE),
+            I::Everything | I::Export => Some(Permissions::READ.and(Permissions::SEARCH)),
+            I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {
+                None
+            }
+        }
+    }
+
+    /// Says whether the interaction changes resources.
+    pub fn is_write(self) -> bool {
+        matches!(self, Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete)
+    }
+}
