@@ -1,1 +1,9 @@
 //! Codes: is this code in that value set, what does it mean
+
+mod membership;
+mod syntax;
+mod terminology;
+mod value_set;
+
+pub use membership::Membership;
+pub use terminology::{Display, Terminology};

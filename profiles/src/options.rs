@@ -1,0 +1,74 @@
+//! What a caller asks of a validation, and what it may be asked in turn.
+
+use std::collections::HashMap;
+
+use fhir::{Issue, Json};
+
+use crate::validated::Validated;
+
+/// What happens to a resource with errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strictness {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// It is taken, and its issues are kept with it.
+    Warn,
+}
+
+/// How a resource is to be validated; the profiles that it claims in `meta.profile` are looked at in any case.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Further profiles to hold it against, each with or without `|version`.
+    pub profiles: Vec<String>,
+    /// Whether the UK Core profile of its type applies though it is not claimed.
+    pub uk_core: bool,
+    /// What happens to a resource with errors.
+    pub strictness: Strictness,
+}
+
+impl Options {
+    /// Base R4 and UK Core, errors refuse: what REST writes get.
+    #[must_use]
+    pub fn uk_core() -> Self {
+        Self { uk_core: true, ..Self::default() }
+    }
+}
+
+/// Something that only the outside world can answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// Whether the target of a reference exists.
+    ReferenceExists {
+        /// The reference as it was written.
+        reference: String,
+    },
+    /// Whether a code belongs to a value set that is not known here.
+    CodeInValueSet {
+        /// The canonical url of the value set.
+        value_set: String,
+        /// The code system.
+        system: String,
+        /// The code.
+        code: String,
+    },
+}
+
+/// The answers so far; a question without an entry is open.
+pub type AnsweredFacts = HashMap<Question, bool>;
+
+/// What became of a resource.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may be stored.
+    Validated(Validated),
+    /// It may not, for these reasons.
+    Refused(Vec<Issue>),
+    /// The caller has to answer first, then validate the resource again.
+    Needs {
+        /// The resource, handed back.
+        resource: Json,
+        /// What is to be found out.
+        questions: Vec<Question>,
+    },
+}
