@@ -1,1 +1,24 @@
-//! FHIRPath over the JSON tree
+//! FHIRPath over the JSON tree, typed by the element table. <http://hl7.org/fhirpath/N1/>
+
+mod ast;
+mod context;
+mod element;
+mod equality;
+mod error;
+mod evaluate;
+mod expression;
+mod functions;
+mod lexer;
+mod operators;
+mod parser;
+mod quantity;
+mod temporal;
+mod value;
+
+pub use context::{Context, Host, NoHost, Resolved};
+pub use element::Element;
+pub use error::FhirpathError;
+pub use expression::Expression;
+pub use quantity::Quantity;
+pub use temporal::{Precision, Temporal};
+pub use value::Value;

@@ -1,0 +1,126 @@
+//! Equality and equivalence. <http://hl7.org/fhirpath/N1/#equality>
+
+use std::cmp::Ordering;
+
+use fhir::Node;
+
+use crate::evaluate::Items;
+use crate::operators::{number, order};
+use crate::value::{Value, decimal};
+
+/// `=` of two collections; `None` is the empty answer.
+pub(crate) fn equal(left: &[Value<'_>], right: &[Value<'_>]) -> Option<bool> {
+    if left.is_empty() || right.is_empty() {
+        return None;
+    }
+    if left.len() != right.len() {
+        return Some(false);
+    }
+    let mut is_open = false;
+    for (left, right) in left.iter().zip(right) {
+        match items_equal(left, right) {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => is_open = true,
+        }
+    }
+    (!is_open).then_some(true)
+}
+
+/// `~` of two collections: the order does not matter.
+pub(crate) fn equivalent(left: &[Value<'_>], right: &[Value<'_>]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut rest: Vec<&Value<'_>> = right.iter().collect();
+    left.iter().all(|item| match rest.iter().position(|other| items_equivalent(item, other)) {
+        Some(at) => {
+            rest.swap_remove(at);
+            true
+        }
+        None => false,
+    })
+}
+
+/// The items without those equal to an earlier one.
+pub(crate) fn distinct<'a>(items: impl Iterator<Item = Value<'a>>) -> Items<'a> {
+    let mut found: Items<'a> = Vec::new();
+    for item in items {
+        if !holds(&found, &item) {
+            found.push(item);
+        }
+    }
+    found
+}
+
+/// Whether a collection holds an equal item.
+pub(crate) fn holds(items: &[Value<'_>], item: &Value<'_>) -> bool {
+    items.iter().any(|other| items_equal(other, item) == Some(true))
+}
+
+/// Equality of two items; `None` when precision or units leave it open.
+pub(crate) fn items_equal(left: &Value<'_>, right: &Value<'_>) -> Option<bool> {
+    if let (Value::Node(left), Value::Node(right)) = (left, right) {
+        match (left.node, right.node) {
+            (Some(left), Some(right)) if left == right => return Some(true),
+            (Some(one), Some(other)) if one.is_object() && other.is_object() && !is_quantity(left, right) => {
+                return Some(left.type_name() == right.type_name() && nodes_equal(one, other));
+            }
+            (None, None) => return Some(left.sibling == right.sibling && left.type_name() == right.type_name()),
+            _ => {}
+        }
+    }
+    let (left, right) = (left.system()?, right.system()?);
+    if let (Some(left), Some(right)) = (number(&left), number(&right)) {
+        return Some(left == right);
+    }
+    match (&left, &right) {
+        (Value::Boolean(left), Value::Boolean(right)) => Some(left == right),
+        (Value::String(left), Value::String(right)) => Some(left == right),
+        (Value::Type(left, name), Value::Type(right, other)) => Some(left == right && name == other),
+        (Value::Node(_), _) | (_, Value::Node(_)) => Some(false),
+        _ => match order(&left, &right) {
+            Ok(order) => order.map(|order| order == Ordering::Equal),
+            Err(_) => Some(false),
+        },
+    }
+}
+
+fn is_quantity(left: &crate::element::Element<'_>, right: &crate::element::Element<'_>) -> bool {
+    let is_quantity = |element| matches!(Value::Node(element).system(), Some(Value::Quantity(_)));
+    is_quantity(*left) && is_quantity(*right)
+}
+
+fn items_equivalent(left: &Value<'_>, right: &Value<'_>) -> bool {
+    let (Some(one), Some(other)) = (left.system(), right.system()) else { return false };
+    if let (Some(left), Some(right)) = (number(&one), number(&other)) {
+        let scale = left.normalize().scale().min(right.normalize().scale());
+        return left.round_dp(scale) == right.round_dp(scale);
+    }
+    match (&one, &other) {
+        (Value::String(left), Value::String(right)) => folded(left) == folded(right),
+        (Value::Quantity(left), Value::Quantity(right)) => left.is_equivalent(right),
+        _ => items_equal(left, right) == Some(true),
+    }
+}
+
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Deep equality: decimals by value, properties in any order.
+fn nodes_equal(left: Node<'_>, right: Node<'_>) -> bool {
+    if left.is_object() && right.is_object() {
+        let same = |(key, value): (std::borrow::Cow<'_, str>, Node<'_>)| {
+            right.get(&key).is_some_and(|other| nodes_equal(value, other))
+        };
+        return left.len() == right.len() && left.members().all(same);
+    }
+    if left.is_array() && right.is_array() {
+        return left.len() == right.len() && left.items().zip(right.items()).all(|(a, b)| nodes_equal(a, b));
+    }
+    if let (Some(left), Some(right)) = (left.number_text(), right.number_text()) {
+        return left == right || decimal(left).is_some_and(|value| Some(value) == decimal(right));
+    }
+    left.kind() == right.kind() && left.as_str() == right.as_str() && left.as_bool() == right.as_bool()
+}

@@ -1,0 +1,38 @@
+//! Why an expression could not be read or evaluated.
+
+/// A fault in an expression or in its evaluation; messages name operators and types, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FhirpathError {
+    /// The text is not an expression.
+    #[error("offset {offset}: {reason}")]
+    Syntax {
+        /// Byte offset into the expression.
+        offset: usize,
+        /// What was expected.
+        reason: String,
+    },
+    /// The function is not one of the language, or not with that number of arguments.
+    #[error("function `{0}` is not known with these arguments")]
+    UnknownFunction(String),
+    /// The environment variable is not defined.
+    #[error("variable `%{0}` is not defined")]
+    UnknownVariable(String),
+    /// The type is not known.
+    #[error("type `{0}` is not known")]
+    UnknownType(String),
+    /// A collection has more items than the operation takes.
+    #[error("`{0}` takes a single item")]
+    NotSingle(&'static str),
+    /// The operation does not take values of that type.
+    #[error("`{0}` does not take values of these types")]
+    WrongType(&'static str),
+    /// The variable was already defined in this scope.
+    #[error("variable `%{0}` is defined twice")]
+    DefinedTwice(String),
+    /// A regular expression is faulty or too large.
+    #[error("the regular expression cannot be used")]
+    BadPattern,
+    /// The evaluation took more steps than the context allows.
+    #[error("the expression takes too many steps")]
+    TooManySteps,
+}

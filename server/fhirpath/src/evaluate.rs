@@ -1,0 +1,250 @@
+//! Evaluation of the compiled form over a document. Nothing is copied from the document but on conversion.
+
+use std::cell::{Cell, RefCell};
+
+use crate::ast::{Expr, Literal, Namespace, Operator, Step, TypeName};
+use crate::context::Context;
+use crate::element::Sink;
+use crate::error::FhirpathError;
+use crate::operators;
+use crate::value::Value;
+
+/// A collection.
+pub(crate) type Items<'a> = Vec<Value<'a>>;
+/// The outcome of an evaluation.
+pub(crate) type Outcome<'a> = Result<Items<'a>, FhirpathError>;
+
+/// What `$this`, `$index` and `$total` mean at a place of the expression.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'s, 'a> {
+    pub(crate) this: &'s Value<'a>,
+    pub(crate) index: Option<usize>,
+    pub(crate) total: Option<&'s [Value<'a>]>,
+}
+
+/// One evaluation: its context, budget and variables.
+pub(crate) struct Evaluator<'c, 'a> {
+    pub(crate) context: &'c Context<'a>,
+    steps: Cell<u64>,
+    variables: RefCell<Vec<(String, Items<'a>)>>,
+}
+
+impl<'c, 'a> Evaluator<'c, 'a> {
+    pub(crate) fn new(context: &'c Context<'a>) -> Evaluator<'c, 'a> {
+        Evaluator { context, steps: Cell::new(0), variables: RefCell::new(Vec::new()) }
+    }
+
+    /// Counts work against the budget.
+    pub(crate) fn spend(&self, steps: usize) -> Result<(), FhirpathError> {
+        let spent = self.steps.get().saturating_add(steps as u64);
+        self.steps.set(spent);
+        if spent > self.context.steps_max { Err(FhirpathError::TooManySteps) } else { Ok(()) }
+    }
+
+    pub(crate) fn evaluate(&self, expression: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        self.spend(1)?;
+        match expression {
+            Expr::Empty => Ok(Vec::new()),
+            Expr::Literal(literal) => Ok(vec![constant(literal)]),
+            Expr::This => Ok(vec![scope.this.clone()]),
+            Expr::Index => Ok(scope.index.map(|index| Value::Integer(index as i64)).into_iter().collect()),
+            Expr::Total => Ok(scope.total.unwrap_or_default().to_vec()),
+            Expr::Variable(name) => self.variable(name),
+            Expr::Path { base, steps } => self.path(base.as_deref(), steps, scope),
+            Expr::Call { base, function, arguments } => {
+                let input = self.input(base.as_deref(), scope)?;
+                self.spend(input.len())?;
+                self.call(*function, input, arguments, scope)
+            }
+            Expr::Item { base, index } => {
+                let items = self.evaluate(base, scope)?;
+                let index = single(self.scoped(index, scope)?, "[]")?.and_then(|value| value.as_integer());
+                let index = index.and_then(|index| usize::try_from(index).ok());
+                Ok(index.and_then(|index| items.into_iter().nth(index)).into_iter().collect())
+            }
+            Expr::Negate(value) => operators::negate(self.evaluate(value, scope)?),
+            Expr::Binary { operator, left, right } => self.binary(*operator, left, right, scope),
+            Expr::Is { value, type_name } => {
+                let Some(value) = single(self.evaluate(value, scope)?, "is")? else { return Ok(Vec::new()) };
+                Ok(vec![Value::Boolean(self.is_of(&value, type_name)?)])
+            }
+            Expr::OfType { value, type_name } => {
+                let mut items = self.input(value.as_deref(), scope)?;
+                let mut fault = None;
+                items.retain(|item| {
+                    self.is_of(item, type_name).unwrap_or_else(|error| {
+                        fault = Some(error);
+                        false
+                    })
+                });
+                fault.map_or(Ok(items), Err)
+            }
+        }
+    }
+
+    /// Evaluates, and forgets the variables that were defined on the way.
+    pub(crate) fn scoped(&self, expression: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let defined = self.variables.borrow().len();
+        let outcome = self.evaluate(expression, scope);
+        self.variables.borrow_mut().truncate(defined);
+        outcome
+    }
+
+    fn input(&self, base: Option<&Expr>, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        base.map_or_else(|| Ok(vec![scope.this.clone()]), |base| self.evaluate(base, scope))
+    }
+
+    fn path(&self, base: Option<&Expr>, steps: &[Step], scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let mut found = Vec::new();
+        match base {
+            None => self.walk(scope.this, steps, &mut |value| found.push(value)),
+            Some(base) => {
+                for item in self.evaluate(base, scope)? {
+                    self.walk(&item, steps, &mut |value| found.push(value));
+                }
+            }
+        }
+        self.spend(found.len())?;
+        Ok(found)
+    }
+
+    fn walk(&self, value: &Value<'a>, steps: &[Step], out: Sink<'_, 'a>) {
+        let Some((step, rest)) = steps.split_first() else {
+            out(value.clone());
+            return;
+        };
+        match value {
+            Value::Node(element) => {
+                if step.may_be_type && element.is_a(&step.name, self.context.definitions) {
+                    self.walk(value, rest, out);
+                } else if rest.is_empty() {
+                    element.push_children(step, self.context.definitions, out);
+                } else {
+                    element.push_children(step, self.context.definitions, &mut |child| self.walk(&child, rest, out));
+                }
+            }
+            Value::Type(namespace, name) => match &*step.name {
+                "namespace" => out(Value::String((*namespace).into())),
+                "name" => out(Value::String(name.clone())),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn variable(&self, name: &str) -> Outcome<'a> {
+        let defined = self.variables.borrow().iter().rev().find(|(known, _)| known == name).map(|(_, v)| v.clone());
+        let given = || self.context.variables.iter().find(|(known, _)| known == name).map(|(_, v)| v.clone());
+        if let Some(items) = defined.or_else(given) {
+            return Ok(items);
+        }
+        let text = |text: String| Ok(vec![Value::String(text.into())]);
+        match name {
+            "resource" | "context" => Ok(self.context.resource.iter().cloned().collect()),
+            "rootResource" => Ok(self.context.root_resource.iter().cloned().collect()),
+            "ucum" => text("http://unitsofmeasure.org".into()),
+            "sct" => text("http://snomed.info/sct".into()),
+            "loinc" => text("http://loinc.org".into()),
+            _ => match (name.strip_prefix("vs-"), name.strip_prefix("ext-")) {
+                (Some(set), _) => text(format!("http://hl7.org/fhir/ValueSet/{set}")),
+                (_, Some(extension)) => text(format!("http://hl7.org/fhir/StructureDefinition/{extension}")),
+                _ => Err(FhirpathError::UnknownVariable(name.to_owned())),
+            },
+        }
+    }
+
+    /// Defines a variable for the rest of the chain.
+    pub(crate) fn define(&self, name: String, items: Items<'a>) -> Result<(), FhirpathError> {
+        let is_reserved = matches!(name.as_str(), "context" | "resource" | "rootResource" | "ucum" | "sct" | "loinc");
+        if is_reserved || self.variables.borrow().iter().any(|(known, _)| *known == name) {
+            return Err(FhirpathError::DefinedTwice(name));
+        }
+        self.variables.borrow_mut().push((name, items));
+        Ok(())
+    }
+
+    fn binary(&self, operator: Operator, left: &Expr, right: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let left = self.scoped(left, scope)?;
+        // A decided left side spares the right one, which may be the dear one.
+        if matches!(operator, Operator::And | Operator::Or | Operator::Implies) {
+            let truth = truth(&left)?;
+            if let Some(decided) = operators::decided(operator, truth) {
+                return Ok(vec![Value::Boolean(decided)]);
+            }
+        }
+        let right = self.scoped(right, scope)?;
+        if matches!(operator, Operator::Union | Operator::In | Operator::Contains) {
+            self.spend(left.len().saturating_mul(right.len()))?;
+        }
+        operators::apply(operator, left, right)
+    }
+
+    /// Whether a value is of a type.
+    pub(crate) fn is_of(&self, value: &Value<'a>, wanted: &TypeName) -> Result<bool, FhirpathError> {
+        let name = wanted.name.as_str();
+        let is_system = |known: &str| wanted.namespace != Some(Namespace::Fhir) && known == name;
+        Ok(match value {
+            Value::Node(element) => {
+                if wanted.namespace != Some(Namespace::System) && element.is_a(name, self.context.definitions) {
+                    return Ok(true);
+                }
+                self.check_known(wanted)?;
+                false
+            }
+            Value::Boolean(_) => is_system("Boolean"),
+            Value::String(_) => is_system("String"),
+            Value::Integer(_) => is_system("Integer"),
+            Value::Decimal(_) => is_system("Decimal"),
+            Value::Date(_) => is_system("Date"),
+            Value::DateTime(_) => is_system("DateTime"),
+            Value::Time(_) => is_system("Time"),
+            Value::Quantity(_) => is_system("Quantity"),
+            Value::Type(..) => false,
+        })
+    }
+
+    fn check_known(&self, wanted: &TypeName) -> Result<(), FhirpathError> {
+        let is_system = matches!(
+            wanted.name.as_str(),
+            "Boolean" | "String" | "Integer" | "Decimal" | "Date" | "DateTime" | "Time" | "Quantity" | "Any"
+        );
+        let is_known = match wanted.namespace {
+            Some(Namespace::System) => is_system,
+            _ => is_system || self.context.definitions.type_named(&wanted.name).is_some(),
+        };
+        if is_known { Ok(()) } else { Err(FhirpathError::UnknownType(wanted.name.clone())) }
+    }
+}
+
+fn constant<'a>(literal: &Literal) -> Value<'a> {
+    match literal {
+        Literal::Boolean(value) => Value::Boolean(*value),
+        Literal::String(text) => Value::String(text.clone().into()),
+        Literal::Integer(value) => Value::Integer(*value),
+        Literal::Decimal(value) => Value::Decimal(*value),
+        Literal::Date(value) => Value::Date(*value),
+        Literal::DateTime(value) => Value::DateTime(*value),
+        Literal::Time(value) => Value::Time(*value),
+        Literal::Quantity(value) => Value::Quantity(value.clone()),
+    }
+}
+
+/// The only item of a collection, if it has one.
+pub(crate) fn single<'a>(items: Items<'a>, what: &'static str) -> Result<Option<Value<'a>>, FhirpathError> {
+    if items.len() > 1 {
+        return Err(FhirpathError::NotSingle(what));
+    }
+    Ok(items.into_iter().next())
+}
+
+/// The truth of a collection: of its only boolean, or true of any other single item.
+pub(crate) fn truth(items: &[Value<'_>]) -> Result<Option<bool>, FhirpathError> {
+    match items {
+        [] => Ok(None),
+        [item] => Ok(match item.system() {
+            Some(Value::Boolean(value)) => Some(value),
+            _ => Some(true),
+        }),
+        _ => Err(FhirpathError::NotSingle("a condition")),
+    }
+}

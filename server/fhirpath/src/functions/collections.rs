@@ -1,0 +1,196 @@
+//! Existence, filtering, subsetting and combining. <http://hl7.org/fhirpath/N1/#existence>
+
+use std::cmp::Ordering;
+
+use crate::ast::Expr;
+use crate::equality::{distinct, holds};
+use crate::error::FhirpathError;
+use crate::evaluate::{Items, Outcome, Scope, single, truth};
+use crate::functions::{Call, Function, boolean, optional};
+use crate::operators::order;
+use crate::value::Value;
+
+pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    use Function as F;
+    match call.function {
+        F::Empty => boolean(input.is_empty()),
+        F::Exists if call.arguments.is_empty() => boolean(!input.is_empty()),
+        F::Exists => boolean(!filter(call, input)?.is_empty()),
+        F::All => all(call, &input),
+        F::AllTrue => boolean(input.iter().all(|item| item.as_boolean() == Some(true))),
+        F::AnyTrue => boolean(input.iter().any(|item| item.as_boolean() == Some(true))),
+        F::AllFalse => boolean(input.iter().all(|item| item.as_boolean() == Some(false))),
+        F::AnyFalse => boolean(input.iter().any(|item| item.as_boolean() == Some(false))),
+        F::Count => Ok(vec![Value::Integer(input.len() as i64)]),
+        F::Not => optional(truth(&input)?.map(|value| Value::Boolean(!value))),
+        F::Where => filter(call, input),
+        F::Select => select(call, &input),
+        F::Repeat => repeat(call, input),
+        F::Aggregate => aggregate(call, &input),
+        F::Sort => sort(call, input),
+        F::Iif => iif(call, input),
+        F::Trace => Ok(input),
+        F::DefineVariable => define_variable(call, input),
+        F::Now | F::Today | F::TimeOfDay => clock(call),
+        F::Single => optional(single(input, "single")?),
+        F::First => optional(input.into_iter().next()),
+        F::Last => optional(input.into_iter().next_back()),
+        F::Tail => Ok(input.into_iter().skip(1).collect()),
+        F::Skip => Ok(input.into_iter().skip(count_argument(call)?).collect()),
+        F::Take => Ok(input.into_iter().take(count_argument(call)?).collect()),
+        _ => sets(call, input),
+    }
+}
+
+fn sets<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    use Function as F;
+    let other = call.argument(0)?;
+    // Sets are compared pair by pair.
+    call.evaluator.spend(input.len().saturating_mul(input.len().max(other.len())))?;
+    match call.function {
+        F::Distinct => Ok(distinct(input.into_iter())),
+        F::IsDistinct => {
+            let count = input.len();
+            boolean(distinct(input.into_iter()).len() == count)
+        }
+        F::SubsetOf => boolean(input.iter().all(|item| holds(&other, item))),
+        F::SupersetOf => boolean(other.iter().all(|item| holds(&input, item))),
+        F::Intersect => Ok(distinct(input.into_iter().filter(|item| holds(&other, item)))),
+        F::Exclude => Ok(input.into_iter().filter(|item| !holds(&other, item)).collect()),
+        F::Union => Ok(distinct(input.into_iter().chain(other))),
+        F::Combine => Ok(input.into_iter().chain(other).collect()),
+        function => Err(FhirpathError::UnknownFunction(function.name().to_owned())),
+    }
+}
+
+fn count_argument(call: &Call<'_, '_, '_, '_>) -> Result<usize, FhirpathError> {
+    Ok(usize::try_from(call.integer_argument(0)?.unwrap_or(0)).unwrap_or(0))
+}
+
+fn condition<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>, index: usize) -> Result<Option<bool>, FhirpathError> {
+    truth(&call.of_item(0, item, index)?)
+}
+
+fn filter<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let mut kept = Vec::with_capacity(input.len());
+    for (index, item) in input.into_iter().enumerate() {
+        if condition(call, &item, index)? == Some(true) {
+            kept.push(item);
+        }
+    }
+    Ok(kept)
+}
+
+fn all<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a> {
+    for (index, item) in input.iter().enumerate() {
+        if condition(call, item, index)? != Some(true) {
+            return boolean(false);
+        }
+    }
+    boolean(true)
+}
+
+fn select<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a> {
+    let mut found = Vec::new();
+    for (index, item) in input.iter().enumerate() {
+        found.extend(call.of_item(0, item, index)?);
+    }
+    Ok(found)
+}
+
+fn repeat<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let mut found: Items<'a> = Vec::new();
+    let mut waiting = input;
+    while !waiting.is_empty() {
+        let mut next = Vec::new();
+        for item in &waiting {
+            for child in call.of_item(0, item, 0)? {
+                call.evaluator.spend(found.len())?;
+                if !holds(&found, &child) {
+                    found.push(child.clone());
+                    next.push(child);
+                }
+            }
+        }
+        waiting = next;
+    }
+    Ok(found)
+}
+
+fn aggregate<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a> {
+    let Some(step) = call.arguments.first() else { return Ok(Vec::new()) };
+    let mut total = call.argument(1)?;
+    for (index, item) in input.iter().enumerate() {
+        let scope = Scope { this: item, index: Some(index), total: Some(&total) };
+        total = call.evaluator.scoped(step, scope)?;
+    }
+    Ok(total)
+}
+
+fn iif<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let item = single(input, "iif")?;
+    let evaluate = |position| match &item {
+        Some(item) => call.of_item(position, item, 0),
+        None => call.argument(position),
+    };
+    let decision = evaluate(0)?;
+    let is_true = match decision.as_slice() {
+        [] => false,
+        [item] => item.as_boolean().ok_or(FhirpathError::WrongType("iif"))?,
+        _ => return Err(FhirpathError::NotSingle("iif")),
+    };
+    evaluate(if is_true { 1 } else { 2 })
+}
+
+fn define_variable<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let Some(name) = call.text_argument(0)? else { return Ok(input) };
+    let value = match (call.arguments.get(1), input.as_slice()) {
+        (None, _) => input.clone(),
+        (Some(_), [item]) => call.of_item(1, item, 0)?,
+        (Some(_), _) => call.argument(1)?,
+    };
+    call.evaluator.define(name, value)?;
+    Ok(input)
+}
+
+fn clock<'a>(call: &Call<'_, '_, '_, 'a>) -> Outcome<'a> {
+    let Some(now) = call.evaluator.context.now else { return Ok(Vec::new()) };
+    Ok(vec![match call.function {
+        Function::Now => Value::DateTime(now),
+        Function::Today => Value::Date(now.date()),
+        _ => Value::Time(now.time()),
+    }])
+}
+
+/// Sorts by keys; a key under a minus sign sorts downwards. Items without a key come first.
+fn sort<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let mut keyed = Vec::with_capacity(input.len());
+    for (index, item) in input.into_iter().enumerate() {
+        let mut keys = Vec::new();
+        for (position, argument) in call.arguments.iter().enumerate() {
+            let scope = Scope { this: &item, index: Some(index), total: None };
+            let (is_downwards, expression) = match argument {
+                Expr::Negate(inner) => (true, &**inner),
+                other => (false, other),
+            };
+            let key = single(call.evaluator.scoped(expression, scope)?, "sort")?;
+            keys.push((key.and_then(|key| key.system()), is_downwards));
+            call.evaluator.spend(position)?;
+        }
+        if keys.is_empty() {
+            keys.push((item.system(), false));
+        }
+        keyed.push((keys, item));
+    }
+    keyed.sort_by(|(left, _), (right, _)| {
+        let orders = left.iter().zip(right).map(|((left, is_downwards), (right, _))| {
+            let order = match (left, right) {
+                (Some(left), Some(right)) => order(left, right).ok().flatten().unwrap_or(Ordering::Equal),
+                (left, right) => left.is_some().cmp(&right.is_some()),
+            };
+            if *is_downwards { order.reverse() } else { order }
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
+    });
+    Ok(keyed.into_iter().map(|(_, item)| item).collect())
+}

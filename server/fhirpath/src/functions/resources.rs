@@ -1,0 +1,184 @@
+//! Functions of FHIR and on the tree. <https://hl7.org/fhir/R4/fhirpath.html#functions>
+
+use std::borrow::Cow;
+
+use fhir::Reference;
+
+use crate::ast::Step;
+use crate::context::Resolved;
+use crate::element::Element;
+use crate::error::FhirpathError;
+use crate::evaluate::{Items, Outcome, single};
+use crate::functions::{Call, Function, boolean, optional};
+use crate::value::Value;
+
+pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    match call.function {
+        Function::Children => children(call, &input),
+        Function::Descendants => descendants(call, input),
+        Function::Type => Ok(input.iter().map(type_of).collect()),
+        Function::Extension => {
+            let Some(url) = call.text_argument(0)? else { return Ok(Vec::new()) };
+            Ok(extensions(call, &input, &url))
+        }
+        Function::HasExtension => {
+            let Some(url) = call.text_argument(0)? else { return Ok(Vec::new()) };
+            boolean(!extensions(call, &input, &url).is_empty())
+        }
+        Function::HasValue => boolean(matches!(input.as_slice(), [item] if value_of(item).is_some())),
+        Function::GetValue => optional(match input.as_slice() {
+            [item] => value_of(item),
+            _ => None,
+        }),
+        Function::Resolve => Ok(input.iter().filter_map(|item| resolve(call, item)).collect()),
+        Function::MemberOf => member_of(call, input),
+        Function::ConformsTo => conforms_to(call, input),
+        _ => html_checks(input),
+    }
+}
+
+fn children<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a> {
+    let mut found = Vec::new();
+    for element in input.iter().filter_map(Value::element) {
+        element.push_all_children(call.evaluator.context.definitions, &mut |child| found.push(child));
+    }
+    call.evaluator.spend(found.len())?;
+    Ok(found)
+}
+
+fn descendants<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let mut found = Vec::new();
+    let mut level = children(call, &input)?;
+    while !level.is_empty() {
+        let next = children(call, &level)?;
+        found.append(&mut level);
+        level = next;
+    }
+    Ok(found)
+}
+
+fn type_of<'a>(item: &Value<'a>) -> Value<'a> {
+    let name = match item {
+        Value::Node(element) => return Value::Type("FHIR", element.type_name().unwrap_or("Element").into()),
+        Value::Boolean(_) => "Boolean",
+        Value::String(_) => "String",
+        Value::Integer(_) => "Integer",
+        Value::Decimal(_) => "Decimal",
+        Value::Date(_) => "Date",
+        Value::DateTime(_) => "DateTime",
+        Value::Time(_) => "Time",
+        Value::Quantity(_) => "Quantity",
+        Value::Type(..) => "TypeInfo",
+    };
+    Value::Type("System", name.into())
+}
+
+fn extensions<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>], url: &str) -> Items<'a> {
+    let step = Step::new("extension", false);
+    let mut found = Vec::new();
+    for element in input.iter().filter_map(Value::element) {
+        element.push_children(&step, call.evaluator.context.definitions, &mut |extension| {
+            let is_wanted = extension.element().and_then(|e| e.text("url")).is_some_and(|known| known == url);
+            if is_wanted {
+                found.push(extension);
+            }
+        });
+    }
+    found
+}
+
+fn value_of<'a>(item: &Value<'a>) -> Option<Value<'a>> {
+    match item {
+        Value::Node(element) if !element.is_primitive() => None,
+        other => other.system(),
+    }
+}
+
+fn resolve<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>) -> Option<Value<'a>> {
+    let context = call.evaluator.context;
+    let element = item.element();
+    let text: Cow<'_, str> = match element {
+        Some(element) if !element.is_primitive() => element.text("reference").unwrap_or_default(),
+        _ => item.as_text()?,
+    };
+    if let Some(id) = text.strip_prefix('#') {
+        return contained(call, id);
+    }
+    let found = if text.is_empty() { Resolved::Unknown } else { context.host.resolve(&text) };
+    match found {
+        Resolved::Found(node) => Some(Value::Node(Element::new(node, None, context.definitions))),
+        Resolved::Missing => None,
+        // Nobody looked: the reference itself may say what type it is of, and that is all a search needs.
+        Resolved::Unknown => {
+            let reference = Reference::parse(&text);
+            let told = element.and_then(|element| element.text("type"));
+            let type_name = reference.type_name().map(Cow::Borrowed).or(told)?;
+            Element::hollow(&type_name, context.definitions).map(Value::Node)
+        }
+    }
+}
+
+fn contained<'a>(call: &Call<'_, '_, '_, 'a>, id: &str) -> Option<Value<'a>> {
+    let context = call.evaluator.context;
+    let root = context.root_resource.as_ref()?.element()?;
+    if id.is_empty() {
+        return Some(Value::Node(*root));
+    }
+    let mut resources = root.node?.get("contained")?.items();
+    let found = resources.find(|resource| resource.str("id").is_some_and(|known| known == id))?;
+    Some(Value::Node(Element::new(found, None, context.definitions)))
+}
+
+fn member_of<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let Some(value_set) = call.text_argument(0)? else { return Ok(Vec::new()) };
+    let Some(item) = single(input, "memberOf")? else { return Ok(Vec::new()) };
+    let host = call.evaluator.context.host;
+    let of_coding = |system: Option<Cow<'_, str>>, code: Option<Cow<'_, str>>| {
+        code.and_then(|code| host.member_of(&value_set, system.as_deref(), &code))
+    };
+    let answer = match item.element().filter(|element| !element.is_primitive()) {
+        None => item.as_text().and_then(|code| of_coding(None, Some(code))),
+        Some(element) => match element.node.and_then(|node| node.get("coding")) {
+            None => of_coding(element.text("system"), element.text("code")),
+            Some(codings) => {
+                let answers = codings.items().map(|coding| of_coding(coding.str("system"), coding.str("code")));
+                // Any member decides; an unanswered coding leaves it open.
+                answers.fold(Some(false), |sum, answer| match (sum, answer) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (None, _) | (_, None) => None,
+                    _ => Some(false),
+                })
+            }
+        },
+    };
+    optional(answer.map(Value::Boolean))
+}
+
+fn conforms_to<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let Some(profile) = call.text_argument(0)? else { return Ok(Vec::new()) };
+    let Some(item) = single(input, "conformsTo")? else { return Ok(Vec::new()) };
+    let Some(element) = item.element() else { return Err(FhirpathError::WrongType("conformsTo")) };
+    let context = call.evaluator.context;
+    // A base type is told by the table; other profiles only by the host.
+    let base = profile.strip_prefix("http://hl7.org/fhir/StructureDefinition/");
+    let base = base.filter(|name| context.definitions.type_named(name).is_some());
+    let answer = match base {
+        Some(name) => Some(element.is_a(name, context.definitions)),
+        None => context.host.conforms_to(element, &profile),
+    };
+    match answer {
+        Some(answer) => boolean(answer),
+        None => Err(FhirpathError::UnknownType(profile)),
+    }
+}
+
+/// Elements of a narrative that could run code or load something. The validator has the full list of allowed ones.
+const FORBIDDEN: [&str; 10] =
+    ["<script", "<iframe", "<form", "<object", "<embed", "<link", "<base", "<frame", "<applet", "javascript:"];
+
+fn html_checks(input: Items<'_>) -> Outcome<'_> {
+    let Some(text) = single(input, "htmlChecks")?.and_then(|item| item.as_text()) else { return Ok(Vec::new()) };
+    let lower = text.to_lowercase();
+    let is_div = lower.trim_start().starts_with("<div") && lower.trim_end().ends_with("</div>");
+    boolean(is_div && !FORBIDDEN.iter().any(|forbidden| lower.contains(forbidden)))
+}
