@@ -1,0 +1,135 @@
+//! Writes the facts of FHIR R4 as sorted lines of JSON, from the package that HL7 publishes (CC0-1.0).
+//!
+//! The package is taken through npm or from a file, and must be the one that is pinned here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use definitions::facts;
+use flate2::read::GzDecoder;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const PACKAGE: &str = "hl7.fhir.r4.examples@4.0.1";
+const SHA256: &str = "dce87f1b5b9341867033f7d1f544fa1b5232503f6d62813887ac6b8a8b6cb682";
+const BLOCK: usize = 512;
+
+/// The lines of each file, by the key that sorts them.
+type Files = BTreeMap<&'static str, BTreeMap<String, String>>;
+
+/// Reads the package and writes the files under `server/definitions/data`.
+pub(crate) fn run(root: &Path, package: Option<&Path>) -> Result<String> {
+    let packed = match package {
+        Some(file) => fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,
+        None => fetch(root)?,
+    };
+    let digest: String = Sha256::digest(&packed).iter().map(|byte| format!("{byte:02x}")).collect();
+    ensure!(digest == SHA256, "the package is not {PACKAGE}: its sha256 is {digest}");
+    let mut archive = Vec::new();
+    GzDecoder::new(packed.as_slice()).read_to_end(&mut archive)?;
+    let mut files = Files::new();
+    for (name, bytes) in entries(&archive)? {
+        add(&name, bytes, &mut files).with_context(|| name)?;
+    }
+    write(&root.join("server/definitions/data"), &files)
+}
+
+fn fetch(root: &Path) -> Result<Vec<u8>> {
+    let folder = root.join("target/definitions");
+    fs::create_dir_all(&folder)?;
+    let output = Command::new("npm")
+        .args(["pack", "--silent", PACKAGE, "--pack-destination"])
+        .arg(&folder)
+        .output()
+        .context("cannot run npm; give the package with --package")?;
+    ensure!(output.status.success(), "npm pack {PACKAGE} failed: {}", String::from_utf8_lossy(&output.stderr));
+    let name = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+    Ok(fs::read(folder.join(name))?)
+}
+
+fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
+    let wanted = ["StructureDefinition-", "SearchParameter-", "ValueSet-", "CodeSystem-", "ConceptMap-", "Compartment"];
+    let name = name.strip_prefix("package/").unwrap_or(name);
+    if !name.ends_with(".json") || !wanted.iter().any(|prefix| name.starts_with(prefix)) {
+        return Ok(());
+    }
+    let resource: Value = serde_json::from_slice(bytes)?;
+    let url = resource.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if is_example(&url) {
+        return Ok(());
+    }
+    let said = |reason: String| anyhow!(reason);
+    let (file, key, line) = match resource.get("resourceType").and_then(Value::as_str) {
+        Some("StructureDefinition") if facts::is_type(&resource) => {
+            let found = facts::type_def(&resource).map_err(said)?;
+            ("types.ndjson", found.name.clone(), line(&found)?)
+        }
+        Some("StructureDefinition") if facts::is_profile(&resource) => {
+            ("profiles.ndjson", url, line(&facts::profile(&resource).map_err(said)?)?)
+        }
+        Some("SearchParameter") => {
+            ("search-parameters.ndjson", url, line(&facts::search_parameter(&resource).map_err(said)?)?)
+        }
+        Some("CompartmentDefinition") => {
+            ("compartments.ndjson", url, line(&facts::compartment(&resource).map_err(said)?)?)
+        }
+        Some("ValueSet") => ("value-sets.ndjson", url, line(&facts::value_set(&resource).map_err(said)?)?),
+        Some("CodeSystem") => ("code-systems.ndjson", url, line(&facts::code_system(&resource).map_err(said)?)?),
+        Some("ConceptMap") => ("concept-maps.ndjson", url, line(&facts::concept_map(&resource).map_err(said)?)?),
+        _ => return Ok(()),
+    };
+    if files.entry(file).or_default().insert(key.clone(), line).is_some() {
+        bail!("{key} is defined twice");
+    }
+    Ok(())
+}
+
+/// The standard's examples of each kind of definition define nothing.
+fn is_example(url: &str) -> bool {
+    let name = url.rsplit('/').next().unwrap_or_default();
+    name == "example" || name == "example2" || name.starts_with("example-")
+}
+
+fn line(facts: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string(facts)?)
+}
+
+fn write(folder: &Path, files: &Files) -> Result<String> {
+    fs::create_dir_all(folder)?;
+    let mut report = Vec::new();
+    for (name, lines) in files {
+        let mut text = lines.values().cloned().collect::<Vec<_>>().join("\n");
+        text.push('\n');
+        report.push(format!("{name}: {} lines, {} bytes", lines.len(), text.len()));
+        fs::write(folder.join(name), text)?;
+    }
+    Ok(report.join("\n"))
+}
+
+/// Lists the files of a tar archive; npm writes the plain ustar form.
+fn entries(archive: &[u8]) -> Result<Vec<(String, &[u8])>> {
+    let mut found = Vec::new();
+    let mut rest = archive;
+    while let Some((header, after)) = rest.split_at_checked(BLOCK) {
+        let text = |from: usize, to: usize| {
+            let field = header.get(from..to).unwrap_or_default();
+            let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+            String::from_utf8_lossy(field.get(..end).unwrap_or_default()).trim().to_owned()
+        };
+        let name = text(0, 100);
+        if name.is_empty() {
+            break;
+        }
+        let size = usize::from_str_radix(&text(124, 136), 8).context("a tar header has no size")?;
+        let (bytes, _) = after.split_at_checked(size).context("the tar archive is cut short")?;
+        let prefix = text(345, 500);
+        found.push((if prefix.is_empty() { name } else { format!("{prefix}/{name}") }, bytes));
+        rest = after.get(size.next_multiple_of(BLOCK)..).unwrap_or_default();
+    }
+    Ok(found)
+}
