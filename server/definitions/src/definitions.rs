@@ -251,7 +251,11 @@ impl<T: DeserializeOwned> Catalogue<T> {
     }
 
     fn get(&self, url: &str) -> Option<&T> {
-        let url = url.split_once('|').map_or(url, |(url, _)| url);
+        // A few urls of HL7 v2 tables have a `|` of their own.
+        self.get_exactly(url).or_else(|| self.get_exactly(url.split_once('|')?.0))
+    }
+
+    fn get_exactly(&self, url: &str) -> Option<&T> {
         if let Some(added) = self.added.get(url) {
             return Some(added);
         }
