@@ -37,9 +37,14 @@ pub fn extension(url: &str, choice: &str, value: Value) -> Value {
     json!({ "url": url, choice: value })
 }
 
-/// The canonical URL of a UK Core profile or extension: `profile_url("Patient")`.
+/// The canonical URL of a UK Core profile: `profile_url("Patient")`.
 pub fn profile_url(name: &str) -> String {
     format!("https://fhir.hl7.org.uk/StructureDefinition/UKCore-{name}")
+}
+
+/// The canonical URL of a UK Core extension: `extension_url("EthnicCategory")`.
+pub fn extension_url(name: &str) -> String {
+    format!("https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-{name}")
 }
 
 /// A security label as a Coding of `meta.security`.

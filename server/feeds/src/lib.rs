@@ -7,10 +7,11 @@ mod feed;
 pub mod gp;
 mod key;
 mod mapped;
+pub mod opt_out;
 pub mod social_care;
 pub mod system;
 
-pub use element::{codeable, codeable_text, coding, extension, identifier, label, profile_url};
+pub use element::{codeable, codeable_text, coding, extension, extension_url, identifier, label, profile_url};
 pub use error::MapError;
 pub use feed::{Feed, Message, map, split};
 pub use key::{BusinessKey, reference};

@@ -1,8 +1,17 @@
-//! Messages of this feed to UK Core.
+//! Adult social care client level data (CLD): CSV, one row per event, releases 1 and 2, to UK Core.
 
-use crate::{MapError, Mapped, Message};
+mod assessment;
+mod cell;
+mod circumstance;
+mod column;
+mod event;
+mod file;
+mod label;
+mod person;
+mod request;
+mod review;
+mod row;
+mod service;
+mod support_reason;
 
-/// Maps a message of this feed.
-pub fn map(message: &Message<'_>) -> Result<Vec<Mapped>, MapError> {
-    Err(MapError::unsupported("message", message.feed.name()))
-}
+pub use file::map;
