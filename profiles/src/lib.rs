@@ -1,10 +1,26 @@
 //! Definitions to snapshots to compiled rules to validation; uk-core/ holds our UK Core definitions
 
+mod base_rules;
+mod base_walk;
+mod coded;
+mod differential;
+mod equality;
 mod error;
+mod extension;
+mod item;
 mod options;
+mod path;
+mod primitive;
+mod profile_table;
+mod profile_walk;
+mod reference_walk;
+mod rule;
+mod slicing;
+mod text;
 mod uk_core;
 mod validated;
 mod validator;
+mod walk;
 
 pub use error::ProfilesError;
 pub use options::{AnsweredFacts, Options, Question, Strictness, Verdict};

@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use definitions::Definitions;
-use fhir::{Issue, Json};
+use fhir::{Issue, Json, Severity};
 use terminology::Terminology;
 
+use crate::base_rules::BaseRules;
+use crate::base_walk::Role;
 use crate::options::{AnsweredFacts, Options, Strictness, Verdict};
-use crate::uk_core::PROFILE_PREFIX;
+use crate::path::Path;
+use crate::profile_table::ProfileTable;
+use crate::rule::ProfileRules;
 use crate::validated::Validated;
+use crate::walk::Walk;
 
 /// Holds resources against base R4 and profiles; each profile is compiled when it is first met.
 #[derive(Debug)]
 pub struct Validator {
     definitions: Arc<Definitions>,
     terminology: Arc<Terminology>,
+    pub(crate) base: BaseRules,
+    profiles: ProfileTable,
 }
 
 impl Validator {
@@ -22,7 +29,9 @@ impl Validator {
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
         let terminology = Arc::new(Terminology::new(Arc::clone(&definitions)));
-        Self { definitions, terminology }
+        let base = BaseRules::new(&definitions);
+        let profiles = ProfileTable::new(&definitions);
+        Self { definitions, terminology, base, profiles }
     }
 
     /// Gives the definitions that it validates against.
@@ -40,15 +49,23 @@ impl Validator {
     /// Gives the url of the UK Core profile of a type.
     #[must_use]
     pub fn uk_core_profile_of(&self, type_name: &str) -> Option<&str> {
-        let profile = self.definitions.profile(&format!("{PROFILE_PREFIX}{type_name}"))?;
-        Some(profile.url.as_str())
+        self.profiles.uk_core_url_of(type_name)
+    }
+
+    pub(crate) fn uk_core_rules_of(&self, type_name: &str) -> Option<&ProfileRules> {
+        self.profile(self.uk_core_profile_of(type_name)?)
+    }
+
+    /// Gives the rules of a profile by its url, with or without `|version`.
+    pub(crate) fn profile(&self, url: &str) -> Option<&ProfileRules> {
+        self.profiles.get(url, &self.definitions)
     }
 
     /// Assesses a resource that somebody wants stored.
     #[must_use]
     pub fn validate(&self, resource: Json, options: &Options, _facts: &AnsweredFacts) -> Verdict {
         let issues = self.issues(&resource, options);
-        let is_fatal = issues.iter().any(|issue| issue.severity == fhir::Severity::Fatal);
+        let is_fatal = issues.iter().any(|issue| issue.severity == Severity::Fatal);
         let is_refused = options.strictness == Strictness::Reject && issues.iter().any(Issue::is_error);
         if is_fatal || is_refused {
             return Verdict::Refused(issues);
@@ -59,7 +76,16 @@ impl Validator {
     /// Lists what is wrong with a resource: for `$validate` and the command line.
     #[must_use]
     pub fn issues(&self, resource: &Json, options: &Options) -> Vec<Issue> {
-        let _ = (resource, options);
-        Vec::new()
+        let root = resource.root();
+        let type_name = root.str("resourceType");
+        let is_type = type_name.as_ref().is_some_and(|name| self.definitions.is_resource_type(name));
+        let path = Path::root(type_name.as_deref().filter(|_| is_type).unwrap_or("Resource"));
+        let mut walk = Walk::new(self, options.uk_core, root);
+        walk.resource(root, &path, Role::Own, &options.profiles);
+        let mut issues = walk.issues;
+        if !is_type {
+            issues.iter_mut().for_each(|issue| issue.severity = Severity::Fatal);
+        }
+        issues
     }
 }

@@ -20,7 +20,8 @@ impl Membership {
     }
 
     /// Joins alternatives: a member of either is a member, and a doubt outweighs a no.
-    pub(crate) fn or(self, other: Self) -> Self {
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Member, _) | (_, Self::Member) => Self::Member,
             (open @ Self::NotChecked { .. }, _) | (_, open @ Self::NotChecked { .. }) => open,

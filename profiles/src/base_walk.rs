@@ -1,0 +1,266 @@
+//! The walk over a resource against its base type: structure, JSON kinds, primitive forms, cardinality, required codes.
+
+use fhir::{Kind, Node, Severity};
+
+use crate::base_rules::{ElementRules, Found, Shape, TypeId, TypeRules};
+use crate::path::Path;
+use crate::walk::{Place, Walk, shown};
+
+/// What an object has shown so far.
+#[derive(Default)]
+struct Seen {
+    /// A bit for each element of the type; no type of R4 has as many as there are bits.
+    elements: u128,
+    /// The type that each choice element took.
+    choices: Vec<(usize, usize)>,
+}
+
+/// Where a resource stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// By itself, or as an entry of a Bundle or Parameters.
+    Own,
+    /// In `contained`.
+    Contained,
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Holds a resource against its type and its profiles.
+    pub(crate) fn resource(&mut self, node: Node<'a>, path: &Path<'_>, role: Role, profiles: &[String]) {
+        let place = Place { node, path, rule: None };
+        if !node.is_object() {
+            return self.error(place, "structure", || format!("found {}, expected a resource", kind_name(node.kind())));
+        }
+        let Some(type_name) = node.str("resourceType") else {
+            return self.error(place, "structure", || "`resourceType` is missing".to_owned());
+        };
+        let id = self.validator.base.id(&type_name);
+        let Some(id) = id.filter(|_| self.validator.definitions().is_resource_type(&type_name)) else {
+            return self
+                .error(place, "structure", || format!("`{}` is not a resource type of FHIR R4", shown(&type_name)));
+        };
+        let outer = self.container;
+        if role == Role::Own {
+            self.container = node;
+        }
+        self.object(node, id, path);
+        self.resource_profiles(place, &type_name, role, profiles);
+        self.container = outer;
+    }
+
+    /// Holds an object against a complex type.
+    pub(crate) fn object(&mut self, node: Node<'a>, id: TypeId, path: &Path<'_>) {
+        let Some(rules) = self.validator.base.get(id, self.validator.definitions()) else { return };
+        let mut seen = Seen::default();
+        let mut is_empty = true;
+        for (name, value) in node.members() {
+            is_empty = false;
+            if name == "resourceType" && rules.is_resource {
+                continue;
+            }
+            let (is_shadow, plain) = match name.strip_prefix('_') {
+                Some(plain) => (true, plain),
+                None => (false, &*name),
+            };
+            let found = rules.property(plain);
+            let found = found.filter(|found| !is_shadow || matches!(found.type_use.shape, Shape::Primitive(_)));
+            let Some(found) = found else {
+                self.unknown_element(value, &name, rules, path);
+                continue;
+            };
+            let step = if found.element.is_choice {
+                path.child(&found.element.name).of_type(&found.type_use.code)
+            } else {
+                path.child(&found.element.name)
+            };
+            self.note_choice(&mut seen, found, value, &step);
+            if is_shadow {
+                self.shadow(node.get(plain), value, found.element, step);
+            } else {
+                self.property(node, value, found, step);
+            }
+        }
+        if is_empty {
+            self.error(Place { node, path, rule: None }, "structure", || "an object must not be empty".to_owned());
+        }
+        self.missing(node, rules, &seen, path);
+    }
+
+    fn unknown_element(&mut self, value: Node<'a>, name: &str, rules: &TypeRules, path: &Path<'_>) {
+        let place = Place { node: value, path, rule: None };
+        // A choice with a type that it does not take is the commonest slip, and worth its own words.
+        let choice = rules.elements.iter().filter(|element| element.is_choice).find(|element| {
+            let suffix = name.strip_prefix(element.name.as_str());
+            suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(|c: char| c.is_ascii_uppercase()))
+        });
+        self.error(place, "structure", || match choice {
+            Some(choice) => format!("`{}` is not one of the types of `{}.{}[x]`", shown(name), rules.name, choice.name),
+            None => format!("`{}` is not an element of `{}`", shown(name), rules.name),
+        });
+    }
+
+    fn note_choice(&mut self, seen: &mut Seen, found: Found<'_>, value: Node<'a>, path: &Path<'_>) {
+        seen.elements |= 1_u128.checked_shl(u32::try_from(found.index).unwrap_or(u32::MAX)).unwrap_or_default();
+        if !found.element.is_choice {
+            return;
+        }
+        let chosen = seen.choices.iter().find(|(element, _)| *element == found.index);
+        match chosen {
+            Some((_, type_index)) if *type_index != found.type_index => {
+                self.error(Place { node: value, path, rule: None }, "structure", || {
+                    format!("`{}[x]` may be given in one type only", found.element.name)
+                });
+            }
+            Some(_) => {}
+            None => seen.choices.push((found.index, found.type_index)),
+        }
+    }
+
+    fn missing(&mut self, node: Node<'a>, rules: &TypeRules, seen: &Seen, path: &Path<'_>) {
+        for (index, element) in rules.elements.iter().enumerate() {
+            let bit = 1_u128.checked_shl(u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or_default();
+            if element.min > 0 && seen.elements & bit == 0 {
+                let suffix = if element.is_choice { "[x]" } else { "" };
+                self.error(Place { node, path, rule: None }, "required", || {
+                    format!("`{}.{}{suffix}` is required and missing", rules.name, element.name)
+                });
+            }
+        }
+    }
+
+    fn property(&mut self, parent: Node<'a>, value: Node<'a>, found: Found<'_>, step: Path<'_>) {
+        let place = Place { node: value, path: &step, rule: None };
+        if !found.element.is_array {
+            if value.is_array() {
+                return self.error(place, "structure", || "found an array, expected a single value".to_owned());
+            }
+            return self.value(value, found, &step);
+        }
+        if !value.is_array() {
+            let kind = kind_name(value.kind());
+            return self.error(place, "structure", || format!("found {kind}, expected an array"));
+        }
+        let mut count = 0;
+        for (index, item) in value.items().enumerate() {
+            count += 1;
+            let step = step.at(index);
+            if item.is_null() && matches!(found.type_use.shape, Shape::Primitive(_)) {
+                self.null_item(parent, item, found.element, index, &step);
+            } else {
+                self.value(item, found, &step);
+            }
+        }
+        if count == 0 {
+            self.error(place, "structure", || "an array must not be empty".to_owned());
+        }
+        if let Some(max) = found.element.max.filter(|max| count > *max as usize) {
+            self.error(place, "structure", || format!("found {count} values, at most {max} are allowed"));
+        }
+    }
+
+    /// A null in a list of primitives stands for a value that has only extensions.
+    fn null_item(&mut self, parent: Node<'a>, item: Node<'a>, element: &ElementRules, index: usize, path: &Path<'_>) {
+        let shadow = parent.get(&format!("_{}", element.name));
+        let partner = shadow.and_then(|shadow| shadow.items().nth(index));
+        if partner.is_none_or(|partner| partner.is_null()) {
+            self.error(Place { node: item, path, rule: None }, "structure", || {
+                "a null must have its extensions at the same place in the list beside it".to_owned()
+            });
+        }
+    }
+
+    /// Walks the `_name` that carries id and extensions of a primitive.
+    fn shadow(&mut self, plain: Option<Node<'a>>, value: Node<'a>, element: &ElementRules, step: Path<'_>) {
+        let Some(id) = self.validator.base.id("Element") else { return };
+        let place = Place { node: value, path: &step, rule: None };
+        if value.is_object() && !element.is_array {
+            return self.object(value, id, &step);
+        }
+        if !(value.is_array() && element.is_array) {
+            let kind = kind_name(value.kind());
+            return self.error(place, "structure", || format!("found {kind} for id and extensions of a primitive"));
+        }
+        if plain.is_some_and(|plain| plain.is_array() && plain.len() != value.len()) {
+            self.error(place, "structure", || "values and their extensions differ in number".to_owned());
+        }
+        for (index, item) in value.items().enumerate() {
+            let step = step.at(index);
+            match item.kind() {
+                Kind::Null => {}
+                Kind::Object => self.object(item, id, &step),
+                kind => self.error(Place { node: item, path: &step, rule: None }, "structure", || {
+                    format!("found {}, expected an object or null", kind_name(kind))
+                }),
+            }
+        }
+    }
+
+    fn value(&mut self, value: Node<'a>, found: Found<'_>, path: &Path<'_>) {
+        let place = Place { node: value, path, rule: None };
+        let code = found.type_use.code.as_str();
+        match found.type_use.shape {
+            Shape::Unknown => {}
+            Shape::Resource => {
+                let role = if found.element.name == "contained" { Role::Contained } else { Role::Own };
+                self.resource(value, path, role, &[]);
+            }
+            Shape::Primitive(primitive) => {
+                if value.kind() != primitive.kind() {
+                    let (kind, wanted) = (kind_name(value.kind()), kind_name(primitive.kind()));
+                    return self.error(place, "structure", || format!("found {kind}, expected {wanted} (`{code}`)"));
+                }
+                if !primitive.accepts(value) {
+                    let wanted = primitive.expectation();
+                    return self.error(place, "value", || format!("not a valid `{code}`: expected {wanted}"));
+                }
+                self.bound(place, found.element.binding.as_ref(), code);
+            }
+            Shape::Complex(id) => {
+                if !value.is_object() {
+                    let kind = kind_name(value.kind());
+                    return self.error(place, "structure", || format!("found {kind}, expected an object (`{code}`)"));
+                }
+                self.object(value, id, path);
+                self.bound(place, found.element.binding.as_ref(), code);
+                match code {
+                    "Extension" => self.extension(value, path, found.element.name == "modifierExtension"),
+                    "Reference" => self.reference(place, &found.type_use.targets),
+                    _ => {}
+                }
+                for profile in &found.type_use.profiles {
+                    self.type_profile(value, profile, path);
+                }
+            }
+        }
+    }
+
+    /// Holds a datatype against a profile that the element's type names; a profile that is not known asks nothing.
+    pub(crate) fn type_profile(&mut self, value: Node<'a>, url: &str, path: &Path<'_>) {
+        if let Some(profile) = self.validator.profile(url) {
+            self.profile(value, profile, path);
+        }
+    }
+
+    /// Notes that a code system or value set cannot be checked, once for each.
+    pub(crate) fn note_not_checked(&mut self, place: Place<'_, 'a>, missing: &str) {
+        if self.not_checked.iter().any(|known| known == missing) {
+            return;
+        }
+        self.not_checked.push(missing.to_owned());
+        self.report(Severity::Information, place, "not-supported", || {
+            format!("codes of `{missing}` are not checked: its content is not loaded")
+        });
+    }
+}
+
+/// Names a JSON kind for a message.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Object => "an object",
+        Kind::Array => "an array",
+        Kind::String => "a string",
+        Kind::Number => "a number",
+        Kind::Bool => "a boolean",
+        Kind::Null => "null",
+    }
+}

@@ -1,0 +1,35 @@
+//! A resource as text, JSON or XML, for the command line and `$validate`.
+
+use fhir::{Issue, Json};
+
+use crate::options::Options;
+use crate::validator::Validator;
+
+impl Validator {
+    /// Validates a text; the first character that is not white space tells JSON from XML.
+    #[must_use]
+    pub fn validate_text(&self, bytes: &[u8], options: &Options) -> Vec<Issue> {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        let is_xml = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+        let parsed = if is_xml { parse_xml(bytes) } else { parse_json(bytes) };
+        let mut issues = match parsed {
+            Ok(resource) => self.issues(&resource, options),
+            Err(issue) => return vec![issue],
+        };
+        if is_xml {
+            // The places are those of the JSON form, which the sender of XML has never seen.
+            issues.iter_mut().for_each(|issue| issue.line_column = None);
+        }
+        issues
+    }
+}
+
+fn parse_json(bytes: &[u8]) -> Result<Json, Issue> {
+    Json::parse(bytes).map_err(|error| Issue { severity: fhir::Severity::Fatal, ..Issue::from(&error) })
+}
+
+fn parse_xml(bytes: &[u8]) -> Result<Json, Issue> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Issue::fatal("structure", "the text is not valid UTF-8"))?;
+    let json = fhir::json_from_xml(text).map_err(|error| Issue::fatal("structure", error.to_string()))?;
+    Json::parse_owned(json.into_bytes()).map_err(|error| Issue::fatal("structure", error.reason))
+}

@@ -1,0 +1,75 @@
+//! The state of one validation, and how issues are written down.
+
+use std::borrow::Cow;
+
+use fhir::{Issue, NhsNumber, Node, Severity};
+
+use crate::path::Path;
+use crate::validator::Validator;
+
+/// More issues than these tell nobody anything, and a hostile resource could make millions.
+const ISSUE_COUNT_MAX: usize = 1000;
+
+/// One validation under way.
+pub(crate) struct Walk<'v, 'a> {
+    pub(crate) validator: &'v Validator,
+    /// Whether UK Core profiles apply though they are not claimed.
+    pub(crate) is_uk_core: bool,
+    /// The resource in which `#x` references are looked up.
+    pub(crate) container: Node<'a>,
+    pub(crate) issues: Vec<Issue>,
+    /// The code systems and value sets that were already reported as not checked.
+    pub(crate) not_checked: Vec<String>,
+}
+
+/// Where an issue was found and by which rule.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'p, 'a> {
+    pub(crate) node: Node<'a>,
+    pub(crate) path: &'p Path<'p>,
+    /// The url of the profile whose rule it is; `None` for base R4.
+    pub(crate) rule: Option<&'p str>,
+}
+
+impl<'v, 'a> Walk<'v, 'a> {
+    pub(crate) fn new(validator: &'v Validator, is_uk_core: bool, container: Node<'a>) -> Self {
+        Self { validator, is_uk_core, container, issues: Vec::new(), not_checked: Vec::new() }
+    }
+
+    /// Writes an error down.
+    pub(crate) fn error(&mut self, place: Place<'_, 'a>, code: &'static str, text: impl FnOnce() -> String) {
+        self.report(Severity::Error, place, code, text);
+    }
+
+    /// Writes an issue down; the text is made only if it is kept.
+    pub(crate) fn report(
+        &mut self,
+        severity: Severity,
+        place: Place<'_, 'a>,
+        code: &'static str,
+        text: impl FnOnce() -> String,
+    ) {
+        if self.issues.len() >= ISSUE_COUNT_MAX {
+            return;
+        }
+        let issue = Issue::new(severity, code, text());
+        let issue = issue.at(place.path.expression()).line_column(place.node.line_column());
+        let issue = match place.rule {
+            Some(rule) => issue.rule(rule),
+            None => issue.rule(format!("http://hl7.org/fhir/StructureDefinition/{}", place.path.type_name())),
+        };
+        let is_repeated = self
+            .issues
+            .iter()
+            .any(|known| known.diagnostics == issue.diagnostics && known.expression == issue.expression);
+        if !is_repeated {
+            self.issues.push(issue);
+        }
+    }
+}
+
+/// Gives a name or code for a message, unless it may hold patient data: names and codes have no spaces and are short.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != '`') && text.len() <= 64 && !text.is_empty();
+    if is_plain && NhsNumber::parse(text).is_err() { Cow::Borrowed(text) } else { Cow::Borrowed("(not shown)") }
+}
