@@ -380,7 +380,7 @@ fn error_at(text: &str, offset: usize, reason: impl Into<String>) -> JsonError {
     JsonError { offset, line, column, reason: reason.into() }
 }
 
-fn line_column(text: &str, offset: usize) -> (u32, u32) {
+pub(crate) fn line_column(text: &str, offset: usize) -> (u32, u32) {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
         offset -= 1;

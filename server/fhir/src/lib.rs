@@ -13,6 +13,8 @@ mod nhs_number;
 mod reference;
 pub mod resource;
 mod splice;
+mod xml;
+mod xml_scan;
 
 pub use bundle::{BundleEntry, BundleWriter, EntryResponse};
 pub use date::{FhirDate, Precision};
@@ -22,3 +24,4 @@ pub use issue::{ISSUE_CODE_SYSTEM, Issue, Severity, operation_outcome};
 pub use json::{Json, JsonError, Kind, Limits, Node};
 pub use nhs_number::{NHS_NUMBER_SYSTEM, NhsNumber, NhsNumberError};
 pub use reference::Reference;
+pub use xml::{XmlError, json_from_xml, xml_from_json};

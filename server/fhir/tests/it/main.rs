@@ -1,0 +1,13 @@
+//! What `fhir` promises, by data in and data out.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bundle;
+mod date;
+mod issue;
+mod json;
+mod london;
+mod nhs_number;
+mod reference;
+mod resource;
+mod xml;

@@ -1,0 +1,74 @@
+//! XML in and out, and what is refused.
+
+use fhir::{json_from_xml, xml_from_json};
+use serde_json::{Value, json};
+
+fn read(xml: &str) -> Value {
+    let text = json_from_xml(xml).unwrap_or_else(|error| panic!("{error}: {xml}"));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn refused(xml: &str) -> String {
+    json_from_xml(xml).expect_err(xml).to_string()
+}
+
+const PATIENT: &str = r#"<Patient xmlns="http://hl7.org/fhir"><id value="1"/><active value="true"/><name><given value="A"/></name></Patient>"#;
+
+#[test]
+fn common_spellings_of_a_document_are_read() {
+    let expected = json!({"resourceType": "Patient", "id": "1", "active": true, "name": [{"given": ["A"]}]});
+    assert_eq!(read(PATIENT), expected);
+    assert_eq!(
+        read(&format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- a > b -->\n{PATIENT}\n")),
+        expected
+    );
+    assert_eq!(read(&format!("<?xml version='1.0'?><?xml-stylesheet href='x'?>{PATIENT}")), expected);
+    let prefixed = PATIENT.replace("xmlns=", "xmlns:f=").replace("</", "</f:");
+    let prefixed = ["Patient", "id", "active", "name", "given"]
+        .iter()
+        .fold(prefixed, |text, name| text.replace(&format!("<{name}"), &format!("<f:{name}")));
+    assert_eq!(read(&prefixed), expected);
+}
+
+#[test]
+fn json_goes_to_xml_and_back() {
+    let bundle = json!({
+        "type": "collection", "id": "b",
+        "entry": [{"resource": {
+            "id": "o", "contained": [{"id": "c", "resourceType": "Patient", "birthDate": "1970-01-01"}],
+            "resourceType": "Observation", "status": "final", "code": {"text": "a < b & \"c\""},
+            "valueQuantity": {"value": serde_json::from_str::<Value>("1.500").expect("a number")},
+            "_issued": {"extension": [{"url": "u", "valueString": "s"}]},
+        }}],
+        "resourceType": "Bundle",
+    });
+    let xml = xml_from_json(&bundle.to_string()).expect("a resource");
+    assert!(xml.contains(r#"<value value="1.500""#), "{xml}");
+    assert_eq!(read(&xml), bundle);
+}
+
+#[test]
+fn fault_in_xml_has_a_place() {
+    let check = |xml: &str, expected: &str| assert_eq!(refused(xml), expected, "{xml}");
+    check("", "line 1 column 1: expected an XML element");
+    check("{}", "line 1 column 1: expected an XML element");
+    check("<Patient>\n<id value='1'>\n</Patient>", "line 3 column 1: expected `</id>`");
+    check("<Patient", "line 1 column 9: expected the end of the tag");
+    check("<Patient/><Patient/>", "line 1 column 11: expected the end of the document");
+    check("<!DOCTYPE x [<!ENTITY a 'b'>]><Patient/>", "line 1 column 1: expected neither a document type nor CDATA");
+    check(&PATIENT.replace("<name>", "\n<nom/><name>"), "line 2 column 1: `nom` is not an element here");
+    check("<Patient/>", "line 1 column 1: expected a FHIR R4 resource in XML");
+}
+
+#[test]
+fn deep_xml_is_refused() {
+    assert!(refused(&"<a>".repeat(1_000_000)).contains("100 levels"));
+}
+
+#[test]
+fn fault_in_json_has_a_place_and_no_content() {
+    let refused = |text: &str| xml_from_json(text).expect_err(text).to_string();
+    assert_eq!(refused("{\"resourceType\":\"Patient\",\n\"nom\":1}"), "line 2 column 1: `nom` is not an element here");
+    let message = refused(r#"{"resourceType":"Patient","birthDate":{"secret":"Testcase"},"active":"Testcase"}"#);
+    assert!(!message.contains("Testcase"), "{message}");
+}
