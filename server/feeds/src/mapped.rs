@@ -96,7 +96,7 @@ impl Entry {
     /// The resource to store, given what is stored now (with its id and meta, or none).
     ///
     /// `Merge` keeps elements that the source did not send. `identifier` is joined by system and value,
-    /// `extension` by url, `meta.profile` and `meta.security` are unions: a label falls only when the
+    /// `extension` by url, `period` and `hospitalization` by member; `meta.profile` and `meta.security` are unions: a label falls only when the
     /// source clears it (`meta.security` in [`Entry::cleared`]). A choice element (`deceased[x]`) leaves as one.
     pub fn onto(&self, stored: Option<&Value>) -> Value {
         let (Method::Merge, Some(Value::Object(stored))) = (self.method, stored) else {
@@ -127,6 +127,7 @@ impl Entry {
                 ("identifier", Some(old)) => union(value, old, same_identifier),
                 ("extension", Some(old)) => union(value, old, |a, b| a.get("url") == b.get("url")),
                 ("meta", Some(old)) => join_meta(value, old),
+                ("period" | "hospitalization", Some(old)) => join_members(value, old),
                 _ => value.clone(),
             };
             joined.insert(name.clone(), value);
@@ -153,6 +154,16 @@ fn union(new: &Value, old: &Value, same: impl Fn(&Value, &Value) -> bool) -> Val
     };
     let kept = old.iter().filter(|item| !new.iter().any(|other| same(other, item)));
     Value::Array(new.iter().chain(kept).cloned().collect())
+}
+
+/// The new members, and the old ones that are not sent: an admission time stays when the discharge comes.
+fn join_members(new: &Value, old: &Value) -> Value {
+    let (Value::Object(new), Value::Object(old)) = (new, old) else {
+        return new.clone();
+    };
+    let mut joined = old.clone();
+    joined.extend(new.clone());
+    Value::Object(joined)
 }
 
 fn join_meta(new: &Value, old: &Value) -> Value {

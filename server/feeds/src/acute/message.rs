@@ -1,0 +1,56 @@
+//! One HL7 v2 message to one `Mapped`.
+
+use std::collections::BTreeMap;
+
+use super::header::Header;
+use super::mapping::Mapping;
+use super::syntax::Hl7;
+use super::{adt, batch, charset, oru};
+use crate::{Feed, MapError, Mapped, Message, Source};
+
+/// Maps every HL7 v2 message in the bytes; the first that cannot be mapped fails them all, so [`split`] a batch first.
+pub fn map(message: &Message<'_>) -> Result<Vec<Mapped>, MapError> {
+    batch::split(message.bytes).into_iter().map(|bytes| map_one(bytes, message)).collect()
+}
+
+/// Cuts a file into its messages.
+pub fn split(bytes: &[u8]) -> Vec<&[u8]> {
+    batch::split(bytes)
+}
+
+fn map_one(bytes: &[u8], message: &Message<'_>) -> Result<Mapped, MapError> {
+    let decoded = charset::decode(bytes)?;
+    let hl7 = Hl7::parse(&decoded.text)?;
+    let mut mapping = Mapping::new(Header::read(&hl7, message)?);
+    if decoded.is_assumed {
+        mapping.warn("MSH-18", "no character set declared and not UTF-8; read as ISO-8859-1");
+    }
+    if hl7.continued_lines > 0 {
+        mapping.warn("MSH", "lines that begin no segment; read as part of the segment before");
+    }
+    let actions = match mapping.header.message_type.as_str() {
+        "ADT" => adt::map(&mut mapping, &hl7)?,
+        "ORU" => {
+            oru::map(&mut mapping, &hl7)?;
+            Vec::new()
+        }
+        other => {
+            let what = format!("{other}^{}", mapping.header.trigger);
+            return Err(MapError::unsupported("MSH-9", what));
+        }
+    };
+    let mut counts = BTreeMap::new();
+    for segment in &hl7.segments {
+        *counts.entry(segment.name.to_owned()).or_insert(0) += 1;
+    }
+    let Mapping { header, entries, issues } = mapping;
+    Ok(Mapped {
+        entries,
+        issues,
+        source: Source { feed: Feed::Hl7v2, system: header.application, ods_code: header.ods_code },
+        message_id: header.control_id,
+        actions,
+        event_time: header.event_time,
+        counts,
+    })
+}
