@@ -51,6 +51,7 @@ pub struct CompartmentDef {
     pub code: String,
     /// The canonical url.
     pub url: String,
-    /// Search parameter codes by resource type; types that cannot be in the compartment are left out.
+    /// Search parameter codes by resource type; types that cannot be in the compartment are left out. `{def}` stands for
+    /// the resource at the centre itself.
     pub params: BTreeMap<String, Vec<String>>,
 }

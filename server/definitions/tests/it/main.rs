@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use definitions::{BindingStrength, Definitions, TypeKind};
+use definitions::{BindingStrength, Definitions, ElementDef, TypeKind};
 use serde_json::json;
 
 static R4: LazyLock<Definitions> = LazyLock::new(|| Definitions::r4().expect("the table is readable"));
@@ -145,4 +145,53 @@ fn layer_refuses_a_definition_without_a_url() {
     let refused = R4.with_overlay(vec![json!({"resourceType": "ValueSet", "name": "nameless"})]);
     let message = refused.err().map(|error| error.to_string());
     assert_eq!(message.as_deref(), Some("definition 0 cannot be added: there is no `url`"));
+}
+
+#[test]
+fn every_name_in_the_table_leads_somewhere() {
+    fn check(element: &ElementDef, faults: &mut Vec<String>) {
+        let path = &element.path;
+        if element.types.is_empty() && element.content_reference.is_none() {
+            faults.push(format!("{path} has no type"));
+        }
+        let unknown = element.types.iter().filter(|found| R4.type_named(&found.code).is_none());
+        faults.extend(unknown.map(|found| format!("{path} has the type {}", found.code)));
+        if element.content_reference.as_deref().is_some_and(|target| R4.element(target).is_none()) {
+            faults.push(format!("{path} refers to nothing"));
+        }
+        let is_bound = element.binding.as_ref().filter(|binding| binding.strength == BindingStrength::Required);
+        let value_set = is_bound.and_then(|binding| R4.value_set(&binding.value_set));
+        // LOINC answer lists are LOINC's own.
+        if is_bound.is_some_and(|binding| !binding.value_set.starts_with("http://loinc.org/")) && value_set.is_none() {
+            faults.push(format!("{path} is bound to nothing"));
+        }
+        element.children.iter().for_each(|child| check(child, faults));
+    }
+    let mut faults = Vec::new();
+    for found in R4.types() {
+        found.elements.iter().for_each(|element| check(element, &mut faults));
+        if found.base.as_deref().is_some_and(|base| R4.type_named(base).is_none()) {
+            faults.push(format!("{} extends nothing", found.name));
+        }
+    }
+    for parameter in R4.search_parameters() {
+        let types = parameter.base.iter().chain(&parameter.targets);
+        let unknown = types.filter(|name| R4.type_named(name).is_none());
+        faults.extend(unknown.map(|name| format!("{} is for {name}", parameter.url)));
+        let is_known = |url: &str| R4.search_parameters().iter().any(|known| known.url == url);
+        let unknown = parameter.components.iter().filter(|part| !is_known(&part.definition));
+        faults.extend(unknown.map(|part| format!("{} is made of {}", parameter.url, part.definition)));
+    }
+    for (compartment, (type_name, codes)) in
+        R4.compartments().iter().flat_map(|one| one.params.iter().map(move |entry| (one, entry)))
+    {
+        for code in codes.iter().filter(|code| *code != "{def}") {
+            let is_known =
+                R4.search_parameters().iter().any(|known| known.code == *code && known.base.contains(type_name));
+            if !is_known {
+                faults.push(format!("{} holds {type_name} by {code}", compartment.code));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
 }
