@@ -1,8 +1,22 @@
 //! Index entries of a resource: what each search parameter finds in it.
 
-use fhir::Json;
+use std::cmp::Ordering;
 
+use fhir::{Instant, Json};
+use fhirpath::{Context, NoHost, Value};
+
+use crate::index_values;
+use crate::param::param_id;
 use crate::registry::Registry;
+
+/// Longest text in an entry and in a searched value; both are cut alike. Two of them and a key fit into one entry of a
+/// PostgreSQL B-tree (2,704 bytes).
+pub const TEXT_LENGTH_MAX_BYTES: usize = 1000;
+
+/// Url of the definition of `_id`.
+pub(crate) const ID_URL: &str = "http://hl7.org/fhir/SearchParameter/Resource-id";
+/// Url of the definition of `_lastUpdated`.
+pub(crate) const LAST_UPDATED_URL: &str = "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated";
 
 /// One value that a search can find.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +84,71 @@ pub struct IndexEntry {
 }
 
 /// The index entries of a resource, sorted and without duplicates. What cannot be indexed is skipped.
+///
+/// `_id` and `_lastUpdated` have no entries: the store keeps them as columns ([`identity_entries`] makes them).
 pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
-    let _ = (resource, registry);
-    Vec::new()
+    let Some(of_type) = resource.resource_type().and_then(|name| registry.of_type(name)) else { return Vec::new() };
+    let context = Context::new(resource.root(), registry.definitions(), &NoHost);
+    let Some(focus) = context.resource.clone() else { return Vec::new() };
+    let mut entries = Vec::new();
+    for (place, expression) in &of_type.expressions {
+        let Some(param) = registry.at(*place) else { continue };
+        if param.url == ID_URL || param.url == LAST_UPDATED_URL {
+            continue;
+        }
+        let Ok(found) = expression.evaluate(&focus, &context) else { continue };
+        for value in &found {
+            push(param.id, param.kind, value, &mut entries);
+        }
+    }
+    entries.sort_by(compare);
+    entries.dedup();
+    entries
+}
+
+fn push(param: u32, kind: crate::Kind, value: &Value<'_>, entries: &mut Vec<IndexEntry>) {
+    index_values::each(kind, value, &mut |value| entries.push(IndexEntry { param, value }));
+}
+
+/// The entries of `_id` and `_lastUpdated`, for [`crate::matches`].
+pub fn identity_entries(id: &str, last_updated: Instant) -> [IndexEntry; 2] {
+    let (start, end) = (last_updated.0, last_updated.0);
+    [
+        IndexEntry { param: param_id(ID_URL), value: IndexValue::Token { system: None, code: Some(id.to_owned()) } },
+        IndexEntry { param: param_id(LAST_UPDATED_URL), value: IndexValue::Date { start, end } },
+    ]
+}
+
+fn compare(left: &IndexEntry, right: &IndexEntry) -> Ordering {
+    left.param.cmp(&right.param).then_with(|| compare_values(&left.value, &right.value))
+}
+
+fn compare_values(left: &IndexValue, right: &IndexValue) -> Ordering {
+    use IndexValue as V;
+    match (left, right) {
+        (V::Token { system: a, code: b }, V::Token { system: c, code: d }) => (a, b).cmp(&(c, d)),
+        (V::String { normalised: a, exact: b }, V::String { normalised: c, exact: d }) => (a, b).cmp(&(c, d)),
+        (V::Date { start: a, end: b }, V::Date { start: c, end: d }) => (a, b).cmp(&(c, d)),
+        (V::Number { low: a, high: b }, V::Number { low: c, high: d }) => a.total_cmp(c).then(b.total_cmp(d)),
+        (V::Quantity { system: a, code: b, low: c, high: d }, V::Quantity { system: e, code: f, low: g, high: h }) => {
+            (a, b).cmp(&(e, f)).then(c.total_cmp(g)).then(d.total_cmp(h))
+        }
+        (V::Reference { type_name: a, id: b, url: c }, V::Reference { type_name: d, id: e, url: f }) => {
+            (a, b, c).cmp(&(d, e, f))
+        }
+        (V::Uri(a), V::Uri(b)) => a.cmp(b),
+        _ => rank(left).cmp(&rank(right)),
+    }
+}
+
+fn rank(value: &IndexValue) -> u8 {
+    match value {
+        IndexValue::Token { .. } => 0,
+        IndexValue::String { .. } => 1,
+        IndexValue::Date { .. } => 2,
+        IndexValue::Number { .. } => 3,
+        IndexValue::Quantity { .. } => 4,
+        IndexValue::Reference { .. } => 5,
+        IndexValue::Uri(_) => 6,
+    }
 }

@@ -3,15 +3,20 @@
 
 pub mod compartment;
 mod index;
+mod index_values;
 mod matches;
 mod normalise;
 mod param;
 mod parse;
+mod parse_result;
+mod parse_value;
 mod query;
+mod reference;
 mod registry;
+mod suggest;
 
 pub use compartment::patients_of;
-pub use index::{IndexEntry, IndexValue, index};
+pub use index::{IndexEntry, IndexValue, TEXT_LENGTH_MAX_BYTES, identity_entries, index};
 pub use matches::matches;
 pub use normalise::normalise;
 pub use param::{Kind, Param, param_id};

@@ -1,0 +1,40 @@
+//! Which patients a resource is about.
+
+use search::patients_of;
+use serde_json::{Value, json};
+
+use crate::{json as document, registry};
+
+fn check(resource: Value, expected: &[&str]) {
+    assert_eq!(patients_of(&document(resource), registry()), expected);
+}
+
+#[test]
+fn a_patient_is_in_its_own_compartment_only() {
+    let link = json!([{"other": {"reference": "Patient/other"}, "type": "seealso"}]);
+    check(json!({"resourceType": "Patient", "id": "a", "link": link}), &["Patient/a"]);
+    check(json!({"resourceType": "Patient"}), &[]);
+}
+
+#[test]
+fn compartment_parameters_name_the_patients() {
+    let subject = |reference: &str| json!({"resourceType": "Condition", "subject": {"reference": reference}});
+    check(subject("Patient/a/_history/3"), &["Patient/a"]);
+    check(subject("Group/g"), &[]);
+    check(subject("#contained"), &[]);
+    check(subject("https://h/fhir/Patient/a"), &["https://h/fhir/Patient/a"]);
+    check(subject("urn:uuid:0a"), &["urn:uuid:0a"]);
+    let actor = |reference: &str| json!({"actor": {"reference": reference}, "status": "accepted"});
+    let appointment = json!({"resourceType": "Appointment",
+        "participant": [actor("Patient/b"), actor("Practitioner/x"), actor("Patient/a"), actor("Patient/b")]});
+    check(appointment, &["Patient/a", "Patient/b"]);
+    let observation = json!({"resourceType": "Observation", "subject": {"reference": "Patient/a"},
+        "performer": [{"reference": "Practitioner/p"}, {"reference": "Patient/b"}]});
+    check(observation, &["Patient/a", "Patient/b"]);
+}
+
+#[test]
+fn resources_outside_the_compartment_are_about_nobody() {
+    check(json!({"resourceType": "Organization", "id": "o"}), &[]);
+    check(json!({"resourceType": "Location", "managingOrganization": {"reference": "Organization/o"}}), &[]);
+}
