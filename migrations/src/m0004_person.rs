@@ -1,7 +1,8 @@
 //! Persons, the patients that point to them, what is about which patient, and what restricts a person.
 //!
 //! `patient_key` is the target key of the Patient, so that a resource may refer to a Patient that comes later, and a merge of
-//! persons rewrites no clinical row.
+//! persons rewrites no clinical row. A restriction stands with the patient of the resource that states it, and holds for
+//! the person to whom that patient points now.
 
 crate::sql::template_migration! {"
 CREATE TABLE person (person_key {auto_key}, created {int} NOT NULL);
@@ -21,19 +22,20 @@ CREATE TABLE person_event (
     to_person {int} NOT NULL,
     reason {text} NOT NULL,
     patients {text} NOT NULL,
-    restrictions {text} NOT NULL,
-    restriction_max {int} NOT NULL,
     undone {int} NOT NULL
 );
 
 CREATE TABLE restriction (
     restriction_key {auto_key},
-    person_key {int} NOT NULL,
+    patient_key {int} NOT NULL,
+    source_res_key {int} NOT NULL,
     purpose {text} NOT NULL,
     class {text} NOT NULL,
     actor {text} NOT NULL,
     start_ms {int},
     end_ms {int}
 );
-CREATE INDEX restriction_person ON restriction (person_key, class);
+CREATE INDEX restriction_patient ON restriction (patient_key, class);
+CREATE INDEX restriction_source ON restriction (source_res_key);
+CREATE INDEX restriction_class ON restriction (class);
 "}

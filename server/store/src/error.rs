@@ -31,8 +31,8 @@ pub enum StoreError {
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The grant does not allow it.
-    #[error("not allowed: {0}")]
-    Denied(String),
+    #[error("{0}")]
+    Denied(#[from] policy::Denied),
     /// The request cannot be answered as it stands.
     #[error("{0}")]
     Invalid(String),

@@ -10,6 +10,8 @@ use search::Registry;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::sync::Semaphore;
 
+use crate::audit::Audit;
+use crate::control::Control;
 use crate::error::StoreError;
 use crate::migrate::migrate;
 use crate::options::{Clock, Location, StoreOptions};
@@ -32,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) backend: Backend,
     pub(crate) writer: Writer,
+    audit: Audit,
+    control: Control,
     searches: Semaphore,
     search_timeout: Duration,
 }
@@ -48,6 +52,7 @@ impl Store {
             Location::Sqlite(directory) => open_sqlite(directory).await?,
             Location::Postgres(url) => open_postgres(url, options.connections_max).await?,
         };
+        let (audit, control) = open_beside(&backend).await?;
         let writer = Writer::start("store-writer", options.write_queue_max, options.clock.clone(), opener)?;
         Ok(Store {
             inner: Arc::new(Inner {
@@ -55,6 +60,8 @@ impl Store {
                 clock: options.clock,
                 backend,
                 writer,
+                audit,
+                control,
                 searches: Semaphore::new(options.searches_max),
                 search_timeout: options.search_timeout,
             }),
@@ -63,10 +70,26 @@ impl Store {
 
     /// Brings the schema to this version and nothing else.
     pub async fn migrate(location: &Location) -> Result<(), StoreError> {
-        match location {
-            Location::Sqlite(directory) => open_sqlite(directory).await.map(|_| ()),
-            Location::Postgres(url) => open_postgres(url, 2).await.map(|_| ()),
-        }
+        let (backend, _) = match location {
+            Location::Sqlite(directory) => open_sqlite(directory).await?,
+            Location::Postgres(url) => open_postgres(url, 4).await?,
+        };
+        open_beside(&backend).await.map(|_| ())
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
+    /// Clients, users, tokens and keys.
+    pub fn control(&self) -> &Control {
+        &self.inner.control
+    }
+
+    /// Answers when the database does: for a readiness probe.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.commit_seq().await.map(|_| ())
     }
 
     /// Runs statements in one atomic transaction that is durable when this returns; gives the rows changed by each.
@@ -98,9 +121,24 @@ impl Store {
         &self,
         work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.read_apart(Some(self.inner.search_timeout), work).await
+    }
+
+    /// Runs reads in one snapshot, away from the caller's thread, however long they take.
+    pub(crate) async fn read_unbounded<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.read_apart(None, work).await
+    }
+
+    async fn read_apart<T: Send + 'static>(
+        &self,
+        timeout: Option<Duration>,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
         let _permit = self.inner.searches.acquire().await.map_err(closed)?;
-        let timeout = Some(self.inner.search_timeout);
         match &self.inner.backend {
             Backend::Sqlite { main, .. } => {
                 let main = main.clone();
@@ -108,6 +146,20 @@ impl Store {
                 tokio::task::spawn_blocking(run).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
             }
             Backend::Postgres(pool) => pool.read(timeout, work).await,
+        }
+    }
+}
+
+/// Opens what is kept beside the resources: files of their own on SQLite, so that neither the audit log nor the keys travel
+/// with a copy of the data.
+async fn open_beside(backend: &Backend) -> Result<(Audit, Control), StoreError> {
+    match backend {
+        Backend::Sqlite { directory, .. } => {
+            let audit = Audit::open_sqlite(&directory.join("audit.db")).await?;
+            Ok((audit, Control::open_sqlite(&directory.join("control.db")).await?))
+        }
+        Backend::Postgres(pool) => {
+            Ok((Audit::open_postgres(pool.clone()).await?, Control::open_postgres(pool.clone()).await?))
         }
     }
 }

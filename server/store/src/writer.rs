@@ -63,9 +63,9 @@ impl<T: Send, F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send> Jo
 
     fn reply(self: Box<Self>, outcome: Result<(), StoreError>) {
         let gone = || StoreError::Unavailable("the write did not run".to_owned());
-        let answer = outcome.and_then(|()| self.output.ok_or_else(gone));
+        let Self { output, reply, .. } = *self;
         // A caller that went away no longer wants to know.
-        let _ = self.reply.send(answer);
+        let _ = reply.send(outcome.and_then(|()| output.ok_or_else(gone)));
     }
 }
 

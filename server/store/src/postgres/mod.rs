@@ -4,4 +4,3 @@ mod pool;
 mod session;
 
 pub(crate) use pool::Pool;
-pub(crate) use session::PostgresSession;

@@ -1,0 +1,88 @@
+//! What can be written, and what became of it.
+
+use bytes::Bytes;
+use fhir::Instant;
+use policy::{Interaction, Source};
+use profiles::Validated;
+use search::Query;
+
+use crate::messages::MessageRecord;
+use crate::person::PersonLink;
+
+/// Writes that happen together or not at all.
+#[derive(Debug)]
+pub struct WriteBatch {
+    /// The writes, in order; a later one sees the earlier ones.
+    pub ops: Vec<WriteOp>,
+    /// Where they come from.
+    pub source: Source,
+    /// The feed message that they were made from, kept in the same transaction.
+    pub message: Option<MessageRecord>,
+    /// Patients that are of one person, applied after the writes.
+    pub links: Vec<PersonLink>,
+}
+
+impl WriteBatch {
+    /// Writes without a message and without links.
+    pub fn new(ops: Vec<WriteOp>, source: Source) -> Self {
+        Self { ops, source, message: None, links: Vec::new() }
+    }
+}
+
+/// One write.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every write is a Put")]
+pub enum WriteOp {
+    /// Creates or updates.
+    Put {
+        /// What to store.
+        resource: Validated,
+        /// Its logical id.
+        id: String,
+        /// Create, Update or Patch; decides what is checked against the grant and what history tells.
+        interaction: Interaction,
+        /// The version that must be current (`If-Match`).
+        if_match: Option<u64>,
+        /// Creates only when nothing matches; one match is the answer, several are a conflict (`If-None-Exist`).
+        if_none_exist: Option<Query>,
+    },
+    /// Deletes; what is not there is no error.
+    Delete {
+        /// The type.
+        type_name: String,
+        /// The logical id.
+        id: String,
+        /// The version that must be current.
+        if_match: Option<u64>,
+    },
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteStatus {
+    /// There was none, or only a deleted one.
+    Created,
+    /// There is a new version.
+    Updated,
+    /// The content is what it was, or the condition of a create was met by what is there.
+    Unchanged,
+    /// It is deleted.
+    Deleted,
+}
+
+/// The outcome of one write.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The type.
+    pub type_name: String,
+    /// The logical id; of the match where a conditional create found one.
+    pub id: String,
+    /// The current version; 0 when nothing was there to delete.
+    pub version: u64,
+    /// When that version was written.
+    pub last_updated: Instant,
+    /// What was done.
+    pub status: WriteStatus,
+    /// The stored bytes. Empty after a delete, and where a conditional create found a match: read that one with a grant.
+    pub body: Bytes,
+}

@@ -1,0 +1,147 @@
+//! History of a resource, of a type and of everything, newest first.
+
+use fhir::Instant;
+use policy::{Grant, Version};
+
+use crate::builder::Builder;
+use crate::error::StoreError;
+use crate::open::Store;
+use crate::predicate::{Reach, Visibility};
+use crate::search_type::CommitSeq;
+use crate::sql::Session;
+use crate::version_row::{Method, StoredVersion, complete, version_columns};
+
+/// Whose history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HistoryTarget {
+    /// One resource: type and id.
+    Instance(String, String),
+    /// A type.
+    Type(String),
+    /// Everything.
+    System,
+}
+
+/// Which page of a history.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryPage {
+    /// `_since`: versions written at or after this moment.
+    pub since: Option<Instant>,
+    /// `_at`: versions that were current at this moment.
+    pub at: Option<Instant>,
+    /// Most versions of this page.
+    pub count: u32,
+    /// Versions before this number, from [`HistoryResult::next`].
+    pub before_seq: Option<CommitSeq>,
+}
+
+/// A page of a history.
+#[derive(Debug)]
+pub struct HistoryResult {
+    /// The versions, newest first, and how each came to be.
+    pub versions: Vec<(Version, Method)>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<CommitSeq>,
+    /// How many versions there are, on the first page.
+    pub total: Option<u64>,
+}
+
+impl Store {
+    /// A page of a history.
+    pub async fn history(
+        &self,
+        grant: &Grant,
+        target: HistoryTarget,
+        page: HistoryPage,
+    ) -> Result<HistoryResult, StoreError> {
+        let (grant, now) = (grant.clone(), (self.inner.clock)());
+        self.read_bounded(move |session| {
+            let reach = if matches!(target, HistoryTarget::Instance(..)) { Reach::Read } else { Reach::Search };
+            let visible = Visibility::of(session, &grant, reach, now)?;
+            if let HistoryTarget::Instance(type_name, _) | HistoryTarget::Type(type_name) = &target {
+                visible.check_type(type_name)?;
+            }
+            History { target: &target, page: &page, visible: &visible }.page(session, now)
+        })
+        .await
+    }
+}
+
+struct History<'a> {
+    target: &'a HistoryTarget,
+    page: &'a HistoryPage,
+    visible: &'a Visibility<'a>,
+}
+
+impl History<'_> {
+    fn page(&self, session: &mut dyn Session, now: Instant) -> Result<HistoryResult, StoreError> {
+        let count = self.page.count as usize;
+        let mut sql = Builder::new(session.dialect());
+        sql.push("SELECT * FROM (");
+        sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE "));
+        self.push_where(&mut sql, "r", "NULL");
+        sql.push(concat!(" UNION ALL SELECT ", version_columns!("h"), " FROM history h WHERE "));
+        self.push_where(&mut sql, "h", "h.superseded_seq");
+        sql.push(") v ORDER BY commit_seq DESC LIMIT ").bind(i64::from(self.page.count) + 1);
+        let rows = session.query(&sql.build())?;
+        let mut versions = rows.into_iter().map(StoredVersion::from_row).collect::<Result<Vec<_>, _>>()?;
+        let has_more = versions.len() > count;
+        versions.truncate(count);
+        let next = versions.last().filter(|_| has_more).map(|last| CommitSeq(last.commit_seq));
+        let total = if self.page.before_seq.is_none() { Some(self.total(session)?) } else { None };
+        complete(session, &mut versions, now)?;
+        let versions = versions.into_iter().map(|found| (found.method, found)).collect::<Vec<_>>();
+        let versions = versions.into_iter().map(|(method, found)| (found.into_version(), method)).collect();
+        Ok(HistoryResult { versions, next, total })
+    }
+
+    fn total(&self, session: &mut dyn Session) -> Result<u64, StoreError> {
+        let mut sql = Builder::new(session.dialect());
+        sql.push("SELECT (SELECT count(*) FROM resource r WHERE ");
+        self.push_where(&mut sql, "r", "NULL");
+        sql.push(") + (SELECT count(*) FROM history h WHERE ");
+        self.push_where(&mut sql, "h", "h.superseded_seq");
+        sql.push(")");
+        let rows = session.query(&sql.build())?;
+        rows.first().map_or(Ok(0), |row| row.i64(0).map(|count| u64::try_from(count).unwrap_or_default()))
+    }
+
+    fn push_where(&self, sql: &mut Builder, alias: &str, superseded: &str) {
+        match self.target {
+            HistoryTarget::Instance(type_name, id) if alias == "r" => {
+                sql.push("r.type = ").bind(type_name).push(" AND r.id = ").bind(id);
+                self.visible.push(sql, alias, type_name);
+            }
+            HistoryTarget::Instance(type_name, id) => {
+                sql.push("h.res_key = (SELECT res_key FROM resource WHERE type = ").bind(type_name);
+                sql.push(" AND id = ").bind(id).push(")");
+                self.visible.push(sql, alias, type_name);
+            }
+            HistoryTarget::Type(type_name) => {
+                sql.push(&format!("{alias}.type = ")).bind(type_name);
+                self.visible.push(sql, alias, type_name);
+            }
+            HistoryTarget::System => {
+                sql.push("1 = 1");
+                self.visible.push_any_type(sql, alias);
+            }
+        }
+        if let Some(before) = self.page.before_seq {
+            sql.push(&format!(" AND {alias}.commit_seq < ")).bind(before.0);
+        }
+        if let Some(since) = self.page.since {
+            sql.push(&format!(" AND {alias}.last_updated >= ")).bind(since);
+        }
+        if let Some(at) = self.page.at {
+            sql.push(&format!(" AND {alias}.last_updated <= ")).bind(at);
+            if superseded != "NULL" {
+                // The version that took its place is either in the history too or the current one.
+                sql.push(&format!(
+                    " AND COALESCE((SELECT n.last_updated FROM history n WHERE n.commit_seq = {superseded}), \
+                     (SELECT n.last_updated FROM resource n WHERE n.commit_seq = {superseded})) > "
+                ));
+                sql.bind(at);
+            }
+        }
+    }
+}
