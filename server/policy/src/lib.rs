@@ -49,4 +49,4 @@ pub use restriction::{Class, Period, Restriction};
 pub use scope::{Context, Permissions, ResourceScope, Scope, ScopeKind};
 pub use scopes::{Narrowed, Scopes};
 pub use small_number::{Count, suppressed};
-pub use type_1::{Dissent, DissentKind, type_1_dissent};
+pub use type_1::{Dissent, DissentKind, type_1_dissent, type_1_statement};
