@@ -105,6 +105,9 @@ pub struct Binding {
     /// The url of the value set, without a version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value_set: String,
+    /// The url of the value set that holds for all codes although the binding is loose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_value_set: Option<String>,
 }
 
 /// How strictly a binding holds: <https://hl7.org/fhir/R4/valueset-binding-strength.html>.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::read::{flag, list, or_empty, owned, required, text, texts};
+use super::types::{BEST_PRACTICE, MAX_VALUE_SET};
 use crate::{ExtensionContext, ProfileDef};
 
 /// The members of an ElementDefinition that are facts, apart from the typed `fixed`, `pattern`, `minValue`, `maxValue`.
@@ -25,7 +26,8 @@ const ELEMENT_FACTS: [&str; 16] = [
     "binding",
 ];
 const TYPED_FACTS: [&str; 4] = ["fixed", "pattern", "minValue", "maxValue"];
-const PROSE: [&str; 7] = ["description", "human", "xpath", "source", "requirements", "extension", "comment"];
+const PROSE: [&str; 6] = ["description", "human", "xpath", "source", "requirements", "comment"];
+const FACT_EXTENSIONS: [&str; 2] = [BEST_PRACTICE, MAX_VALUE_SET];
 
 /// Says whether a StructureDefinition constrains another.
 #[must_use]
@@ -75,11 +77,21 @@ fn is_typed(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(char::is_uppercase))
 }
 
+fn fact_extensions(extensions: &Value) -> Option<Value> {
+    let is_fact = |found: &&Value| text(found, "url").is_some_and(|url| FACT_EXTENSIONS.contains(&url));
+    let facts: Vec<Value> = extensions.as_array()?.iter().filter(is_fact).cloned().collect();
+    (!facts.is_empty()).then_some(Value::Array(facts))
+}
+
 fn without_prose(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let facts = members.iter().filter(|(name, _)| !PROSE.contains(&name.as_str()));
-            Value::Object(facts.map(|(name, value)| (name.clone(), without_prose(value))).collect())
+            let facts = facts.filter_map(|(name, value)| match name.as_str() {
+                "extension" => Some((name.clone(), fact_extensions(value)?)),
+                _ => Some((name.clone(), without_prose(value))),
+            });
+            Value::Object(facts.collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(without_prose).collect()),
         other => other.clone(),

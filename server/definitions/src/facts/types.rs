@@ -5,9 +5,12 @@ use serde_json::Value;
 use super::read::{extension, flag, list, or_empty, required, text, texts, typed, without_version};
 use crate::{Binding, BindingStrength, ConstraintDef, ConstraintSeverity, ElementDef, TypeDef, TypeKind, TypeRef};
 
+/// Url of the extension that marks a rule as advice.
+pub(super) const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
+/// Url of the extension with the value set that no code may leave.
+pub(super) const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 const REGEX: &str = "http://hl7.org/fhir/StructureDefinition/regex";
-const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
 const DEFINITION_BASE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 /// Says whether a StructureDefinition defines a resource or a datatype.
@@ -128,7 +131,8 @@ fn binding(found: &Value) -> Option<Binding> {
         _ => return None,
     };
     let value_set = text(found, "valueSet").map(without_version).unwrap_or_default().to_owned();
-    Some(Binding { strength, value_set })
+    let max_value_set = extension(found, MAX_VALUE_SET).and_then(Value::as_str).map(without_version).map(str::to_owned);
+    Some(Binding { strength, value_set, max_value_set })
 }
 
 fn constraint(found: &Value) -> Option<ConstraintDef> {

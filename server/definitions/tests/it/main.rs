@@ -42,6 +42,9 @@ fn binding_is_read() {
     let binding = gender.binding.as_ref().expect("bound");
     assert_eq!(binding.strength, BindingStrength::Required);
     assert_eq!(binding.value_set, "http://hl7.org/fhir/ValueSet/administrative-gender");
+    let language = R4.element("Patient.language").and_then(|language| language.binding.as_ref()).expect("bound");
+    assert_eq!(language.strength, BindingStrength::Preferred);
+    assert_eq!(language.max_value_set.as_deref(), Some("http://hl7.org/fhir/ValueSet/all-languages"));
 }
 
 #[test]
