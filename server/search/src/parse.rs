@@ -53,9 +53,9 @@ pub struct Options {
 /// Why a parameter was not taken: only what is not understood may be left out under lenient handling.
 pub(crate) enum Refusal {
     /// Unknown or not supported.
-    NotUnderstood(Issue),
+    NotUnderstood(Box<Issue>),
     /// Understood and wrong.
-    Wrong(Issue),
+    Wrong(Box<Issue>),
 }
 
 /// Reads the parameters of a search for one type. Every faulty parameter gives an issue; none repeats a value.
@@ -76,9 +76,9 @@ pub fn parse(
             Ok(()) => query.self_params.push((name.clone(), value.clone())),
             Err(Refusal::NotUnderstood(issue)) if options.handling == Handling::Lenient => {
                 let diagnostics = format!("left out: {}", issue.diagnostics);
-                query.notices.push(Issue { severity: fhir::Severity::Warning, diagnostics, ..issue });
+                query.notices.push(Issue { severity: fhir::Severity::Warning, diagnostics, ..*issue });
             }
-            Err(Refusal::NotUnderstood(issue) | Refusal::Wrong(issue)) => issues.push(issue),
+            Err(Refusal::NotUnderstood(issue) | Refusal::Wrong(issue)) => issues.push(*issue),
         }
     }
     if issues.is_empty() { Ok(query) } else { Err(issues) }
@@ -188,7 +188,7 @@ fn unknown(code: &str, type_name: &str, registry: &Registry) -> Refusal {
     let near = suggest::nearest(code, registry.params_of(type_name).map(|param| param.code.as_str()));
     let hint = near.map(|near| format!("; did you mean `{near}`")).unwrap_or_default();
     let diagnostics = format!("search parameter {name} is not defined for {type_name}{hint}");
-    Refusal::NotUnderstood(Issue::error("not-supported", diagnostics).detail("search-parameter-unknown"))
+    Refusal::NotUnderstood(Box::new(Issue::error("not-supported", diagnostics).detail("search-parameter-unknown")))
 }
 
 /// A parameter name for a message: a name that does not look like one could be a value that lost its name.
@@ -198,9 +198,9 @@ pub(crate) fn shown(name: &str) -> String {
 }
 
 pub(crate) fn not_supported(diagnostics: String) -> Refusal {
-    Refusal::NotUnderstood(Issue::error("not-supported", diagnostics).detail("search-not-supported"))
+    Refusal::NotUnderstood(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
 }
 
 pub(crate) fn wrong(code: &'static str, diagnostics: String) -> Refusal {
-    Refusal::Wrong(Issue::error(code, diagnostics).detail("search-value-invalid"))
+    Refusal::Wrong(Box::new(Issue::error(code, diagnostics).detail("search-value-invalid")))
 }

@@ -141,13 +141,10 @@ fn member_of<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         Some(element) => match element.node.and_then(|node| node.get("coding")) {
             None => of_coding(element.text("system"), element.text("code")),
             Some(codings) => {
-                let answers = codings.items().map(|coding| of_coding(coding.str("system"), coding.str("code")));
+                let answers: Vec<Option<bool>> =
+                    codings.items().map(|coding| of_coding(coding.str("system"), coding.str("code"))).collect();
                 // Any member decides; an unanswered coding leaves it open.
-                answers.fold(Some(false), |sum, answer| match (sum, answer) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (None, _) | (_, None) => None,
-                    _ => Some(false),
-                })
+                if answers.contains(&Some(true)) { Some(true) } else { (!answers.contains(&None)).then_some(false) }
             }
         },
     };
