@@ -1,6 +1,7 @@
 //! Registered clients.
 
 use fhir::Instant;
+use policy::Purpose;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, Iterable, QueryFilter, QueryOrder};
 
@@ -59,7 +60,7 @@ pub struct Client {
     /// The scopes it may ask for.
     pub scopes: String,
     /// The purpose of use that its tokens have.
-    pub purpose: String,
+    pub purpose: Purpose,
     /// The ODS code of the organisation behind it.
     pub organisation: Option<String>,
     /// The feeds it may send.
@@ -118,7 +119,7 @@ fn to_row(client: &Client) -> row::ActiveModel {
         redirect_uris: Set(list::to_json(&client.redirect_uris)),
         launch_urls: Set(list::to_json(&client.launch_urls)),
         scopes: Set(client.scopes.clone()),
-        purpose: Set(client.purpose.clone()),
+        purpose: Set(client.purpose.as_str().to_owned()),
         organisation: Set(client.organisation.clone()),
         feeds: Set(list::to_json(&client.feeds)),
         origins: Set(list::to_json(&client.origins)),
@@ -140,11 +141,16 @@ fn from_row(row: row::Model) -> Result<Client, StoreError> {
         jwks: row.jwks,
         jwks_url: row.jwks_url,
         scopes: row.scopes,
-        purpose: row.purpose,
+        purpose: parse_purpose(&row.purpose)?,
         organisation: row.organisation,
         is_active: row.is_active,
         created: Instant(row.created),
     })
+}
+
+/// The purpose in a column.
+pub(super) fn parse_purpose(text: &str) -> Result<Purpose, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt(format!("purpose `{text}` is not known")))
 }
 
 /// The table `control_client`.

@@ -1,7 +1,7 @@
 //! Clearing away what has expired, a bounded number of rows at a time.
 
 use fhir::Instant;
-use sea_orm::sea_query::{ExprTrait, Query};
+use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{Control, assertion, code, launch, session, token};

@@ -7,6 +7,7 @@
 mod assertion;
 mod client;
 mod code;
+mod connection;
 mod expire;
 mod key;
 mod launch;

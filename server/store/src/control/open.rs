@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use migrations::control::Migrator;
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::connection::ControlConnection;
 use crate::error::StoreError;
-use crate::migrate;
+use crate::migrate_locked::{migrate_postgres, migrate_sqlite};
+use crate::postgres::Pool;
 
 /// Connections to `control.db`: its statements are single and short, and SQLite lets one write at a time anyway.
 const SQLITE_CONNECTIONS: u32 = 4;
@@ -16,15 +18,15 @@ const SQLITE_CONNECTIONS: u32 = 4;
 /// Clients, users, sessions, codes, tokens, launches and keys.
 #[derive(Clone)]
 pub struct Control {
-    pub(super) db: DatabaseConnection,
+    pub(super) db: ControlConnection,
 }
 
 impl Control {
-    /// Opens (and makes, if need be) `control.db` at that path.
-    pub async fn open_sqlite(path: &Path) -> Result<Control, StoreError> {
+    /// Opens (and makes, if need be) the control file at that path.
+    pub(crate) async fn open_sqlite(path: &Path) -> Result<Control, StoreError> {
+        migrate_sqlite::<Migrator>(path).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // A used code or assertion must stay used over a power cut.
             .synchronous(SqliteSynchronous::Full)
@@ -34,16 +36,13 @@ impl Control {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Self::migrated(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)).await
+        Ok(Control { db: ControlConnection::sqlite(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)) })
     }
 
     /// Uses the tables prefixed `control_` of the database behind that pool.
-    pub async fn open_postgres(pool: sqlx::PgPool) -> Result<Control, StoreError> {
-        Self::migrated(SqlxPostgresConnector::from_sqlx_postgres_pool(pool)).await
-    }
-
-    async fn migrated(db: DatabaseConnection) -> Result<Control, StoreError> {
-        migrate::up::<Migrator>(&db).await?;
-        Ok(Control { db })
+    pub(crate) async fn open_postgres(pool: Pool) -> Result<Control, StoreError> {
+        migrate_postgres::<Migrator>(&pool).await?;
+        let database = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.sqlx().clone());
+        Ok(Control { db: ControlConnection::postgres(database, pool) })
     }
 }

@@ -1,7 +1,7 @@
 //! Browser sessions of people who logged in.
 
 use fhir::Instant;
-use sea_orm::sea_query::{ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{Control, user};
@@ -37,7 +37,7 @@ impl Control {
     pub async fn session(&self, hash: &[u8], now: Instant) -> Result<Option<Session>, StoreError> {
         let row = row::Entity::find_by_id(hash.to_vec())
             .filter(row::Column::Expires.gt(now.0))
-            .filter(row::Column::UserName.in_subquery(active_users()))
+            .filter(Expr::exists(active_user(Expr::col((row::Entity, row::Column::UserName)))))
             .one(&self.db)
             .await?;
         Ok(row.map(|row| Session {
@@ -55,13 +55,12 @@ impl Control {
     }
 }
 
-/// The names of the logins that work.
-pub(super) fn active_users() -> sea_orm::sea_query::SelectStatement {
-    Query::select()
-        .column(user::row::Column::Name)
-        .from(user::row::Entity)
-        .and_where(user::row::Column::IsActive.eq(true))
-        .to_owned()
+/// Whether the login of that name works, as a subquery.
+pub(super) fn active_user(name: Expr) -> SelectStatement {
+    use user::row::{Column, Entity};
+    let same = Expr::col((Entity, Column::Name)).eq(name);
+    let is_active = Expr::col((Entity, Column::IsActive)).eq(true);
+    Query::select().expr(Expr::val(1)).from(Entity).and_where(same).and_where(is_active).to_owned()
 }
 
 /// The table `control_session`.

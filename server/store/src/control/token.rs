@@ -1,11 +1,13 @@
 //! Access and refresh tokens, and the revocation of all that sprang from one authorisation.
 
 use fhir::Instant;
-use sea_orm::sea_query::{Condition, ExprTrait, OnConflict, Query, SelectStatement};
+use policy::Purpose;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-use super::session::active_users;
+use super::session::active_user;
 use super::{Control, client, session};
+use super::client::parse_purpose;
 use crate::error::StoreError;
 
 /// What a token is for.
@@ -52,7 +54,7 @@ pub struct Token {
     /// The logical id of the patient in context.
     pub patient: Option<String>,
     /// The purpose of use.
-    pub purpose: String,
+    pub purpose: Purpose,
     /// The hash of the session without which it is dead (`online_access`).
     pub session: Option<Vec<u8>>,
     /// Whatever else belongs to it as JSON.
@@ -154,13 +156,11 @@ impl Control {
         let row = revoked::ActiveModel {
             family: Set(family.to_owned()),
             revoked: Set(now.0),
-            expires: Set(keep_until.0.max(now.0)),
+            expires: Set(keep_until.max(now).0),
         };
         let longer = OnConflict::column(revoked::Column::Family)
             .update_column(revoked::Column::Expires)
-            .action_and_where(
-                sea_orm::sea_query::Expr::col((revoked::Entity, revoked::Column::Expires)).lt(keep_until.0),
-            )
+            .action_and_where(Expr::col((revoked::Entity, revoked::Column::Expires)).lt(keep_until.0))
             .to_owned();
         revoked::Entity::insert(row).on_conflict(longer).try_insert().exec_without_returning(&self.db).await?;
         Ok(())
@@ -169,34 +169,35 @@ impl Control {
 
 /// The condition under which a token opens anything, read from the rows of this moment.
 fn alive(now: Instant) -> Condition {
-    let no_family = Condition::any()
-        .add(row::Column::Family.is_null())
-        .add(row::Column::Family.not_in_subquery(revoked_families()));
-    let user_active =
-        Condition::any().add(row::Column::UserName.is_null()).add(row::Column::UserName.in_subquery(active_users()));
-    let session_open =
-        Condition::any().add(row::Column::Session.is_null()).add(row::Column::Session.in_subquery(open_sessions(now)));
+    use row::Column;
+    let of = |column: Column| Expr::col((row::Entity, column));
     Condition::all()
-        .add(row::Column::Expires.gt(now.0))
-        .add(row::Column::Revoked.is_null())
-        .add(row::Column::ClientId.in_subquery(active_clients()))
-        .add(no_family)
-        .add(user_active)
-        .add(session_open)
+        .add(Column::Expires.gt(now.0))
+        .add(Column::Revoked.is_null())
+        .add(Expr::exists(active_client(of(Column::ClientId))))
+        .add(of(Column::Family).is_null().or(Expr::not_exists(revoked_family(of(Column::Family)))))
+        .add(of(Column::UserName).is_null().or(Expr::exists(active_user(of(Column::UserName)))))
+        .add(of(Column::Session).is_null().or(Expr::exists(open_session(of(Column::Session), now))))
 }
 
-fn revoked_families() -> SelectStatement {
-    Query::select().column(revoked::Column::Family).from(revoked::Entity).to_owned()
+fn revoked_family(family: Expr) -> SelectStatement {
+    use revoked::{Column, Entity};
+    let same = Expr::col((Entity, Column::Family)).eq(family);
+    Query::select().expr(Expr::val(1)).from(Entity).and_where(same).to_owned()
 }
 
-fn active_clients() -> SelectStatement {
+fn active_client(client_id: Expr) -> SelectStatement {
     use client::row::{Column, Entity};
-    Query::select().column(Column::ClientId).from(Entity).and_where(Column::IsActive.eq(true)).to_owned()
+    let same = Expr::col((Entity, Column::ClientId)).eq(client_id);
+    let is_active = Expr::col((Entity, Column::IsActive)).eq(true);
+    Query::select().expr(Expr::val(1)).from(Entity).and_where(same).and_where(is_active).to_owned()
 }
 
-fn open_sessions(now: Instant) -> SelectStatement {
+fn open_session(hash: Expr, now: Instant) -> SelectStatement {
     use session::row::{Column, Entity};
-    Query::select().column(Column::Hash).from(Entity).and_where(Column::Expires.gt(now.0)).to_owned()
+    let same = Expr::col((Entity, Column::Hash)).eq(hash);
+    let is_open = Expr::col((Entity, Column::Expires)).gt(now.0);
+    Query::select().expr(Expr::val(1)).from(Entity).and_where(same).and_where(is_open).to_owned()
 }
 
 fn to_row(token: &Token) -> row::ActiveModel {
@@ -208,7 +209,7 @@ fn to_row(token: &Token) -> row::ActiveModel {
         user_name: Set(token.user.clone()),
         scopes: Set(token.scopes.clone()),
         patient: Set(token.patient.clone()),
-        purpose: Set(token.purpose.clone()),
+        purpose: Set(token.purpose.as_str().to_owned()),
         session: Set(token.session.clone()),
         data: Set(token.data.clone()),
         created: Set(token.created.0),
@@ -227,7 +228,7 @@ fn from_row(row: row::Model) -> Result<Token, StoreError> {
         user: row.user_name,
         scopes: row.scopes,
         patient: row.patient,
-        purpose: row.purpose,
+        purpose: parse_purpose(&row.purpose)?,
         session: row.session,
         data: row.data,
         created: Instant(row.created),

@@ -1,0 +1,85 @@
+//! The log: where it lies, and how records reach its writer.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use migrations::audit::Migrator;
+use tokio::sync::{mpsc, oneshot};
+
+use super::append::{Append, serve};
+use super::record::AuditRecord;
+use crate::error::StoreError;
+use crate::migrate_locked::{migrate_postgres, migrate_sqlite};
+use crate::postgres::Pool;
+use crate::sql::Session;
+use crate::sqlite::{self, Mode, SqliteSession};
+use crate::writer::Opener;
+
+/// Records that may wait; whoever comes next waits for room, so that load slows requests and loses none.
+const QUEUE_MAX: usize = 8192;
+
+/// The audit log. Cheap to clone; its writer ends with the last clone.
+#[derive(Clone)]
+pub struct Audit {
+    queue: mpsc::Sender<Append>,
+    backend: Arc<Backend>,
+}
+
+enum Backend {
+    Sqlite(PathBuf),
+    Postgres(Pool),
+}
+
+impl Audit {
+    /// Opens (and makes, if need be) the audit file at that path.
+    pub(crate) async fn open_sqlite(path: &Path) -> Result<Audit, StoreError> {
+        migrate_sqlite::<Migrator>(path).await?;
+        let file = path.to_owned();
+        let opener: Opener = Box::new(move || {
+            SqliteSession::open(&file, Mode::Write).map(|session| Box::new(session) as Box<dyn Session>)
+        });
+        Self::start(Backend::Sqlite(path.to_owned()), opener)
+    }
+
+    /// Uses the audit tables of the database behind that pool.
+    pub(crate) async fn open_postgres(pool: Pool) -> Result<Audit, StoreError> {
+        migrate_postgres::<Migrator>(&pool).await?;
+        let writer = pool.clone();
+        let opener: Opener = Box::new(move || writer.session().map(|session| Box::new(session) as Box<dyn Session>));
+        Self::start(Backend::Postgres(pool), opener)
+    }
+
+    fn start(backend: Backend, opener: Opener) -> Result<Audit, StoreError> {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        std::thread::Builder::new()
+            .name("audit-writer".to_owned())
+            .spawn(move || serve(waiting, &opener))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Audit { queue, backend: Arc::new(backend) })
+    }
+
+    /// Appends a record and returns its place once it is durable. On an error the request that it is about must be refused.
+    pub async fn append(&self, record: AuditRecord) -> Result<u64, StoreError> {
+        let (record, text) = record.canonical()?;
+        let (reply, answer) = oneshot::channel();
+        let stopped = || StoreError::Unavailable("the audit writer has stopped".to_owned());
+        self.queue.send(Append { record, text, reply }).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Reads in one snapshot.
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.backend.as_ref() {
+            Backend::Postgres(pool) => pool.read(None, work).await,
+            Backend::Sqlite(path) => {
+                let path = path.clone();
+                // The log may be long: away from the threads that serve requests.
+                let run = move || sqlite::read(&path, None, work);
+                tokio::task::spawn_blocking(run).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+            }
+        }
+    }
+}
