@@ -1,6 +1,6 @@
 //! Code systems, value sets and concept maps: <https://hl7.org/fhir/R4/terminology-module.html>.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -72,18 +72,15 @@ impl CodeSystemDef {
     /// Says whether `code` is `ancestor` or below it.
     #[must_use]
     pub fn is_a(&self, code: &str, ancestor: &str) -> bool {
+        let ancestor = self.folded(ancestor);
         let mut open = vec![code];
-        // A concept is visited at most once for each of its children: the list cannot grow without end.
-        let mut steps = 0;
+        let mut seen = HashSet::new();
         while let Some(code) = open.pop() {
-            steps += 1;
-            if self.folded(code) == self.folded(ancestor) {
+            let code = self.folded(code);
+            if code == ancestor {
                 return true;
             }
-            if steps > self.concepts.len() {
-                return false;
-            }
-            if let Some(concept) = self.concept(code) {
+            if let Some(concept) = self.concept(&code).filter(|_| seen.insert(code)) {
                 open.extend(concept.parents.iter().map(String::as_str));
             }
         }
