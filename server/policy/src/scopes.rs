@@ -120,6 +120,14 @@ impl Scopes {
         })
     }
 
+    /// Returns the feeds that the scopes name; `*` is every feed.
+    pub fn feeds(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|scope| match scope.kind() {
+            ScopeKind::Feed(name) => Some(name.as_deref().unwrap_or("*")),
+            _ => None,
+        })
+    }
+
     /// Keeps of a request what is allowed here, in the request's own spelling where a scope stays whole.
     pub fn narrow(&self, requested: &Scopes) -> Narrowed {
         let mut granted = Scopes::default();

@@ -8,7 +8,7 @@ use crate::error::{OAuthError, OAuthErrorCode};
 use crate::handle::Handle;
 use crate::params::Params;
 use crate::pkce;
-use crate::server::Server;
+use crate::server::{Server, after};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::Instant;
@@ -208,7 +208,7 @@ impl AuthorizeRequest {
             return Err(self.refuse(OAuthError::request("`patient/` scopes need a patient, and none is in context")));
         }
         let handle = Handle::new(random.code);
-        let expires = Instant(now.0.saturating_add(server.lifetimes.code_ms));
+        let expires = after(now, server.lives.code_s);
         let record = CodeRecord {
             client_id: self.client_id.clone(),
             redirect_uri: self.redirect_uri.clone(),

@@ -18,10 +18,10 @@ pub enum KeySource {
 pub enum Authentication {
     /// Not at all: a browser or phone app.
     Public,
-    /// By a secret that this server made, of which it keeps the SHA-256 of the text.
+    /// By a secret that this server made.
     Symmetric {
-        /// The hash.
-        secret_hash: [u8; 32],
+        /// What [`crate::secret_hash`] made of it.
+        secret_hash: String,
     },
     /// By a signed assertion (`private_key_jwt`).
     Asymmetric(KeySource),

@@ -3,7 +3,7 @@
 use crate::assertion::{Assertion, AssertionUse};
 use crate::client::{Authentication, Client};
 use crate::error::OAuthError;
-use crate::handle::{hash_of, is_same_secret};
+use crate::handle::{is_same_secret, secret_hash};
 use crate::jwks::Jwks;
 use crate::params::Params;
 use base64::Engine;
@@ -163,8 +163,12 @@ pub fn authenticate(
     let admission = |assertion| Admission { client: client.clone(), assertion };
     match (&client.authentication, credentials) {
         (Authentication::Public, Credentials::Public { .. }) => Ok(admission(None)),
-        (Authentication::Symmetric { secret_hash }, Credentials::Secret { secret, .. }) => {
-            if is_same_secret(&hash_of(secret), secret_hash) { Ok(admission(None)) } else { Err(unknown()) }
+        (Authentication::Symmetric { secret_hash: stored }, Credentials::Secret { secret, .. }) => {
+            if is_same_secret(secret_hash(secret).as_bytes(), stored.as_bytes()) {
+                Ok(admission(None))
+            } else {
+                Err(unknown())
+            }
         }
         (Authentication::Asymmetric(_), Credentials::Assertion(assertion)) => {
             let keys = keys.ok_or_else(|| OAuthError::client("the client's key set cannot be had"))?;

@@ -23,7 +23,7 @@ impl Handle {
 
     /// Returns what is stored.
     pub fn hash(&self) -> [u8; 32] {
-        hash_of(&self.0)
+        handle_hash(&self.0)
     }
 }
 
@@ -35,8 +35,13 @@ impl fmt::Debug for Handle {
 }
 
 /// Returns the stored form of a handle that a client presents.
-pub fn hash_of(text: &str) -> [u8; 32] {
+pub fn handle_hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
+}
+
+/// Returns the stored form of a client secret. The secret is a [`Handle`] of 256 random bits, so that it needs no slow hash.
+pub fn secret_hash(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(handle_hash(secret))
 }
 
 /// Compares two secrets in time that does not depend on where they differ.

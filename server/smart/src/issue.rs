@@ -10,7 +10,7 @@ use crate::context::LaunchContext;
 use crate::error::{OAuthError, OAuthErrorCode};
 use crate::handle::Handle;
 use crate::pkce;
-use crate::server::Server;
+use crate::server::{Server, after};
 use crate::token::{TokenKind, TokenRecord};
 use fhir::Instant;
 use policy::{Context, Purpose, ScopeKind, Scopes};
@@ -36,12 +36,6 @@ pub struct Issuance<'a> {
     pub random: &'a TokenRandomness,
 }
 
-impl Issuance<'_> {
-    fn in_ms(&self, life_ms: i64) -> Instant {
-        Instant(self.now.0.saturating_add(life_ms))
-    }
-}
-
 /// A fresh token: its text goes to the client, its record into the store.
 #[derive(Debug, Clone)]
 pub struct NewToken {
@@ -59,7 +53,7 @@ pub struct Issued {
     /// The refresh token, if offline or online access was granted.
     pub refresh: Option<NewToken>,
     scope: String,
-    expires_in: i64,
+    expires_in: u64,
 }
 
 impl Issued {
@@ -114,7 +108,7 @@ pub fn exchange_code(
         context: record.context.clone(),
         session: record.session.clone(),
     };
-    Ok(grant.issue(client, with.server.lifetimes.access_ms, with))
+    Ok(grant.issue(client, with.server.lives.access_token_s, with))
 }
 
 /// Exchanges a refresh token, which the caller uses up in the store after this check and before storing the new ones: each holds once,
@@ -144,10 +138,10 @@ pub fn refresh(
         context: record.context.clone(),
         session: record.session.clone(),
     };
-    let mut issued = grant.issue(client, with.server.lifetimes.access_ms, with);
+    let mut issued = grant.issue(client, with.server.lives.access_token_s, with);
     // A narrower access token does not narrow the refresh token (RFC 6749 section 6).
     let handle = Handle::new(with.random.refresh);
-    let expires = with.in_ms(with.server.lifetimes.refresh_ms);
+    let expires = after(with.now, with.server.lives.refresh_token_s);
     let renewed = TokenRecord { hash: handle.hash(), created: with.now, expires, ..record.clone() };
     issued.refresh = Some(NewToken { handle, record: renewed });
     Ok(issued)
@@ -179,7 +173,7 @@ pub fn client_credentials(scope: &str, client: &AuthenticatedClient, with: Issua
         return Err(OAuthError::scope("none of the scopes may be granted to this client as a backend service"));
     }
     let grant = Authorization { family: None, user: None, scopes, context: LaunchContext::default(), session: None };
-    Ok(grant.issue(client, with.server.lifetimes.backend_access_ms, with))
+    Ok(grant.issue(client, with.server.lives.backend_token_s, with))
 }
 
 /// Keeps what the client may still have.
@@ -214,7 +208,7 @@ struct Authorization {
 }
 
 impl Authorization {
-    fn issue(self, client: &Client, life_ms: i64, with: Issuance<'_>) -> Issued {
+    fn issue(self, client: &Client, life_s: u64, with: Issuance<'_>) -> Issued {
         let is_offline = self.scopes.iter().any(|scope| *scope.kind() == ScopeKind::OfflineAccess);
         let is_online = self.scopes.iter().any(|scope| *scope.kind() == ScopeKind::OnlineAccess);
         let scope = self.scopes.to_string();
@@ -231,18 +225,18 @@ impl Authorization {
             session: if is_online { session.clone() } else { None },
             context: self.context,
             created: with.now,
-            expires: with.in_ms(life_ms),
+            expires: after(with.now, life_s),
         };
         let can_refresh = access.user.is_some() && (is_offline || (is_online && session.is_some()));
         let refresh = can_refresh.then(|| {
             let handle = Handle::new(with.random.refresh);
-            let expires = with.in_ms(with.server.lifetimes.refresh_ms);
+            let expires = after(with.now, with.server.lives.refresh_token_s);
             let hash = handle.hash();
             NewToken {
                 handle,
                 record: TokenRecord { hash, kind: TokenKind::Refresh, expires, session, ..access.clone() },
             }
         });
-        Issued { access: NewToken { handle, record: access }, refresh, scope, expires_in: life_ms / 1000 }
+        Issued { access: NewToken { handle, record: access }, refresh, scope, expires_in: life_s }
     }
 }

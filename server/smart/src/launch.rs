@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::context::LaunchContext;
 use crate::error::SmartError;
 use crate::handle::Handle;
-use crate::server::Server;
+use crate::server::{LAUNCH_S, Server, after};
 use fhir::Instant;
 
 /// A launch as it is stored.
@@ -56,7 +56,7 @@ impl NewLaunch {
         }
         let handle = Handle::new(random);
         let url = with_query(launch_url, &[("iss", &server.fhir_base), ("launch", handle.text())]);
-        let expires = Instant(now.0.saturating_add(server.lifetimes.launch_ms));
+        let expires = after(now, LAUNCH_S);
         let record = LaunchRecord { client_id: client.client_id.clone(), user: None, context, created: now, expires };
         Ok(NewLaunch { handle, record, url })
     }

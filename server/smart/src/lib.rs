@@ -35,15 +35,15 @@ pub use client_auth::{Admission, AuthenticatedClient, Credentials, authenticate}
 pub use code::{CodeRecord, NewCode};
 pub use context::LaunchContext;
 pub use error::{OAuthError, OAuthErrorCode, SmartError};
-pub use handle::{Handle, hash_of, is_same_secret};
+pub use handle::{Handle, handle_hash, is_same_secret, secret_hash};
 pub use introspection::{IntrospectionRequest, introspect};
 pub use issue::{Issuance, Issued, NewToken, TokenRandomness, client_credentials, exchange_code, refresh};
 pub use jwks::{Jwks, SigningAlgorithm};
 pub use launch::{LaunchRecord, NewLaunch};
 pub use lockout::{is_login_allowed, locked_until};
-pub use password::{hash_password, verify_password};
+pub use password::{password_hash, verify_password};
 pub use revocation::RevocationRequest;
-pub use server::{Lifetimes, Server};
+pub use server::{Lives, Server};
 pub use session::{LoginSession, NewSession, csrf_token, is_csrf_token};
 pub use token::{TokenKind, TokenRecord};
 pub use token_request::{TokenGrant, TokenRequest};

@@ -1,35 +1,42 @@
 //! What the protocol needs to know of the server: its own URLs, from configuration and never from the Host header.
 
-/// How long things live, in milliseconds.
+use fhir::Instant;
+
+/// How long things live, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// An authorization code.
-    pub code_ms: i64,
+pub struct Lives {
     /// An access token of an app.
-    pub access_ms: i64,
+    pub access_token_s: u64,
     /// An access token of a backend service.
-    pub backend_access_ms: i64,
+    pub backend_token_s: u64,
     /// A refresh token, from each rotation on.
-    pub refresh_ms: i64,
-    /// An EHR launch.
-    pub launch_ms: i64,
+    pub refresh_token_s: u64,
+    /// An authorization code.
+    pub code_s: u64,
     /// A login session.
-    pub session_ms: i64,
+    pub session_s: u64,
 }
 
-impl Default for Lifetimes {
+/// A launch holds for as long as an app takes to start.
+pub(crate) const LAUNCH_S: u64 = 5 * 60;
+
+impl Default for Lives {
     /// One minute for a code, an hour for an app's access token and five minutes for a backend's: SMART App Launch 2.2.
-    fn default() -> Lifetimes {
-        const MINUTE_MS: i64 = 60_000;
-        Lifetimes {
-            code_ms: MINUTE_MS,
-            access_ms: 60 * MINUTE_MS,
-            backend_access_ms: 5 * MINUTE_MS,
-            refresh_ms: 90 * 24 * 60 * MINUTE_MS,
-            launch_ms: 5 * MINUTE_MS,
-            session_ms: 8 * 60 * MINUTE_MS,
+    fn default() -> Lives {
+        const HOUR_S: u64 = 60 * 60;
+        Lives {
+            access_token_s: HOUR_S,
+            backend_token_s: 5 * 60,
+            refresh_token_s: 90 * 24 * HOUR_S,
+            code_s: 60,
+            session_s: 8 * HOUR_S,
         }
     }
+}
+
+/// Returns the time a life later.
+pub(crate) fn after(now: Instant, life_s: u64) -> Instant {
+    Instant(now.0.saturating_add(i64::try_from(life_s.saturating_mul(1000)).unwrap_or(i64::MAX)))
 }
 
 /// The server's public identity.
@@ -50,7 +57,7 @@ pub struct Server {
     /// Whether apps can be launched from here or from a clinical system.
     pub offers_ehr_launch: bool,
     /// How long things live.
-    pub lifetimes: Lifetimes,
+    pub lives: Lives,
 }
 
 impl Server {
@@ -65,7 +72,7 @@ impl Server {
             revoke_url: Some(format!("{auth_base}/revoke")),
             management_url: None,
             offers_ehr_launch: true,
-            lifetimes: Lifetimes::default(),
+            lives: Lives::default(),
         }
     }
 

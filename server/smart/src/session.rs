@@ -1,7 +1,7 @@
 //! Login sessions of people in a browser, and the token that guards their forms against forgery.
 
-use crate::handle::{Handle, hash_of, is_same_secret};
-use crate::server::Server;
+use crate::handle::{Handle, handle_hash, is_same_secret};
+use crate::server::{Server, after};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::Instant;
@@ -29,7 +29,7 @@ pub struct NewSession {
 impl NewSession {
     /// Makes a session. Every login makes a new one: an old handle is never taken over.
     pub fn new(user: &str, random: [u8; 32], server: &Server, now: Instant) -> NewSession {
-        let expires = Instant(now.0.saturating_add(server.lifetimes.session_ms));
+        let expires = after(now, server.lives.session_s);
         NewSession {
             handle: Handle::new(random),
             session: LoginSession { user: user.to_owned(), created: now, expires },
@@ -39,7 +39,7 @@ impl NewSession {
 
 /// Returns the token for the forms of a session (or of a cookie set before login), derived so that it need not be stored.
 pub fn csrf_token(session_handle: &str) -> String {
-    URL_SAFE_NO_PAD.encode(hash_of(&format!("weir form token\n{session_handle}")))
+    URL_SAFE_NO_PAD.encode(handle_hash(&format!("weir form token\n{session_handle}")))
 }
 
 /// Says whether a form's token belongs to the session.
