@@ -131,7 +131,7 @@ fn convert_all(entries: &[Value]) -> Result<(Vec<Draft<'_>>, Vec<Refused>), MapE
                 continue;
             }
         };
-        if let Some(element) = first_missing(&resource, mapping) {
+        if let Some(element) = resource.as_object().and_then(|object| first_missing(object, mapping)) {
             refused.push(refuse(format!("{type_name} without `{element}` is not valid in R4")));
             continue;
         }
@@ -215,17 +215,16 @@ fn is_ods_code(code: &str) -> bool {
     (3..=10).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// The sender's id of the bundle and a fingerprint of its text: suppliers send one constant id for all their records.
 fn message_id(bundle: &Value, bytes: &[u8]) -> String {
     let text = |pointer: &str| bundle.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    text("/id").or_else(|| text("/identifier/value")).map_or_else(|| fingerprint(bytes), str::to_owned)
+    let stem = text("/id").or_else(|| text("/identifier/value")).unwrap_or("bundle");
+    format!("{stem}-{:016x}", fingerprint(bytes))
 }
 
-/// FNV-1a of the bytes: a bundle without an id is the same message when it is the same text.
-fn fingerprint(bytes: &[u8]) -> String {
-    let hash = bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("bundle-{hash:016x}")
+/// FNV-1a, which is enough to tell texts apart that are not made to collide; the store compares a SHA-256 besides.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// When the record was drawn: the bundle says so, or the dates of its lists do.

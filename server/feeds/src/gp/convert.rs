@@ -79,15 +79,17 @@ pub(super) fn converted(resource: &Value, notes: &mut Notes) -> Result<(Value, &
     meta(&mut object);
     (mapping.edit)(&mut object, notes);
     let mut object = sieve(object, mapping, notes);
-    profile::claim(&mut object, mapping.target);
+    if first_missing(&object, mapping).is_none() {
+        profile::claim(&mut object, mapping.target);
+    }
     Ok((Value::Object(object), mapping))
 }
 
 /// The first element that R4 requires and the resource does not have.
-pub(super) fn first_missing(resource: &Value, mapping: &Mapping) -> Option<&'static str> {
+pub(super) fn first_missing(resource: &Object, mapping: &Mapping) -> Option<&'static str> {
     let has = |element: &str| match element.strip_suffix("[x]") {
-        Some(stem) => resource.as_object().is_some_and(|object| object.keys().any(|name| is_choice(name, stem))),
-        None => resource.get(element).is_some() || resource.get(format!("_{element}")).is_some(),
+        Some(stem) => resource.keys().any(|name| is_choice(name, stem)),
+        None => resource.contains_key(element) || resource.contains_key(&format!("_{element}")),
     };
     mapping.required.iter().copied().find(|element| !has(element))
 }

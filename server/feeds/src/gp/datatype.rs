@@ -148,6 +148,9 @@ fn system_of(old: &str, code: &str) -> String {
     {
         return format!("{TERMINOLOGY}{name}");
     }
+    if old == "http://hl7.org/fhir/medication-request-category" {
+        return format!("{TERMINOLOGY}medicationrequest-category");
+    }
     if let Some((_, new)) = IDENTIFIERS.iter().find(|(from, _)| *from == old) {
         return (*new).to_owned();
     }

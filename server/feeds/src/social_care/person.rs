@@ -73,9 +73,9 @@ fn gender(event: &mut Event<'_>) -> Option<&'static str> {
 
 /// The collection knows 21 groups and the national code list 18: Roma and Arab become "other" of their kind, in words too.
 const ETHNICITY: &[(&str, &str, &str)] = &[
+    ("gypsy", "C", "White - Any other White background"),
     ("english", "A", "White - British"),
     ("irish", "B", "White - Irish"),
-    ("gypsy", "C", "White - Any other White background"),
     ("roma", "C", "White - Any other White background"),
     ("whiteandblackcaribbean", "D", "Mixed - White and Black Caribbean"),
     ("whiteandblackafrican", "E", "Mixed - White and Black African"),
@@ -119,7 +119,7 @@ fn broad_group(label: &str) -> Option<(&'static str, &'static str)> {
         ("G", "Mixed - Any other mixed background")
     } else if label.starts_with("asian") && is_other {
         ("L", "Asian or Asian British - Any other Asian background")
-    } else if label.starts_with("black") && label.ends_with("caribbean") && !label.contains("african") {
+    } else if label.starts_with("black") && label.ends_with("caribbean") {
         ("M", "Black or Black British - Caribbean")
     } else if label.starts_with("black") && label.ends_with("african") {
         ("N", "Black or Black British - African")
