@@ -6,6 +6,7 @@ use crate::ast::{Expr, Literal, Namespace, Operator, Step, TypeName};
 use crate::context::Context;
 use crate::element::Sink;
 use crate::error::FhirpathError;
+use crate::functions::Function;
 use crate::operators;
 use crate::value::Value;
 
@@ -51,35 +52,39 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             Expr::Total => Ok(scope.total.unwrap_or_default().to_vec()),
             Expr::Variable(name) => self.variable(name),
             Expr::Path { base, steps } => self.path(base.as_deref(), steps, scope),
-            Expr::Call { base, function, arguments } => {
-                let input = self.input(base.as_deref(), scope)?;
-                self.spend(input.len())?;
-                self.call(*function, input, arguments, scope)
-            }
-            Expr::Item { base, index } => {
-                let items = self.evaluate(base, scope)?;
-                let index = single(self.scoped(index, scope)?, "[]")?.and_then(|value| value.as_integer());
-                let index = index.and_then(|index| usize::try_from(index).ok());
-                Ok(index.and_then(|index| items.into_iter().nth(index)).into_iter().collect())
-            }
+            Expr::Call { base, function, arguments } => self.invoke(base.as_deref(), *function, arguments, scope),
+            Expr::Item { base, index } => self.item(base, index, scope),
             Expr::Negate(value) => operators::negate(self.evaluate(value, scope)?),
-            Expr::Binary { operator, left, right } => self.binary(*operator, left, right, scope),
+            Expr::Binary { .. } => self.binary(expression, scope),
             Expr::Is { value, type_name } => {
                 let Some(value) = single(self.evaluate(value, scope)?, "is")? else { return Ok(Vec::new()) };
                 Ok(vec![Value::Boolean(self.is_of(&value, type_name)?)])
             }
-            Expr::OfType { value, type_name } => {
-                let mut items = self.input(value.as_deref(), scope)?;
-                let mut fault = None;
-                items.retain(|item| {
-                    self.is_of(item, type_name).unwrap_or_else(|error| {
-                        fault = Some(error);
-                        false
-                    })
-                });
-                fault.map_or(Ok(items), Err)
+            Expr::OfType { value, type_name } => self.of_type(value.as_deref(), type_name, scope),
+        }
+    }
+
+    fn invoke(&self, base: Option<&Expr>, function: Function, arguments: &[Expr], scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let input = self.input(base, scope)?;
+        self.spend(input.len())?;
+        self.call(function, input, arguments, scope)
+    }
+
+    fn item(&self, base: &Expr, index: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let items = self.evaluate(base, scope)?;
+        let index = single(self.scoped(index, scope)?, "[]")?.and_then(|value| value.as_integer());
+        let index = index.and_then(|index| usize::try_from(index).ok());
+        Ok(index.and_then(|index| items.into_iter().nth(index)).into_iter().collect())
+    }
+
+    fn of_type(&self, value: Option<&Expr>, type_name: &TypeName, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let mut kept = Vec::new();
+        for item in self.input(value, scope)? {
+            if self.is_of(&item, type_name)? && is_exact(&item, type_name) {
+                kept.push(item);
             }
         }
+        Ok(kept)
     }
 
     /// Evaluates, and forgets the variables that were defined on the way.
@@ -163,8 +168,23 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Ok(())
     }
 
-    fn binary(&self, operator: Operator, left: &Expr, right: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
-        let left = self.scoped(left, scope)?;
+    /// A chain of operators nests to the left: it is walked in a loop, so that a long one does not take a deep stack.
+    fn binary(&self, chain: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        let mut rights = Vec::new();
+        let mut leftmost = chain;
+        while let Expr::Binary { operator, left, right } = leftmost {
+            rights.push((*operator, &**right));
+            leftmost = left;
+        }
+        let mut left = self.scoped(leftmost, scope)?;
+        for (operator, right) in rights.into_iter().rev() {
+            left = self.apply(operator, left, right, scope)?;
+        }
+        Ok(left)
+    }
+
+    fn apply(&self, operator: Operator, left: Items<'a>, right: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        self.spend(1)?;
         // A decided left side spares the right one, which may be the dear one.
         if matches!(operator, Operator::And | Operator::Or | Operator::Implies) {
             let truth = truth(&left)?;
@@ -209,11 +229,18 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             "Boolean" | "String" | "Integer" | "Decimal" | "Date" | "DateTime" | "Time" | "Quantity" | "Any"
         );
         let is_known = match wanted.namespace {
-            Some(Namespace::System) => is_system,
+            // An unknown System type has no items; it cannot be a slip in the name of an element type.
+            Some(Namespace::System) => true,
             _ => is_system || self.context.definitions.type_named(&wanted.name).is_some(),
         };
         if is_known { Ok(()) } else { Err(FhirpathError::UnknownType(wanted.name.clone())) }
     }
+}
+
+/// `as` and `ofType` take a primitive by its own type only: a code `is` a string and is not had by `ofType(string)`.
+fn is_exact(item: &Value<'_>, wanted: &TypeName) -> bool {
+    let primitive = item.element().filter(|element| element.is_primitive());
+    primitive.and_then(|element| element.type_name()).is_none_or(|name| name == wanted.name)
 }
 
 fn constant<'a>(literal: &Literal) -> Value<'a> {

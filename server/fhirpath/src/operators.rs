@@ -10,6 +10,7 @@ use crate::equality;
 use crate::error::FhirpathError;
 use crate::evaluate::{Items, Outcome, single, truth};
 use crate::quantity::Quantity;
+use crate::temporal::Precision;
 use crate::value::Value;
 
 /// The outcome of a logical operator whose left side decides it.
@@ -229,8 +230,8 @@ fn shift<'a>(operator: Operator, moment: &Value<'a>, amount: &Quantity) -> Outco
     let Some((unit, factor)) = amount.step() else { return Err(FhirpathError::WrongType("date arithmetic")) };
     // Fractions count only below a second.
     let (value, unit) = match unit {
-        crate::temporal::Precision::Second if !amount.value.fract().is_zero() => {
-            (amount.value * Decimal::from(1000), crate::temporal::Precision::Millisecond)
+        Precision::Second if !amount.value.fract().is_zero() => {
+            (amount.value.saturating_mul(Decimal::from(1000)), Precision::Millisecond)
         }
         unit => (amount.value, unit),
     };

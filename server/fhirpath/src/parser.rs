@@ -11,6 +11,8 @@ use crate::temporal::Temporal;
 
 /// Nesting of brackets and arguments; the deepest R4 invariant has under ten.
 const DEPTH_MAX: usize = 64;
+/// Length of an expression: a chain of operators nests too, and evaluation recurses. The longest of R4 has 325.
+const TOKENS_MAX: usize = 800;
 const UNION_POWER: u8 = 7;
 const TYPE_POWER: u8 = 8;
 const UNARY_POWER: u8 = 11;
@@ -18,6 +20,9 @@ const UNARY_POWER: u8 = 11;
 /// Reads an expression.
 pub(crate) fn parse(source: &str) -> Result<Expr, FhirpathError> {
     let mut parser = Parser { tokens: tokens(source)?, position: 0, depth: 0 };
+    if parser.tokens.len() > TOKENS_MAX {
+        return parser.fault("the expression is too long");
+    }
     let expression = parser.expression(0)?;
     match parser.peek() {
         Token::End => Ok(expression),

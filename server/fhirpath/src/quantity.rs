@@ -153,8 +153,8 @@ impl Quantity {
         }
         // Year and month relate by twelve in the calendar and in UCUM.
         match (self.ucum(), other.ucum()) {
-            ("a", "mo") => return Some((self.value * Decimal::from(12), other.value)),
-            ("mo", "a") => return Some((self.value, other.value * Decimal::from(12))),
+            ("a", "mo") => return Some((self.value.checked_mul(Decimal::from(12))?, other.value)),
+            ("mo", "a") => return Some((self.value, other.value.checked_mul(Decimal::from(12))?)),
             _ => {}
         }
         let (dimension, numerator, denominator) = size(self.ucum())?;
@@ -177,12 +177,19 @@ impl Quantity {
         self.aligned(other, false).is_some()
     }
 
-    /// Equivalence: rounded to the less precise value, calendar and UCUM units the same.
+    /// Equivalence: rounded to the less precise value in either unit, calendar and UCUM units the same.
     pub(crate) fn is_equivalent(&self, other: &Quantity) -> bool {
-        self.aligned(other, false).is_some_and(|(left, right)| {
-            let scale = left.normalize().scale().min(right.normalize().scale());
-            left == right || left.round_dp(scale) == right.round_dp(scale)
-        })
+        let Some((left, right)) = self.aligned(other, false) else { return false };
+        // Both sides grew by one factor; it is taken back to see the digits that were written.
+        let in_unit_of = |value: Decimal, aligned: Decimal, opposite: Decimal| {
+            let factor = aligned.checked_div(value)?;
+            let opposite = opposite.checked_div(factor)?.normalize();
+            let scale = value.normalize().scale().min(opposite.scale());
+            Some(value.round_dp(scale) == opposite.round_dp(scale))
+        };
+        left == right
+            || in_unit_of(self.value, left, right) == Some(true)
+            || in_unit_of(other.value, right, left) == Some(true)
     }
 }
 

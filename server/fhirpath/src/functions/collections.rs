@@ -17,10 +17,7 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         F::Exists if call.arguments.is_empty() => boolean(!input.is_empty()),
         F::Exists => boolean(!filter(call, input)?.is_empty()),
         F::All => all(call, &input),
-        F::AllTrue => boolean(input.iter().all(|item| item.as_boolean() == Some(true))),
-        F::AnyTrue => boolean(input.iter().any(|item| item.as_boolean() == Some(true))),
-        F::AllFalse => boolean(input.iter().all(|item| item.as_boolean() == Some(false))),
-        F::AnyFalse => boolean(input.iter().any(|item| item.as_boolean() == Some(false))),
+        F::AllTrue | F::AnyTrue | F::AllFalse | F::AnyFalse => truths(call.function, &input),
         F::Count => Ok(vec![Value::Integer(input.len() as i64)]),
         F::Not => optional(truth(&input)?.map(|value| Value::Boolean(!value))),
         F::Where => filter(call, input),
@@ -61,6 +58,17 @@ fn sets<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         F::Combine => Ok(input.into_iter().chain(other).collect()),
         function => Err(FhirpathError::UnknownFunction(function.name().to_owned())),
     }
+}
+
+fn truths<'a>(function: Function, input: &[Value<'a>]) -> Outcome<'a> {
+    let truths: Option<Vec<bool>> = input.iter().map(Value::as_boolean).collect();
+    let truths = truths.ok_or(FhirpathError::WrongType(function.name()))?;
+    boolean(match function {
+        Function::AllTrue => !truths.contains(&false),
+        Function::AllFalse => !truths.contains(&true),
+        Function::AnyTrue => truths.contains(&true),
+        _ => truths.contains(&false),
+    })
 }
 
 fn count_argument(call: &Call<'_, '_, '_, '_>) -> Result<usize, FhirpathError> {
@@ -129,9 +137,11 @@ fn aggregate<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a
 
 fn iif<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     let item = single(input, "iif")?;
-    let evaluate = |position| match &item {
-        Some(item) => call.of_item(position, item, 0),
-        None => call.argument(position),
+    // The branches see the index of the loop around them.
+    let scope = Scope { this: item.as_ref().unwrap_or(call.scope.this), ..call.scope };
+    let evaluate = |position: usize| match call.arguments.get(position) {
+        Some(argument) => call.evaluator.scoped(argument, scope),
+        None => Ok(Vec::new()),
     };
     let decision = evaluate(0)?;
     let is_true = match decision.as_slice() {

@@ -3,6 +3,7 @@
 use definitions::Definitions;
 use fhir::Json;
 use fhirpath::{Context, Expression, FhirpathError, NoHost, Temporal};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
@@ -29,7 +30,7 @@ fn check(document: &Value, cases: &[(&str, &[&str])]) {
 
 #[test]
 fn paths_follow_types_choices_and_siblings() {
-    let observation = json!({"resourceType": "Observation", "valueQuantity": {"value": 5.40, "code": "mg"},
+    let observation = json!({"resourceType": "Observation", "valueQuantity": {"value": 5.4, "code": "mg"},
         "_status": {"extension": [{"url": "urn:a", "valueString": "why"}]},
         "note": [{"text": "a"}, {"text": "b"}],
         "contained": [{"resourceType": "Patient", "birthDate": "1970-01"}],
@@ -37,8 +38,8 @@ fn paths_follow_types_choices_and_siblings() {
     check(
         &observation,
         &[
-            ("Observation.value.value", &["5.40"]),
-            ("value.value", &["5.40"]),
+            ("Observation.value.value", &["5.4"]),
+            ("value.value", &["5.4"]),
             ("Patient.value", &[]),
             ("valueQuantity", &[]),
             ("(Observation.value as Quantity).code", &["mg"]),
@@ -70,6 +71,63 @@ fn endless_and_faulty_expressions_end() {
         assert!(Expression::parse(faulty).is_err(), "{faulty:.20}");
     }
 }
+
+#[test]
+fn a_long_chain_fits_the_stack() {
+    let patient = json!({"resourceType": "Patient"});
+    assert_eq!(evaluate(&patient, &format!("1{}", "+1".repeat(390))).unwrap(), ["391"]);
+    assert_eq!(evaluate(&patient, &format!("1{}", ".first()".repeat(190))).unwrap(), ["1"]);
+    assert!(evaluate(&patient, &format!("1{}", "+1".repeat(100_000))).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_engine_panic(text in ".{0,40}", words in proptest::collection::vec(0..WORDS.len(), 0..12)) {
+        let patient = json!({"resourceType": "Patient", "name": [{"given": ["a", "b"]}], "birthDate": "1970-01"});
+        let _ = evaluate(&patient, &text);
+        let words: Vec<&str> = words.into_iter().map(|word| WORDS[word]).collect();
+        let _ = evaluate(&patient, &words.join(" "));
+    }
+}
+
+const WORDS: [&str; 34] = [
+    "name",
+    "given",
+    ".",
+    "(",
+    ")",
+    "1",
+    "79228162514264337593543950335.0",
+    "9223372036854775807",
+    "'a'",
+    "@2020-02-30",
+    "@9999-12-31",
+    "@T23:59",
+    "+",
+    "-",
+    "*",
+    "/",
+    "div",
+    "mod",
+    "=",
+    "~",
+    "<",
+    "|",
+    "is",
+    "as",
+    "Patient",
+    "System.Integer",
+    "5 'mg'",
+    "9999999999999 years",
+    "birthDate",
+    ".highBoundary()",
+    ".power(99)",
+    ".round(99)",
+    ".toString()",
+    "[0]",
+];
 
 #[test]
 fn every_r4_invariant_compiles() {

@@ -101,6 +101,11 @@ fn input(place: &Path, name: &str) -> Json {
     let Ok(text) = std::fs::read_to_string(place.join("input").join(name)) else {
         return Json::parse(EMPTY.as_bytes()).unwrap();
     };
+    // One input declares further namespaces, which FHIR's XML has no use for.
+    let text = match text.split_once(" xmlns:f=") {
+        Some((before, rest)) => format!("{before}>{}", rest.split_once('>').unwrap().1),
+        None => text,
+    };
     let text = if name.ends_with(".xml") { fhir::json_from_xml(&text).unwrap() } else { text };
     Json::parse(text.as_bytes()).unwrap()
 }
