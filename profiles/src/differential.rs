@@ -255,26 +255,21 @@ fn value_test(slice: &Rule, discriminator: &Discriminator) -> Option<SliceTest> 
     let names = split_path(&discriminator.path)?;
     let mut rule = slice;
     let mut path = Vec::new();
-    let mut rest = names.into_iter();
-    loop {
-        if let Some(kind) = demanded(rule) {
+    for name in names {
+        if let Some(kind) = demanded_value(rule) {
             return Some(SliceTest { path, kind });
         }
-        let name = rest.next()?;
         rule = rule.child(&name)?;
         path.push(name);
     }
+    let binding = || rule.binding.as_ref().filter(|binding| binding.strength == BindingStrength::Required);
+    let kind = demanded_value(rule).or_else(|| Some(SliceTestKind::MemberOf(binding()?.value_set.clone())))?;
+    Some(SliceTest { path, kind })
 }
 
-fn demanded(rule: &Rule) -> Option<SliceTestKind> {
-    if let Some(fixed) = &rule.fixed {
-        return Some(SliceTestKind::Fixed(fixed.clone()));
-    }
-    if let Some(pattern) = &rule.pattern {
-        return Some(SliceTestKind::Pattern(pattern.clone()));
-    }
-    let binding = rule.binding.as_ref().filter(|binding| binding.strength == BindingStrength::Required)?;
-    Some(SliceTestKind::MemberOf(binding.value_set.clone()))
+fn demanded_value(rule: &Rule) -> Option<SliceTestKind> {
+    let fixed = rule.fixed.clone().map(SliceTestKind::Fixed);
+    fixed.or_else(|| rule.pattern.clone().map(SliceTestKind::Pattern))
 }
 
 /// Splits a discriminator path of plain names; paths with functions are left to full FHIRPath.

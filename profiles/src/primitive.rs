@@ -105,7 +105,9 @@ impl Primitive {
         match self {
             Self::String | Self::Markdown => is_text(text),
             Self::Code => is_code(text),
-            Self::Uri | Self::Url | Self::Canonical => !text.is_empty() && !text.chars().any(char::is_whitespace),
+            Self::Uri | Self::Url | Self::Canonical => {
+                !text.is_empty() && !text.bytes().any(|byte| byte.is_ascii_whitespace())
+            }
             Self::Id => FhirId::parse(text).is_some(),
             Self::Date => FhirDate::parse(text).is_some_and(|date| date.is_date()),
             Self::DateTime => FhirDate::parse(text).is_some_and(|date| date.is_date_time()),
@@ -131,14 +133,14 @@ fn is_text(text: &str) -> bool {
 }
 
 fn is_code(text: &str) -> bool {
-    let mut before = ' ';
-    for c in text.chars() {
-        if c.is_whitespace() && before.is_whitespace() {
+    let mut before = b' ';
+    for byte in text.bytes() {
+        if byte.is_ascii_whitespace() && before.is_ascii_whitespace() {
             return false;
         }
-        before = c;
+        before = byte;
     }
-    !before.is_whitespace()
+    !before.is_ascii_whitespace()
 }
 
 fn is_time(text: &str) -> bool {

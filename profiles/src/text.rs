@@ -1,6 +1,6 @@
 //! A resource as text, JSON or XML, for the command line and `$validate`.
 
-use fhir::{Issue, Json};
+use fhir::{Issue, Json, Severity};
 
 use crate::options::Options;
 use crate::validator::Validator;
@@ -14,7 +14,7 @@ impl Validator {
         let parsed = if is_xml { parse_xml(bytes) } else { parse_json(bytes) };
         let mut issues = match parsed {
             Ok(resource) => self.issues(&resource, options),
-            Err(issue) => return vec![issue],
+            Err(issue) => return vec![*issue],
         };
         if is_xml {
             // The places are those of the JSON form, which the sender of XML has never seen.
@@ -24,12 +24,13 @@ impl Validator {
     }
 }
 
-fn parse_json(bytes: &[u8]) -> Result<Json, Issue> {
-    Json::parse(bytes).map_err(|error| Issue { severity: fhir::Severity::Fatal, ..Issue::from(&error) })
+fn parse_json(bytes: &[u8]) -> Result<Json, Box<Issue>> {
+    Json::parse(bytes).map_err(|error| Box::new(Issue { severity: Severity::Fatal, ..Issue::from(&error) }))
 }
 
-fn parse_xml(bytes: &[u8]) -> Result<Json, Issue> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Issue::fatal("structure", "the text is not valid UTF-8"))?;
-    let json = fhir::json_from_xml(text).map_err(|error| Issue::fatal("structure", error.to_string()))?;
-    Json::parse_owned(json.into_bytes()).map_err(|error| Issue::fatal("structure", error.reason))
+fn parse_xml(bytes: &[u8]) -> Result<Json, Box<Issue>> {
+    let fatal = |reason: String| Box::new(Issue::fatal("structure", reason));
+    let text = std::str::from_utf8(bytes).map_err(|_| fatal("the text is not valid UTF-8".to_owned()))?;
+    let json = fhir::json_from_xml(text).map_err(|error| fatal(error.to_string()))?;
+    Json::parse_owned(json.into_bytes()).map_err(|error| fatal(error.reason))
 }

@@ -82,7 +82,7 @@ impl Validator {
         let path = Path::root(type_name.as_deref().filter(|_| is_type).unwrap_or("Resource"));
         let mut walk = Walk::new(self, options.uk_core, root);
         walk.resource(root, &path, Role::Own, &options.profiles);
-        let mut issues = walk.issues;
+        let mut issues = walk.finish();
         if !is_type {
             issues.iter_mut().for_each(|issue| issue.severity = Severity::Fatal);
         }

@@ -17,7 +17,9 @@ pub(crate) struct Walk<'v, 'a> {
     pub(crate) is_uk_core: bool,
     /// The resource in which `#x` references are looked up.
     pub(crate) container: Node<'a>,
-    pub(crate) issues: Vec<Issue>,
+    issues: Vec<Issue>,
+    /// The place of each issue in the text; lines are counted once, at the end.
+    offsets: Vec<usize>,
     /// The code systems and value sets that were already reported as not checked.
     pub(crate) not_checked: Vec<String>,
 }
@@ -33,7 +35,7 @@ pub(crate) struct Place<'p, 'a> {
 
 impl<'v, 'a> Walk<'v, 'a> {
     pub(crate) fn new(validator: &'v Validator, is_uk_core: bool, container: Node<'a>) -> Self {
-        Self { validator, is_uk_core, container, issues: Vec::new(), not_checked: Vec::new() }
+        Self { validator, is_uk_core, container, issues: Vec::new(), offsets: Vec::new(), not_checked: Vec::new() }
     }
 
     /// Writes an error down.
@@ -53,7 +55,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             return;
         }
         let issue = Issue::new(severity, code, text());
-        let issue = issue.at(place.path.expression()).line_column(place.node.line_column());
+        let issue = issue.at(place.path.expression());
         let issue = match place.rule {
             Some(rule) => issue.rule(rule),
             None => issue.rule(format!("http://hl7.org/fhir/StructureDefinition/{}", place.path.type_name())),
@@ -64,12 +66,34 @@ impl<'v, 'a> Walk<'v, 'a> {
             .any(|known| known.diagnostics == issue.diagnostics && known.expression == issue.expression);
         if !is_repeated {
             self.issues.push(issue);
+            self.offsets.push(place.node.offset());
         }
+    }
+
+    /// Gives the issues, each with its line and column.
+    pub(crate) fn finish(mut self) -> Vec<Issue> {
+        let mut issues: Vec<(usize, &mut Issue)> = self.offsets.into_iter().zip(&mut self.issues).collect();
+        issues.sort_by_key(|(offset, _)| *offset);
+        let text = self.container.json().text();
+        let (mut line, mut column, mut counted) = (1, 1, 0);
+        for (offset, issue) in issues {
+            for c in text.get(counted..offset).unwrap_or_default().chars() {
+                (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+            }
+            counted = offset;
+            issue.line_column = Some((line, column));
+        }
+        self.issues
     }
 }
 
-/// Gives a name or code for a message, unless it may hold patient data: names and codes have no spaces and are short.
+/// Gives a name, code or url for a message, unless it may hold patient data: those have no spaces and are short.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != '`') && text.len() <= 64 && !text.is_empty();
-    if is_plain && NhsNumber::parse(text).is_err() { Cow::Borrowed(text) } else { Cow::Borrowed("(not shown)") }
+    let length_max = if text.starts_with("http") { 200 } else { 64 };
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != '`') && text.len() <= length_max;
+    if is_plain && !text.is_empty() && NhsNumber::parse(text).is_err() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Borrowed("(not shown)")
+    }
 }

@@ -22,8 +22,11 @@ fn is_language(code: &str) -> bool {
         && subtags.all(|subtag| (1..=8).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// RFC 6838, section 4.2: two names and, after `;`, parameters.
+/// RFC 6838, section 4.2: two names and, after `;`, parameters; FHIR also has three short forms for its own formats.
 fn is_media_type(code: &str) -> bool {
+    if matches!(code, "xml" | "json" | "ttl") {
+        return true;
+    }
     let essence = code.split_once(';').map_or(code, |(essence, _)| essence).trim_end();
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&byte))

@@ -1,0 +1,45 @@
+//! Behaviour of the validator, through its public interface.
+
+mod base_r4;
+mod uk_core;
+mod uk_core_examples;
+mod uk_core_facts;
+mod validated;
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use definitions::Definitions;
+use fhir::{Issue, Json};
+use profiles::{Options, Validator, with_uk_core};
+use serde_json::Value;
+
+/// One validator for all tests: making it costs more than most of them.
+fn validator() -> &'static Validator {
+    static VALIDATOR: OnceLock<Validator> = OnceLock::new();
+    VALIDATOR.get_or_init(|| {
+        let base = Definitions::r4().expect("the base definitions load");
+        Validator::new(Arc::new(with_uk_core(&base).expect("the UK Core definitions load")))
+    })
+}
+
+fn issues(resource: &Value, options: &Options) -> Vec<Issue> {
+    validator().issues(&Json::from_value(resource), options)
+}
+
+/// Writes each error as `code expression`, which is what the tests compare.
+fn errors(resource: &Value, options: &Options) -> Vec<String> {
+    let issues = issues(resource, options);
+    let errors = issues.iter().filter(|issue| issue.is_error());
+    errors.map(|issue| format!("{} {}", issue.code, issue.expression.as_deref().unwrap_or_default())).collect()
+}
+
+/// The published material beside the project, where it is there.
+fn shared(folder: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("left out: {folder} is not beside the project");
+    None
+}

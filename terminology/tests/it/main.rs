@@ -1,0 +1,73 @@
+//! Behaviour of the terminology, through its public interface.
+
+use std::sync::Arc;
+
+use definitions::Definitions;
+use serde_json::{Value, json};
+use terminology::{Membership, Terminology};
+
+fn terminology(resources: Vec<Value>) -> Terminology {
+    let base = Definitions::r4().expect("the base definitions load");
+    Terminology::new(Arc::new(base.with_overlay(resources).expect("the definitions can be added")))
+}
+
+fn value_set(name: &str, compose: Value) -> Value {
+    json!({"resourceType": "ValueSet", "url": format!("http://test/{name}"), "status": "active", "compose": compose})
+}
+
+fn animals() -> Value {
+    json!({"resourceType": "CodeSystem", "url": "http://test/animals", "status": "active", "content": "complete",
+        "caseSensitive": false, "hierarchyMeaning": "is-a", "concept": [
+            {"code": "animal", "display": "Animal", "concept": [{"code": "dog", "concept": [{"code": "puppy"}]}, {"code": "cat"}]}]})
+}
+
+#[test]
+fn published_value_sets_are_known() {
+    let terminology = terminology(Vec::new());
+    let check = |set: &str, system: Option<&str>, code: &str| {
+        terminology.check(&format!("http://hl7.org/fhir/ValueSet/{set}"), system, code)
+    };
+    assert_eq!(check("administrative-gender", None, "male"), Membership::Member);
+    assert_eq!(check("administrative-gender|4.0.1", None, "Male"), Membership::NotMember);
+    let clinical = "http://terminology.hl7.org/CodeSystem/condition-clinical";
+    assert_eq!(check("condition-clinical", Some(clinical), "active"), Membership::Member);
+    assert_eq!(check("condition-clinical", Some("http://snomed.info/sct"), "active"), Membership::NotMember);
+    assert!(matches!(check("no-such-set", None, "x"), Membership::NotChecked { .. }));
+    assert_eq!(check("languages", Some("urn:ietf:bcp:47"), "en-GB"), Membership::Member);
+    assert_eq!(check("all-languages", Some("urn:ietf:bcp:47"), "cy"), Membership::Member);
+    assert_eq!(check("all-languages", Some("urn:ietf:bcp:47"), "not a language"), Membership::NotMember);
+    assert_eq!(check("ucum-units", Some("http://unitsofmeasure.org"), "mm[Hg]"), Membership::Member);
+    assert_eq!(check("mimetypes", None, "application/pdf"), Membership::Member);
+    let snomed = check("condition-code", Some("http://snomed.info/sct"), "38341003");
+    assert_eq!(snomed, Membership::NotChecked { missing: "http://snomed.info/sct".to_owned() });
+    assert_eq!(terminology.lookup(clinical, "active").and_then(|found| found.text), Some("Active"));
+    assert_eq!(terminology.check_code(clinical, "alive"), Membership::NotMember);
+}
+
+#[test]
+fn compose_rules_are_followed() {
+    let system = "http://test/animals";
+    let filter = |op: &str, value: &str| json!({"system": system, "filter": [{"property": "concept", "op": op, "value": value}]});
+    let terminology = terminology(vec![
+        animals(),
+        value_set("dogs", json!({"include": [filter("is-a", "dog")]})),
+        value_set("below-dog", json!({"include": [filter("descendent-of", "dog")]})),
+        value_set("no-dogs", json!({"include": [{"system": system}], "exclude": [{"valueSet": ["http://test/dogs"]}]})),
+        value_set("listed", json!({"include": [{"system": system, "concept": [{"code": "cat"}]}]})),
+        value_set("strange", json!({"include": [filter("child-of", "dog")]})),
+        value_set("circle", json!({"include": [{"valueSet": ["http://test/circle"]}]})),
+    ]);
+    let check = |set: &str, code: &str| terminology.check(&format!("http://test/{set}"), Some(system), code);
+    for (set, members, others) in [
+        ("dogs", vec!["dog", "puppy", "PUPPY"], vec!["cat", "animal", "fish"]),
+        ("below-dog", vec!["puppy"], vec!["dog", "cat"]),
+        ("no-dogs", vec!["cat", "animal"], vec!["dog", "puppy", "fish"]),
+        ("listed", vec!["cat", "CAT"], vec!["dog"]),
+    ] {
+        members.iter().for_each(|code| assert_eq!(check(set, code), Membership::Member, "{set} {code}"));
+        others.iter().for_each(|code| assert_eq!(check(set, code), Membership::NotMember, "{set} {code}"));
+    }
+    for set in ["strange", "circle"] {
+        assert!(matches!(check(set, "dog"), Membership::NotChecked { .. }), "{set}");
+    }
+}
