@@ -33,7 +33,7 @@ pub(crate) static TABLES: [Table; 7] = [
 pub(crate) type IndexRow = (usize, Vec<SqlValue>);
 
 /// The number under which values of a parameter on a type are indexed: 16 bits of the type's hash, 31 of the parameter.
-pub(crate) fn param_key(type_name: &str, param: u32) -> i64 {
+pub fn param_key(type_name: &str, param: u32) -> i64 {
     let hash = type_name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

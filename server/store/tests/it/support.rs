@@ -1,0 +1,155 @@
+//! A store of its own for each test, on each database.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use definitions::Definitions;
+use fhir::{Instant, Json};
+use policy::{Grant, Interaction, Source, SystemToken, Task};
+use profiles::{AnsweredFacts, Options, Strictness, Validated, Validator, Verdict};
+use search::{Handling, Limits, Query, Registry};
+use serde_json::{Value, json};
+use sqlx::Executor;
+use store::{Location, Page, SearchResult, Store, StoreError, StoreOptions, WriteBatch, WriteOp, Written};
+
+struct Shared {
+    registry: Arc<Registry>,
+    validator: Validator,
+}
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let definitions = Arc::new(Definitions::r4().unwrap());
+        Shared { registry: Arc::new(Registry::new(&definitions)), validator: Validator::new(definitions) }
+    })
+}
+
+pub fn registry() -> Arc<Registry> {
+    Arc::clone(&shared().registry)
+}
+
+pub fn system() -> Grant {
+    Grant::for_system(Task::Ingest, &SystemToken::mint())
+}
+
+/// A store and what must outlive it.
+pub struct TestStore {
+    pub store: Store,
+    pub clock: Arc<AtomicI64>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+pub fn options(location: Location, clock: &Arc<AtomicI64>) -> StoreOptions {
+    let clock = Arc::clone(clock);
+    StoreOptions::new(location, registry(), Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst))))
+}
+
+async fn sqlite() -> TestStore {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+    let store = Store::open(options(Location::Sqlite(directory.path().to_owned()), &clock)).await.unwrap();
+    TestStore { store, clock, _directory: Some(directory) }
+}
+
+/// The URL of a schema of its own, if there is a PostgreSQL.
+pub async fn postgres_url(name: &str) -> Option<String> {
+    let url = std::env::var("WEIR_TEST_DATABASE_URL").ok()?;
+    let schema = format!("store_{name}_{}", std::process::id());
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let create = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+    pool.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(create))).await.unwrap();
+    pool.close().await;
+    let join = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{join}options=-c%20search_path%3D{schema}"))
+}
+
+async fn postgres(name: &str) -> Option<TestStore> {
+    let location = Location::Postgres(postgres_url(name).await?);
+    let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+    let store = Store::open(options(location, &clock)).await.unwrap();
+    Some(TestStore { store, clock, _directory: None })
+}
+
+/// Runs a test on each database that there is.
+pub fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(TestStore) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        test(sqlite().await).await;
+        match postgres(name).await {
+            Some(store) => test(store).await,
+            None => println!("skipped on PostgreSQL: WEIR_TEST_DATABASE_URL is not set"),
+        }
+    });
+}
+
+pub fn validated(value: &Value) -> Validated {
+    let options = Options { strictness: Strictness::Warn, ..Options::default() };
+    match shared().validator.validate(Json::from_value(value), &options, &AnsweredFacts::new()) {
+        Verdict::Validated(validated) => validated,
+        other => panic!("not validated: {other:?}"),
+    }
+}
+
+pub fn put(id: &str, value: &Value) -> WriteOp {
+    WriteOp::Put {
+        resource: validated(value),
+        id: id.to_owned(),
+        interaction: Interaction::Update,
+        if_match: None,
+        if_none_exist: None,
+    }
+}
+
+pub fn patient(family: &str, birth_date: &str) -> Value {
+    json!({"resourceType": "Patient", "name": [{"family": family}], "birthDate": birth_date})
+}
+
+pub fn observation(patient: &str, code: &str) -> Value {
+    json!({
+        "resourceType": "Observation", "status": "final",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": code}]},
+        "subject": {"reference": format!("Patient/{patient}")},
+    })
+}
+
+pub fn query(type_name: &str, params: &[(&str, &str)]) -> Query {
+    let params: Vec<(String, String)> =
+        params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let options = search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None };
+    search::parse(type_name, &params, &registry(), &options).unwrap()
+}
+
+impl TestStore {
+    pub async fn write(&self, ops: Vec<WriteOp>) -> Result<Vec<Written>, StoreError> {
+        self.store.write(&system(), WriteBatch::new(ops, Source::feed("rest"))).await
+    }
+
+    pub async fn put(&self, id: &str, value: &Value) -> Written {
+        self.write(vec![put(id, value)]).await.unwrap().remove(0)
+    }
+
+    pub async fn delete(&self, type_name: &str, id: &str) -> Written {
+        let op = WriteOp::Delete { type_name: type_name.to_owned(), id: id.to_owned(), if_match: None };
+        self.write(vec![op]).await.unwrap().remove(0)
+    }
+
+    pub async fn page(&self, grant: &Grant, query: &Query, page: Page) -> SearchResult {
+        self.store.search(grant, query, page).await.unwrap()
+    }
+
+    /// Ids of all matches, in order, read in one page.
+    pub async fn find(&self, type_name: &str, params: &[(&str, &str)]) -> Vec<String> {
+        let page = Page { count: 100, ..Page::default() };
+        ids(&self.page(&system(), &query(type_name, params), page).await)
+    }
+
+    pub async fn assert_whole(&self) {
+        let report = self.store.check(&system()).await.unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+    }
+}
+
+pub fn ids(result: &SearchResult) -> Vec<String> {
+    result.matches.iter().map(|version| version.facts().id.clone()).collect()
+}
