@@ -8,3 +8,4 @@ mod export;
 mod release;
 mod scopes;
 mod small_rules;
+mod system_token;
