@@ -188,7 +188,7 @@ fn malformed_assertions_are_refused() {
 fn unsafe_key_sets_are_refused() {
     let mut private = public_key(Algorithm::ES384, "ec");
     private["d"] = json!("secret");
-    let many: Vec<Value> = (0..101).map(|n| public_key_named(n)).collect();
+    let many: Vec<Value> = (0..101).map(public_key_named).collect();
     for set in [
         json!({ "keys": [private] }),
         json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0", "kid": "a" }] }),
