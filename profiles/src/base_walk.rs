@@ -39,13 +39,12 @@ impl<'a> Walk<'_, 'a> {
             return self
                 .error(place, "structure", || format!("`{}` is not a resource type of FHIR R4", shown(&type_name)));
         };
-        let outer = self.container;
-        if role == Role::Own {
-            self.container = node;
-        }
+        let outer = (role == Role::Own).then(|| self.enter(node));
         self.object(node, id, path);
         self.resource_profiles(place, &type_name, role, profiles);
-        self.container = outer;
+        if let Some(outer) = outer {
+            self.leave(outer);
+        }
     }
 
     /// Holds an object against a complex type.
@@ -141,11 +140,17 @@ impl<'a> Walk<'_, 'a> {
             return self.error(place, "structure", || format!("found {kind}, expected an array"));
         }
         let mut count = 0;
+        let mut beside = None;
         for (index, item) in value.items().enumerate() {
             count += 1;
             let step = step.at(index);
             if item.is_null() && matches!(found.type_use.shape, Shape::Primitive(_)) {
-                self.null_item(parent, item, found.element, index, &step);
+                let beside = beside.get_or_insert_with(|| values_beside(parent, found.element));
+                if !beside.get(index).copied().unwrap_or_default() {
+                    self.error(Place { node: item, path: &step, rule: None }, "structure", || {
+                        "a null must have its extensions at the same place in the list beside it".to_owned()
+                    });
+                }
             } else {
                 self.value(item, found, &step);
             }
@@ -155,17 +160,6 @@ impl<'a> Walk<'_, 'a> {
         }
         if let Some(max) = found.element.max.filter(|max| count > *max as usize) {
             self.error(place, "structure", || format!("found {count} values, at most {max} are allowed"));
-        }
-    }
-
-    /// A null in a list of primitives stands for a value that has only extensions.
-    fn null_item(&mut self, parent: Node<'a>, item: Node<'a>, element: &ElementRules, index: usize, path: &Path<'_>) {
-        let shadow = parent.get(&format!("_{}", element.name));
-        let partner = shadow.and_then(|shadow| shadow.items().nth(index));
-        if partner.is_none_or(|partner| partner.is_null()) {
-            self.error(Place { node: item, path, rule: None }, "structure", || {
-                "a null must have its extensions at the same place in the list beside it".to_owned()
-            });
         }
     }
 
@@ -251,6 +245,12 @@ impl<'a> Walk<'_, 'a> {
             format!("codes of `{missing}` are not checked: its content is not loaded")
         });
     }
+}
+
+/// Says for each place of a list of primitives whether extensions stand beside it, as a null there needs.
+fn values_beside(parent: Node<'_>, element: &ElementRules) -> Vec<bool> {
+    let shadow = parent.get(&format!("_{}", element.name));
+    shadow.map(|shadow| shadow.items().map(|item| item.is_object()).collect()).unwrap_or_default()
 }
 
 /// Names a JSON kind for a message.

@@ -38,17 +38,13 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Finds the type of the target, when the text tells it.
-    fn target_type(&self, text: &str) -> Result<Option<Cow<'a, str>>, &'static str> {
+    fn target_type(&mut self, text: &str) -> Result<Option<Cow<'a, str>>, &'static str> {
         if let Some(id) = text.strip_prefix('#') {
-            let container = self.container;
             if id.is_empty() {
-                return Ok(container.str("resourceType"));
+                return Ok(self.container.str("resourceType"));
             }
-            let mut contained = container.get("contained").into_iter().flat_map(|list| list.items());
-            return match contained.find(|resource| resource.str("id").as_deref() == Some(id)) {
-                Some(resource) => Ok(resource.str("resourceType")),
-                None => Err("the reference names a contained resource that is not there"),
-            };
+            let found = self.contained_type(id);
+            return found.map(Some).ok_or("the reference names a contained resource that is not there");
         }
         let reference = Reference::parse(text);
         let known = reference.type_name().filter(|name| self.validator.definitions().is_resource_type(name));

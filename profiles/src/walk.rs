@@ -1,6 +1,7 @@
 //! The state of one validation, and how issues are written down.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use fhir::{Issue, NhsNumber, Node, Severity};
 
@@ -17,11 +18,19 @@ pub(crate) struct Walk<'v, 'a> {
     pub(crate) is_uk_core: bool,
     /// The resource in which `#x` references are looked up.
     pub(crate) container: Node<'a>,
+    /// The types of its contained resources by id, listed when the first such reference is met.
+    contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
     issues: Vec<Issue>,
     /// The place of each issue in the text; lines are counted once, at the end.
     offsets: Vec<usize>,
     /// The code systems and value sets that were already reported as not checked.
     pub(crate) not_checked: Vec<String>,
+}
+
+/// The resource around the one that is walked.
+pub(crate) struct Outer<'a> {
+    container: Node<'a>,
+    contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
 }
 
 /// Where an issue was found and by which rule.
@@ -35,7 +44,35 @@ pub(crate) struct Place<'p, 'a> {
 
 impl<'v, 'a> Walk<'v, 'a> {
     pub(crate) fn new(validator: &'v Validator, is_uk_core: bool, container: Node<'a>) -> Self {
-        Self { validator, is_uk_core, container, issues: Vec::new(), offsets: Vec::new(), not_checked: Vec::new() }
+        Self {
+            validator,
+            is_uk_core,
+            container,
+            contained: None,
+            issues: Vec::new(),
+            offsets: Vec::new(),
+            not_checked: Vec::new(),
+        }
+    }
+
+    /// Enters a resource of its own, and gives what `leave` needs.
+    pub(crate) fn enter(&mut self, resource: Node<'a>) -> Outer<'a> {
+        Outer { container: std::mem::replace(&mut self.container, resource), contained: self.contained.take() }
+    }
+
+    /// Goes back to the resource around.
+    pub(crate) fn leave(&mut self, outer: Outer<'a>) {
+        (self.container, self.contained) = (outer.container, outer.contained);
+    }
+
+    /// Gives the type of a contained resource.
+    pub(crate) fn contained_type(&mut self, id: &str) -> Option<Cow<'a, str>> {
+        let container = self.container;
+        let contained = self.contained.get_or_insert_with(|| {
+            let resources = container.get("contained").into_iter().flat_map(|list| list.items());
+            resources.filter_map(|one| Some((one.str("id")?, one.str("resourceType")?))).collect()
+        });
+        contained.get(id).cloned()
     }
 
     /// Writes an error down.

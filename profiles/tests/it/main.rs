@@ -1,5 +1,12 @@
 //! Behaviour of the validator, through its public interface.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it leaves out"
+)]
+
 mod base_r4;
 mod uk_core;
 mod uk_core_examples;

@@ -1,5 +1,7 @@
 //! Behaviour of the terminology, through its public interface.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use definitions::Definitions;
