@@ -12,7 +12,7 @@ use crate::server::{Server, after};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::Instant;
-use policy::{Context, Purpose, ScopeKind, Scopes};
+use policy::{Context, Purpose, Scope, ScopeKind, Scopes};
 
 /// Where an error goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +41,40 @@ pub struct AuthorizeRequest {
     refused: Vec<String>,
 }
 
+/// The person at the consent page, with what they may pass on to an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The login.
+    pub user: String,
+    /// Whether the person is a patient, or speaks for one, rather than staff.
+    pub is_patient: bool,
+    /// The logical ids of the patients whom the person may pick; none for staff means any.
+    pub patient_ids: Vec<String>,
+    /// The hash of the login session.
+    pub session: Option<Vec<u8>>,
+}
+
+impl LoggedIn {
+    /// Says whether the person may pass on the record of a patient.
+    pub fn may_pick(&self, patient: &str) -> bool {
+        self.may_pick_any() || self.patient_ids.iter().any(|id| id == patient)
+    }
+
+    /// Says whether the person may pass on any record, and so `user/` scopes, which are not bound to one patient.
+    pub fn may_pick_any(&self) -> bool {
+        !self.is_patient && self.patient_ids.is_empty()
+    }
+}
+
 /// What a person decided on the consent page.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Approval {
     /// Who agreed.
-    pub user: String,
+    pub login: LoggedIn,
     /// The scopes that were left ticked, spelled as they were offered.
     pub scopes: Vec<String>,
     /// The context: of the launch, or as the person picked it.
     pub context: LaunchContext,
-    /// The hash of the login session.
-    pub session: Option<Vec<u8>>,
 }
 
 /// Fresh randomness for one code.
@@ -160,9 +183,16 @@ impl AuthorizeRequest {
         self.launch.as_deref()
     }
 
-    /// Returns the scopes that may be granted, for the consent page.
+    /// Returns the scopes that the client may be granted. The consent page shows those of [`Self::offered_to`].
     pub fn offered(&self) -> &Scopes {
         &self.offered
+    }
+
+    /// Returns the scopes that the person may grant: `user/` scopes reach whatever a user may see, so they are not for a patient
+    /// nor for staff who are limited to some patients.
+    pub fn offered_to(&self, login: &LoggedIn) -> Scopes {
+        let is_user = |scope: &Scope| scope.as_resource().is_some_and(|resource| resource.context == Context::User);
+        self.offered.iter().filter(|scope| login.may_pick_any() || !is_user(scope)).cloned().collect()
     }
 
     /// Returns what was asked for and cannot be granted, or not whole.
@@ -195,7 +225,7 @@ impl AuthorizeRequest {
         now: Instant,
     ) -> Result<(String, NewCode), AuthorizeError> {
         let scopes: Scopes = self
-            .offered
+            .offered_to(&approval.login)
             .iter()
             .filter(|scope| approval.scopes.iter().any(|text| text == scope.text()))
             .cloned()
@@ -207,6 +237,11 @@ impl AuthorizeRequest {
         if scopes.has_context(Context::Patient) && approval.context.patient.is_none() {
             return Err(self.refuse(OAuthError::request("`patient/` scopes need a patient, and none is in context")));
         }
+        if approval.context.patient.as_ref().is_some_and(|patient| !approval.login.may_pick(patient)) {
+            let error =
+                OAuthError::new(OAuthErrorCode::AccessDenied, "the person may not pass on the record of that patient");
+            return Err(self.refuse(error));
+        }
         let handle = Handle::new(random.code);
         let expires = after(now, server.lives.code_s);
         let record = CodeRecord {
@@ -215,10 +250,10 @@ impl AuthorizeRequest {
             challenge: self.challenge.clone(),
             aud: self.aud.clone(),
             scopes: scopes.to_string(),
-            user: approval.user,
+            user: approval.login.user,
             context: approval.context,
             family: URL_SAFE_NO_PAD.encode(random.family),
-            session: approval.session,
+            session: approval.login.session,
             expires_ms: expires.0,
         };
         let location = with_query(&self.redirect_uri, &[("code", handle.text()), ("state", &self.state)]);

@@ -29,7 +29,9 @@ mod token_request;
 mod well_known;
 
 pub use assertion::{Assertion, AssertionUse};
-pub use authorize::{Approval, AuthorizeError, AuthorizeRequest, CodeRandomness, authorize, requested_client_id};
+pub use authorize::{
+    Approval, AuthorizeError, AuthorizeRequest, CodeRandomness, LoggedIn, authorize, requested_client_id,
+};
 pub use client::{Authentication, Client, KeySource};
 pub use client_auth::{Admission, AuthenticatedClient, Credentials, authenticate};
 pub use code::{CodeRecord, NewCode};

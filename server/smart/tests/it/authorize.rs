@@ -3,8 +3,8 @@
 use crate::house::{NOW, REDIRECT, app, backend, client, form, form_but, server};
 use policy::Purpose;
 use smart::{
-    Approval, Authentication, AuthorizeError, AuthorizeRequest, Client, CodeRandomness, LaunchContext, OAuthErrorCode,
-    authorize, requested_client_id,
+    Approval, Authentication, AuthorizeError, AuthorizeRequest, Client, CodeRandomness, LaunchContext, LoggedIn,
+    OAuthErrorCode, authorize, requested_client_id,
 };
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -34,11 +34,14 @@ fn random() -> CodeRandomness {
 
 fn agreed(scopes: &[&str], patient: Option<&str>) -> Approval {
     Approval {
-        user: "user".to_owned(),
+        login: staff(),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         context: patient.map(LaunchContext::of_patient).unwrap_or_default(),
-        session: None,
     }
+}
+
+fn staff() -> LoggedIn {
+    LoggedIn { user: "user".to_owned(), is_patient: false, patient_ids: Vec::new(), session: None }
 }
 
 /// The parameters of a redirect, which must go to the registered URI.
@@ -161,6 +164,27 @@ fn agreement_cannot_exceed_the_offer() {
         agreed(&["patient/Observation.rs", "patient/*.rs", "user/Observation.rs", "offline_access"], Some("p1"));
     let (_, code) = request.approve(approval, &random(), &server(), NOW).unwrap();
     assert_eq!(code.record.scopes, "patient/Observation.rs");
+}
+
+#[test]
+fn a_person_passes_on_no_more_than_their_own_rights() {
+    let request = request("launch/patient patient/*.rs user/Observation.rs");
+    let patient = LoggedIn { is_patient: true, patient_ids: vec!["p1".to_owned()], ..staff() };
+    let limited = LoggedIn { patient_ids: vec!["p1".to_owned()], ..staff() };
+    let nobody = LoggedIn { is_patient: true, ..staff() };
+    assert_eq!(request.offered_to(&staff()), *request.offered());
+    for login in [patient, limited] {
+        assert_eq!(request.offered_to(&login).to_string(), "launch/patient patient/*.rs");
+        let approve = |patient: &str| {
+            let approval =
+                Approval { login: login.clone(), ..agreed(&["patient/*.rs", "user/Observation.rs"], Some(patient)) };
+            request.approve(approval, &random(), &server(), NOW)
+        };
+        assert_eq!(approve("p1").unwrap().1.record.scopes, "patient/*.rs");
+        let Err(AuthorizeError::Redirect { error, .. }) = approve("p2") else { panic!("another patient was picked") };
+        assert_eq!(error.code, OAuthErrorCode::AccessDenied);
+    }
+    assert!(!nobody.may_pick("p1"));
 }
 
 #[test]
