@@ -50,9 +50,9 @@ impl MapError {
     /// Where in the message the fault lies, as `PID-3` or `line 3`.
     pub fn location(&self) -> &str {
         match self {
-            Self::Malformed { location, .. }
-            | Self::Unsupported { location, .. }
-            | Self::Missing { location, .. } => location,
+            Self::Malformed { location, .. } | Self::Unsupported { location, .. } | Self::Missing { location, .. } => {
+                location
+            }
         }
     }
 }

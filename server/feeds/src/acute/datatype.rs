@@ -119,8 +119,11 @@ pub(super) fn codeable(part: Part<'_>, header: &Header) -> Option<Value> {
     let mut codings = Vec::new();
     for first in [1, 4] {
         let code = code(&part.at(first));
-        if !code.is_empty() {
-            let system = header.code_system(&part.at(first + 2), &code);
+        let name = part.at(first + 2);
+        // Words alone, without a code system, are free text and no code.
+        let is_text = name.is_empty() && code.contains(' ');
+        if !code.is_empty() && !is_text {
+            let system = header.code_system(&name, &code);
             codings.push(crate::coding(&system, &code, &part.at(first + 1)));
         }
     }

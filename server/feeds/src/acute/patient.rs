@@ -51,6 +51,7 @@ pub(super) fn map(mapping: &mut Mapping, group: &Group<'_>, depth: Depth) -> Res
     put(&mut patient, "maritalStatus", tables::marital_status(mapping, pid));
     let contacts: Vec<Value> = group.all_of("NK1").filter_map(|nk1| contact(mapping, nk1)).collect();
     put_list(&mut patient, "contact", contacts);
+    put_list(&mut patient, "communication", tables::languages(mapping, pid));
     put_list(&mut patient, "generalPractitioner", general_practitioners(mapping, group));
     put(&mut patient, "managingOrganization", provider::sender(mapping));
     unmapped(mapping, pid);
@@ -247,7 +248,6 @@ fn unmapped(mapping: &mut Mapping, pid: &Segment<'_>) {
     for (n, what) in [
         (6, "mother's maiden name"),
         (10, "race"),
-        (15, "language"),
         (17, "religion"),
         (20, "driving licence"),
         (23, "birth place"),

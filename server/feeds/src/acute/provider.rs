@@ -47,7 +47,10 @@ pub(super) fn practitioner(mapping: &mut Mapping, part: Part<'_>) -> Option<Valu
     if id.is_empty() {
         return (!display.is_empty()).then(|| json!({ "type": "Practitioner", "display": display }));
     }
-    let key = BusinessKey::new("Practitioner", practitioner_system(mapping, part, &id), id);
+    let system = practitioner_system(mapping, part, &id);
+    // The national consultant code is C and the GMC number.
+    let id = id.strip_prefix('C').filter(|_| system == system::GMC).unwrap_or(&id);
+    let key = BusinessKey::new("Practitioner", system, id);
     let mut resource = Map::new();
     resource.insert("resourceType".to_owned(), json!("Practitioner"));
     resource.insert("meta".to_owned(), json!({ "profile": [profile_url("Practitioner")] }));
@@ -84,13 +87,14 @@ fn display_of(part: Part<'_>) -> String {
 fn practitioner_system(mapping: &Mapping, part: Part<'_>, id: &str) -> String {
     let (authority, kind) = (part.at(9).to_ascii_uppercase(), part.at(13).to_ascii_uppercase());
     let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_gmp = id.len() == 8 && id.starts_with('G') && id.get(1..).is_some_and(all_digits);
+    let is_national = |letter: char| id.len() == 8 && id.starts_with(letter) && id.get(1..).is_some_and(all_digits);
     match (authority.as_str(), kind.as_str()) {
         ("GMC", _) | (_, "GMC") => system::GMC.to_owned(),
         ("GMP", _) | (_, "GMP") => system::GMP.to_owned(),
         ("SDS", _) | (_, "SDS") => system::SDS_USER.to_owned(),
         ("NPI", _) | (_, "NPI") => "http://hl7.org/fhir/sid/us-npi".to_owned(),
-        ("", "") if is_gmp && mapping.header.is_uk => system::GMP.to_owned(),
+        ("", "") if is_national('G') && mapping.header.is_uk => system::GMP.to_owned(),
+        ("", "") if is_national('C') && mapping.header.is_uk => system::GMC.to_owned(),
         _ => mapping.header.authority_system(part.component(9), "practitioner"),
     }
 }
@@ -107,29 +111,31 @@ pub(super) fn location(mapping: &mut Mapping, part: Part<'_>) -> Option<Value> {
     let ward_value = [&facility, &point].into_iter().filter(|text| !text.is_empty()).map(|text| slug(text));
     let ward_value = ward_value.collect::<Vec<_>>().join("/");
     let ward = BusinessKey::new("Location", mapping.header.system("location"), ward_value);
-    let resource = location_resource(&ward, &words, "wa", "Ward", None);
-    mapping.share(&ward, resource);
     let spot: Vec<String> = [room, bed].into_iter().filter(|text| !text.is_empty()).collect();
+    // Beds stand in wards; without one, and without N (nursing unit) in PL-6, the place may be a clinic.
+    let kind = (!spot.is_empty() || part.at(6) == "N").then_some(("wa", "Ward"));
+    let resource = location_resource(&ward, &words, kind, None);
+    mapping.share(&ward, resource);
     if spot.is_empty() {
         return Some(reference("Location", &ward));
     }
     let value = format!("{}/{}", ward.value, spot.iter().map(|text| slug(text)).collect::<Vec<_>>().join("/"));
     let bed = BusinessKey::new("Location", ward.system.clone(), value);
     let name = format!("{words} {}", spot.join(" "));
-    let resource = location_resource(&bed, &name, "bd", "Bed", Some(reference("Location", &ward)));
+    let resource = location_resource(&bed, &name, Some(("bd", "Bed")), Some(reference("Location", &ward)));
     mapping.share(&bed, resource);
     Some(reference("Location", &bed))
 }
 
-fn location_resource(key: &BusinessKey, name: &str, kind: &str, display: &str, part_of: Option<Value>) -> Value {
+fn location_resource(key: &BusinessKey, name: &str, kind: Option<(&str, &str)>, part_of: Option<Value>) -> Value {
     let mut resource = Map::new();
     resource.insert("resourceType".to_owned(), json!("Location"));
     resource.insert("meta".to_owned(), json!({ "profile": [profile_url("Location")] }));
     resource.insert("identifier".to_owned(), json!([identifier(&key.system, &key.value)]));
     resource.insert("name".to_owned(), json!(name));
     resource.insert("mode".to_owned(), json!("instance"));
-    let physical = codeable("http://terminology.hl7.org/CodeSystem/location-physical-type", kind, display);
-    resource.insert("physicalType".to_owned(), physical);
+    let system = "http://terminology.hl7.org/CodeSystem/location-physical-type";
+    put(&mut resource, "physicalType", kind.map(|(code, display)| codeable(system, code, display)));
     put(&mut resource, "partOf", part_of);
     Value::Object(resource)
 }

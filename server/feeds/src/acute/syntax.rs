@@ -100,11 +100,11 @@ fn lines(text: &str, field: char) -> (Vec<&str>, usize) {
         let end = start + line.len();
         if starts_segment(line, field) {
             spans.push((start, end));
-        } else if !line.trim_matches(['\u{b}', '\u{1c}', ' ']).is_empty() {
-            if let Some(last) = spans.last_mut() {
-                last.1 = end;
-                continued += 1;
-            }
+        } else if !line.trim_matches(['\u{b}', '\u{1c}', ' ']).is_empty()
+            && let Some(last) = spans.last_mut()
+        {
+            last.1 = end;
+            continued += 1;
         }
         start = end + 1;
     }

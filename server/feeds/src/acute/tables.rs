@@ -60,6 +60,19 @@ pub(super) fn marital_status(mapping: &mut Mapping, pid: &Segment<'_>) -> Option
     words(part)
 }
 
+/// PID-15: ISO 639-1; the UK's codes of Braille and sign languages (q1 to q5) and other lists are noted.
+pub(super) fn languages(mapping: &mut Mapping, pid: &Segment<'_>) -> Vec<Value> {
+    let Some(part) = pid.field(15).repetitions().next() else {
+        return Vec::new();
+    };
+    let code = part.at(1).to_lowercase();
+    if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        mapping.note("PID-15", "not a two-letter language code; left out");
+        return Vec::new();
+    }
+    vec![json!({ "language": codeable("urn:ietf:bcp:47", &code, ""), "preferred": true })]
+}
+
 /// PID-22 by the England list; table 0189 uses H, N and U for other things.
 pub(super) fn ethnic_category(mapping: &mut Mapping, pid: &Segment<'_>) -> Option<Value> {
     let part = pid.field(22).repetitions().next()?;
