@@ -11,6 +11,7 @@ use search::Registry;
 use crate::batch::{WriteBatch, WriteStatus, Written};
 use crate::error::StoreError;
 use crate::index_row::{self, IndexRow};
+use crate::messages;
 use crate::open::Store;
 use crate::pending::Pending;
 use crate::prepare::{Prepared, PreparedBatch, PreparedPut, prepare};
@@ -40,12 +41,21 @@ impl Store {
         };
         let (grant, registry) = (grant.clone(), Arc::clone(&self.inner.registry));
         let work = move |transaction: &mut Transaction<'_>| {
-            if let Some(message) = &prepared.message
-                && !crate::messages::record(transaction.session, message, transaction.now)?
-            {
-                return Err(StoreError::Duplicate);
+            let message = match &prepared.message {
+                None => None,
+                Some(message) => {
+                    let kept = messages::record(transaction.session, message, transaction.now)?;
+                    Some(kept.ok_or(StoreError::Duplicate)?)
+                }
+            };
+            let pending = Pending::default();
+            let apply =
+                Apply { transaction: &mut *transaction, grant: &grant, registry: &registry, pending, batch: &prepared };
+            let written = apply.run()?;
+            if let Some(key) = message {
+                messages::link(transaction.session, key, &written)?;
             }
-            Apply { transaction, grant: &grant, registry: &registry, pending: Pending::default(), batch: &prepared }.run()
+            Ok(written)
         };
         self.inner.writer.submit(work).await
     }
