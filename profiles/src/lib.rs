@@ -1,4 +1,4 @@
-//! Definitions to snapshots to compiled rules to validation; uk-core/ holds our UK Core definitions
+//! Definitions to compiled rules to validation: <https://hl7.org/fhir/R4/profiling.html>. `uk-core/` holds our UK Core definitions.
 
 mod base_rules;
 mod base_walk;

@@ -8,8 +8,9 @@ use fhir::{Issue, NhsNumber, Node, Severity};
 use crate::path::Path;
 use crate::validator::Validator;
 
-/// More issues than these tell nobody anything, and a hostile resource could make millions.
-const ISSUE_COUNT_MAX: usize = 1000;
+/// More errors, or more notes, than these tell nobody anything, and a hostile resource could make millions. The two
+/// are counted apart, so that notes cannot crowd out an error.
+const ISSUE_COUNT_MAX: usize = 500;
 
 /// One validation under way.
 pub(crate) struct Walk<'v, 'a> {
@@ -21,6 +22,7 @@ pub(crate) struct Walk<'v, 'a> {
     /// The types of its contained resources by id, listed when the first such reference is met.
     contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
     issues: Vec<Issue>,
+    error_count: usize,
     /// The place of each issue in the text; lines are counted once, at the end.
     offsets: Vec<usize>,
     /// The code systems and value sets that were already reported as not checked.
@@ -50,6 +52,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             container,
             contained: None,
             issues: Vec::new(),
+            error_count: 0,
             offsets: Vec::new(),
             not_checked: Vec::new(),
         }
@@ -88,7 +91,9 @@ impl<'v, 'a> Walk<'v, 'a> {
         code: &'static str,
         text: impl FnOnce() -> String,
     ) {
-        if self.issues.len() >= ISSUE_COUNT_MAX {
+        let is_error = severity <= Severity::Error;
+        let count = if is_error { self.error_count } else { self.issues.len() - self.error_count };
+        if count >= ISSUE_COUNT_MAX {
             return;
         }
         let issue = Issue::new(severity, code, text());
@@ -102,6 +107,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             .iter()
             .any(|known| known.diagnostics == issue.diagnostics && known.expression == issue.expression);
         if !is_repeated {
+            self.error_count += usize::from(is_error);
             self.issues.push(issue);
             self.offsets.push(place.node.offset());
         }

@@ -1,4 +1,4 @@
-//! Codes: is this code in that value set, what does it mean
+//! Codes: is this code in that value set, what does it mean: <https://hl7.org/fhir/R4/terminologies.html>.
 
 mod membership;
 mod syntax;

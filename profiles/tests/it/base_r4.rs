@@ -146,6 +146,13 @@ fn issues_say_where_and_never_what() {
 }
 
 #[test]
+fn notes_do_not_crowd_out_an_error() {
+    let extension = |number: usize| json!({"url": format!("http://example.org/{number}"), "valueString": "y"});
+    let extensions: Vec<Value> = (0..2000).map(extension).collect();
+    check(json!({"resourceType": "Patient", "extension": extensions, "gender": "F"}), &["code-invalid Patient.gender"]);
+}
+
+#[test]
 fn xml_is_validated_like_json() {
     let text = "<Patient xmlns=\"http://hl7.org/fhir\"><gender value=\"F\"/></Patient>";
     let issues = validator().validate_text(text.as_bytes(), &Options::default());
