@@ -1,1 +1,31 @@
-//! The FHIR HTTP API with the feed and SMART endpoints; the only crate that serves HTTP
+//! The FHIR HTTP API with the feed and SMART endpoints; the only crate that serves HTTP.
+//!
+//! A request becomes a [`Request`] in the caller's name, [`perform`](perform::perform) decides, runs and audits it, and only then do its bytes
+//! leave: no route can forget a step. <https://hl7.org/fhir/R4/http.html>
+
+mod access;
+mod answer;
+mod body;
+mod failure;
+mod feed;
+mod headers;
+mod health;
+mod interaction;
+mod metric;
+mod operation;
+mod page_link;
+mod perform;
+mod request;
+mod root_span;
+mod router;
+mod serve;
+mod smart;
+mod status;
+mod weir;
+
+pub use crate::smart::registered_client;
+pub use feed::FEED_NAMES;
+pub use metric::recorder as metrics_recorder;
+pub use router::{Level, ROUTES, Route};
+pub use serve::{ServerHandle, ServerOptions, start};
+pub use weir::{Clock, Limits, Page, Random, Settings, Weir};

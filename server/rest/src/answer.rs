@@ -1,0 +1,93 @@
+//! What an interaction answers, before it is HTTP.
+
+use bytes::Bytes;
+use fhir::Instant;
+
+/// What happened, from which `status.rs` picks the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done.
+    Ok,
+    /// A resource was created.
+    Created,
+    /// Nothing to say.
+    NoContent,
+    /// The caller has this version.
+    NotModified,
+    /// Begun; the status is elsewhere.
+    Accepted,
+}
+
+/// The answer of an interaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// What happened.
+    pub outcome: Outcome,
+    /// The body; empty when there is none.
+    pub body: Bytes,
+    /// A file that is streamed as the body instead.
+    pub file: Option<std::path::PathBuf>,
+    /// Media type of the body.
+    pub content_type: &'static str,
+    /// Version, for ETag.
+    pub version: Option<u64>,
+    /// When that version was written, for Last-Modified.
+    pub last_updated: Option<Instant>,
+    /// Absolute URL, for Location.
+    pub location: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// What the audit record names.
+    pub touched: Touched,
+}
+
+/// Which resources and patients an interaction touched.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Touched {
+    /// `Type/id` of the resources that were given or changed.
+    pub resources: Vec<String>,
+    /// Logical ids of the patients they are about.
+    pub patients: Vec<String>,
+}
+
+impl Touched {
+    /// Notes a version that is given out.
+    pub(crate) fn add(&mut self, facts: &policy::Facts) {
+        self.resources.push(format!("{}/{}", facts.type_name, facts.id));
+        for id in &facts.patient_ids {
+            if !self.patients.contains(id) {
+                self.patients.push(id.clone());
+            }
+        }
+    }
+}
+
+/// Media type of FHIR JSON.
+pub(crate) const FHIR_JSON: &str = "application/fhir+json";
+
+impl Answer {
+    /// An answer with a FHIR JSON body.
+    pub(crate) fn json(outcome: Outcome, body: impl Into<Bytes>) -> Answer {
+        Answer {
+            outcome,
+            body: body.into(),
+            file: None,
+            content_type: FHIR_JSON,
+            version: None,
+            last_updated: None,
+            location: None,
+            headers: Vec::new(),
+            touched: Touched::default(),
+        }
+    }
+
+    /// An answer without a body.
+    pub(crate) fn empty(outcome: Outcome) -> Answer {
+        Answer::json(outcome, Bytes::new())
+    }
+
+    /// An answer with an OperationOutcome.
+    pub(crate) fn outcome(outcome: Outcome, issues: &[fhir::Issue]) -> Answer {
+        Answer::json(outcome, fhir::operation_outcome(issues).to_string())
+    }
+}

@@ -1,0 +1,82 @@
+//! The headers that change what an interaction does. <https://hl7.org/fhir/R4/http.html#Http-Headers>
+
+use search::Handling;
+
+use crate::failure::Failure;
+
+/// Conditions and preferences of one request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditions {
+    /// `If-Match`: the version that must be current.
+    pub if_match: Option<u64>,
+    /// `If-None-Match`: the version that the caller has.
+    pub if_none_match: Option<u64>,
+    /// `If-None-Exist`: the query of a conditional create.
+    pub if_none_exist: Option<String>,
+    /// `Prefer: return=`.
+    pub prefer_return: PreferReturn,
+    /// `Prefer: handling=`.
+    pub handling: Handling,
+    /// `Prefer: respond-async`.
+    pub is_async: bool,
+}
+
+/// What a write answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum PreferReturn {
+    /// No body.
+    Minimal,
+    /// The resource as stored.
+    #[default]
+    Representation,
+    /// An OperationOutcome.
+    OperationOutcome,
+}
+
+impl Conditions {
+    /// Reads the headers; `header` gives a header's text by its lower-case name.
+    pub(crate) fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<Conditions, Failure> {
+        let mut conditions = Conditions {
+            if_match: etag(header("if-match"), "If-Match")?,
+            if_none_match: header("if-none-match").and_then(version_of_etag),
+            if_none_exist: header("if-none-exist").map(str::to_owned),
+            ..Conditions::default()
+        };
+        conditions.prefer(header("prefer").unwrap_or_default())?;
+        Ok(conditions)
+    }
+
+    fn prefer(&mut self, text: &str) -> Result<(), Failure> {
+        for preference in text.split([',', ';']).map(str::trim).filter(|preference| !preference.is_empty()) {
+            match preference {
+                "return=minimal" => self.prefer_return = PreferReturn::Minimal,
+                "return=representation" => self.prefer_return = PreferReturn::Representation,
+                "return=OperationOutcome" => self.prefer_return = PreferReturn::OperationOutcome,
+                "handling=strict" => self.handling = Handling::Strict,
+                "handling=lenient" => self.handling = Handling::Lenient,
+                "respond-async" => self.is_async = true,
+                other if other.starts_with("return=") || other.starts_with("handling=") => {
+                    return Err(Failure::bad_request("value", "header `Prefer` has an unknown `return` or `handling`"));
+                }
+                // RFC 7240 section 2: a preference that is not known is ignored.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn etag(text: Option<&str>, header: &str) -> Result<Option<u64>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match version_of_etag(text) {
+        Some(version) => Ok(Some(version)),
+        None => {
+            Err(Failure::bad_request("value", format!("header `{header}` must be an ETag of this server, as W/\"3\"")))
+        }
+    }
+}
+
+/// The version in `W/"3"`; `"3"` and `3` are taken too, as other servers do.
+pub(crate) fn version_of_etag(text: &str) -> Option<u64> {
+    text.trim().trim_start_matches("W/").trim_matches('"').parse().ok()
+}

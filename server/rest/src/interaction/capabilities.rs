@@ -1,0 +1,136 @@
+//! `GET [base]/metadata`, generated from the routes and the search registry. <https://hl7.org/fhir/R4/http.html#capabilities>
+
+use policy::Interaction;
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Outcome};
+use crate::failure::Failure;
+use crate::perform::Context;
+use crate::router::{Level, ROUTES};
+use crate::weir::Weir;
+
+/// Search parameters that describe every resource; listed with each type.
+const EXPORT_DEFINITION: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export";
+
+/// What this server offers, exactly.
+pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
+    for (name, value) in &context.request.params {
+        if name == "_format" {
+            super::search_type::check_format(Some(value))?;
+        }
+    }
+    Ok(Answer::json(Outcome::Ok, statement(context.weir).to_string()))
+}
+
+fn statement(weir: &Weir) -> Value {
+    let resources: Vec<Value> = weir.definitions.resource_types().iter().map(|name| resource(weir, name)).collect();
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": weir.now().to_fhir(),
+        "kind": "instance",
+        "software": {"name": "Weir", "version": weir.settings.version},
+        "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
+        "instantiates": [
+            "https://fhir.hl7.org.uk/CapabilityStatement/ukcore-conformance",
+            "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data",
+        ],
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [{
+            "mode": "server",
+            "security": security(weir),
+            "resource": resources,
+            "interaction": system_interactions(),
+        }],
+    })
+}
+
+fn security(weir: &Weir) -> Value {
+    let auth = |path: &str| format!("{}/auth/{path}", weir.settings.origin);
+    json!({
+        "cors": true,
+        "service": [{"coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+            "code": "SMART-on-FHIR",
+        }]}],
+        // Deprecated since SMART 2, and still the only place where some clients look.
+        "extension": [{
+            "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+            "extension": [
+                {"url": "authorize", "valueUri": auth("authorize")},
+                {"url": "token", "valueUri": auth("token")},
+                {"url": "introspect", "valueUri": auth("introspect")},
+                {"url": "revoke", "valueUri": auth("revoke")},
+            ],
+        }],
+    })
+}
+
+fn resource(weir: &Weir, name: &str) -> Value {
+    let mut interactions: Vec<Value> = Vec::new();
+    for route in ROUTES.iter().filter(|route| matches!(route.level, Level::Type | Level::Instance)) {
+        let Some(code) = code(route.interaction) else { continue };
+        let entry = json!({"code": code});
+        if !interactions.contains(&entry) {
+            interactions.push(entry);
+        }
+    }
+    let parameters: Vec<Value> = weir
+        .registry
+        .params_of(name)
+        .filter(|param| !matches!(param.kind, search::Kind::Composite | search::Kind::Special))
+        .map(|param| json!({"name": param.code, "definition": param.url, "type": param.kind.code()}))
+        .collect();
+    let mut resource = json!({
+        "type": name,
+        "interaction": interactions,
+        "versioning": "versioned-update",
+        "readHistory": true,
+        "updateCreate": true,
+        "conditionalCreate": true,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": false,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "local"],
+        "searchParam": parameters,
+    });
+    if let Value::Object(members) = &mut resource {
+        if let Some(profile) = weir.validator.uk_core_profile_of(name) {
+            members.insert("supportedProfile".to_owned(), json!([profile]));
+        }
+        if name == "Patient" {
+            let export = json!([{"name": "export", "definition": EXPORT_DEFINITION}]);
+            members.insert("operation".to_owned(), export);
+        }
+    }
+    resource
+}
+
+fn system_interactions() -> Value {
+    let mut codes = vec![json!({"code": "transaction"}), json!({"code": "batch"})];
+    codes.extend(
+        ROUTES
+            .iter()
+            .filter(|route| route.level == Level::System)
+            .filter_map(|route| code(route.interaction))
+            .map(|code| json!({"code": code})),
+    );
+    Value::Array(codes)
+}
+
+/// The code of an interaction in a CapabilityStatement.
+fn code(interaction: Interaction) -> Option<&'static str> {
+    Some(match interaction {
+        Interaction::Read => "read",
+        Interaction::Vread => "vread",
+        Interaction::Update => "update",
+        Interaction::Delete => "delete",
+        Interaction::HistoryInstance => "history-instance",
+        Interaction::HistoryType => "history-type",
+        Interaction::HistorySystem => "history-system",
+        Interaction::Create => "create",
+        Interaction::SearchType => "search-type",
+        _ => return None,
+    })
+}

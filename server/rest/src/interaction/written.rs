@@ -1,0 +1,116 @@
+//! From a body to a validated resource, and from a written version to an answer.
+
+use fhir::Json;
+use policy::{Grant, Interaction};
+use profiles::{Options, Validated, Verdict};
+use store::{WriteBatch, WriteOp, WriteStatus, Written};
+
+use crate::answer::{Answer, Outcome};
+use crate::failure::{Failure, Reason};
+use crate::headers::PreferReturn;
+use crate::perform::Context;
+use crate::weir::Weir;
+
+/// The name under which REST writes are kept as a source.
+pub(super) const REST_FEED: &str = "rest";
+
+/// Reads the body as one resource of the type that the path names.
+pub(super) fn resource_of(context: &Context<'_>) -> Result<Json, Failure> {
+    let request = context.request;
+    if let Some(content_type) = &request.content_type
+        && !matches!(content_type.as_str(), "application/fhir+json" | "application/json" | "text/json")
+    {
+        let message = "the body must be application/fhir+json";
+        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
+    }
+    if request.body.is_empty() {
+        return Err(Failure::bad_request("required", "the request has no body; a resource is needed"));
+    }
+    let json = parse(&request.body)?;
+    let found = json.resource_type();
+    if found != Some(request.type_str()) {
+        let message = format!("the body must be a {}, as the path says", request.type_str());
+        return Err(Failure::bad_request("invalid", message));
+    }
+    Ok(json)
+}
+
+/// Parses a body as JSON; a 400 says line and column.
+pub(crate) fn parse(body: &[u8]) -> Result<Json, Failure> {
+    Json::parse(body).map_err(|error| Failure::with_issues(Reason::BadRequest, vec![fhir::Issue::from(&error)]))
+}
+
+/// Validates as configuration says; errors make it a 422.
+pub(super) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
+    let options = Options {
+        uk_core: weir.settings.is_uk_core_required,
+        strictness: weir.settings.strictness,
+        ..Options::default()
+    };
+    match weir.validator.validate(json, &options, &profiles::AnsweredFacts::default()) {
+        Verdict::Validated(validated) => Ok(validated),
+        Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
+        // Questions are for the store or a terminology server; none is asked with these options.
+        Verdict::Needs { .. } => Err(Failure::internal()),
+    }
+}
+
+/// Refuses a logical id which is an NHS number, or none at all.
+pub(super) fn check_id(id: &str) -> Result<(), Failure> {
+    if fhir::FhirId::parse(id).is_none() {
+        let message = "a logical id is 1 to 64 of letters, digits, `-` and `.`";
+        return Err(Failure::bad_request("value", message));
+    }
+    policy::acceptable_id(id).map_err(|error| Failure::new(Reason::Unprocessable, "business-rule", error.to_string()))
+}
+
+/// Writes one operation on its own.
+pub(super) async fn write_one(context: &Context<'_>, op: WriteOp) -> Result<Written, Failure> {
+    let written = write_all(context.weir, context.grant, vec![op]).await?;
+    written.into_iter().next().ok_or_else(Failure::internal)
+}
+
+/// Writes operations in one transaction.
+pub(super) async fn write_all(weir: &Weir, grant: &Grant, ops: Vec<WriteOp>) -> Result<Vec<Written>, Failure> {
+    let mut batch = WriteBatch::new(ops, policy::Source::feed(REST_FEED));
+    batch.source.ods_code = Some(weir.settings.ods_code.clone());
+    Ok(weir.store.write(grant, batch).await?)
+}
+
+/// The answer to a create or update, as `Prefer: return` wants it.
+pub(super) async fn answer(
+    context: &Context<'_>,
+    written: &Written,
+    issues: &[fhir::Issue],
+) -> Result<Answer, Failure> {
+    let outcome = match written.status {
+        WriteStatus::Created => Outcome::Created,
+        WriteStatus::Updated | WriteStatus::Unchanged | WriteStatus::Deleted => Outcome::Ok,
+    };
+    let mut answer = match context.request.conditions.prefer_return {
+        PreferReturn::Minimal => Answer::empty(outcome),
+        PreferReturn::OperationOutcome => Answer::outcome(outcome, issues),
+        PreferReturn::Representation => Answer::json(outcome, representation(context, written).await?),
+    };
+    answer.version = Some(written.version);
+    answer.last_updated = Some(written.last_updated);
+    answer.location = Some(location(context.weir, written));
+    answer.touched.resources.push(format!("{}/{}", written.type_name, written.id));
+    Ok(answer)
+}
+
+/// The versioned URL of what was written.
+pub(super) fn location(weir: &Weir, written: &Written) -> String {
+    format!("{}/{}/{}/_history/{}", weir.settings.base_url, written.type_name, written.id, written.version)
+}
+
+/// The resource as stored, when the caller may also read it; otherwise nothing.
+async fn representation(context: &Context<'_>, written: &Written) -> Result<bytes::Bytes, Failure> {
+    let Ok(grant) = crate::access::also(context.caller, Interaction::Read, &written.type_name) else {
+        return Ok(bytes::Bytes::new());
+    };
+    let Some(version) = context.weir.store.read(&grant, &written.type_name, &written.id).await? else {
+        return Ok(bytes::Bytes::new());
+    };
+    Ok(policy::release(&grant, version).map(|released| released.bytes().clone()).unwrap_or_default())
+}

@@ -1,0 +1,126 @@
+//! One interaction from decision to audit record.
+
+use policy::{Grant, Interaction, Subject};
+use store::audit::{AuditOutcome, AuditRecord};
+
+use crate::access;
+use crate::answer::Answer;
+use crate::failure::{Failure, Reason};
+use crate::interaction::{batch, capabilities, create, delete, history, read, search_type, update, vread};
+use crate::operation::{export_delete, export_file, export_kick_off, export_status};
+use crate::request::{Caller, Request};
+use crate::weir::Weir;
+
+/// What an interaction works with.
+pub(crate) struct Context<'a> {
+    /// The running server.
+    pub weir: &'a Weir,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// What is asked.
+    pub request: &'a Request,
+    /// What policy grants for it.
+    pub grant: &'a Grant,
+}
+
+/// Decides, runs and audits. The answer is given only when its audit record is durable.
+pub(crate) async fn perform(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
+    let result = run(weir, caller, request).await;
+    audit(weir, caller, request, &result).await?;
+    result
+}
+
+async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
+    check_type(weir, request)?;
+    let grant = access::grant(caller, request)?;
+    let context = Context { weir, caller, request, grant: &grant };
+    match request.interaction {
+        Interaction::Capabilities => capabilities::capabilities(&context),
+        Interaction::Read => read::read(&context).await,
+        Interaction::Vread => vread::vread(&context).await,
+        Interaction::HistoryInstance | Interaction::HistoryType | Interaction::HistorySystem => {
+            history::history(&context).await
+        }
+        Interaction::SearchType => search_type::search_type(&context).await,
+        Interaction::Create => create::create(&context).await,
+        Interaction::Update => update::update(&context).await,
+        Interaction::Delete => delete::delete(&context).await,
+        Interaction::Batch => Box::pin(batch::batch(&context)).await,
+        Interaction::Export => export_kick_off::export_kick_off(&context).await,
+        Interaction::ExportStatus => export_status::export_status(&context).await,
+        Interaction::ExportFile => export_file::export_file(&context).await,
+        Interaction::ExportDelete => export_delete::export_delete(&context).await,
+        Interaction::Feed => crate::feed::receive(&context).await,
+        Interaction::SearchSystem | Interaction::Patch | Interaction::Everything | Interaction::Validate => {
+            Err(Failure::new(Reason::NotAllowed, "not-supported", "the interaction is not offered by this server"))
+        }
+    }
+}
+
+fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
+    let is_feed = request.interaction == Interaction::Feed;
+    match &request.type_name {
+        Some(name) if !is_feed && !weir.definitions.is_resource_type(name) => {
+            let message = format!("`{}` is not a resource type of FHIR R4", printable(name));
+            Err(Failure::new(Reason::NotFound, "not-supported", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path segment as it may stand in a message: a wrong one could hold anything.
+fn printable(name: &str) -> String {
+    let is_plain = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphabetic());
+    if is_plain { name.to_owned() } else { "the path segment".to_owned() }
+}
+
+async fn audit(
+    weir: &Weir,
+    caller: &Caller,
+    request: &Request,
+    result: &Result<Answer, Failure>,
+) -> Result<(), Failure> {
+    // The capability statement tells nothing about anybody.
+    if request.interaction == Interaction::Capabilities {
+        return Ok(());
+    }
+    let mut record = record_of(weir, caller, request);
+    match result {
+        Ok(answer) => {
+            record.outcome = AuditOutcome::Success;
+            record.patients.clone_from(&answer.touched.patients);
+            record.detail = Some(serde_json::json!({"resources": answer.touched.resources}));
+        }
+        Err(failure) => {
+            record.outcome = if failure.denied.is_some() { AuditOutcome::Denied } else { AuditOutcome::Failure };
+            record.detail = failure.denied.map(|rule| serde_json::json!({"rule": rule}));
+        }
+    }
+    weir.store.audit().append(record).await.map(|_| ()).map_err(|error| {
+        tracing::error!(%error, "the audit log cannot be written; the request is refused");
+        Failure::new(
+            Reason::Unavailable,
+            "transient",
+            "the audit log cannot be written; nothing is given out without it",
+        )
+    })
+}
+
+/// The record of a request: who, what, on which type and id; of the query only the names of its parameters.
+fn record_of(weir: &Weir, caller: &Caller, request: &Request) -> AuditRecord {
+    let mut record = AuditRecord::new(weir.now(), format!("{:?}", request.interaction), AuditOutcome::Success);
+    record.client_id = Some(caller.subject.client_id().to_owned());
+    record.purpose = Some(caller.subject.purpose().to_string());
+    record.organisation = Some(weir.settings.ods_code.clone());
+    record.type_name.clone_from(&request.type_name);
+    record.id.clone_from(&request.id);
+    record.query = request.params.iter().map(|(name, _)| name.clone()).collect();
+    record.query.sort();
+    record.query.dedup();
+    record.request_id = Some(caller.request_id.clone());
+    record.correlation_id.clone_from(&caller.correlation_id);
+    if let Subject::Principal(principal) = &caller.subject {
+        record.user.clone_from(&principal.user);
+    }
+    record
+}

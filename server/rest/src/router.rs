@@ -1,0 +1,84 @@
+//! Every route of the FHIR API, once: the server is configured from this table, the CapabilityStatement is generated from it, and a test asks
+//! each of them without a token.
+
+use actix_web::http::Method;
+use actix_web::web;
+use policy::Interaction;
+
+use crate::serve;
+
+/// Where an interaction is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// On the whole server.
+    System,
+    /// On a type.
+    Type,
+    /// On one resource.
+    Instance,
+    /// On one type only, by name.
+    Operation,
+}
+
+/// One route below the base path.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path pattern; `{type}`, `{id}`, `{version}`.
+    pub pattern: &'static str,
+    /// What it does.
+    pub interaction: Interaction,
+    /// Where it is offered.
+    pub level: Level,
+    /// Needs no token.
+    pub is_public: bool,
+}
+
+const fn route(method: &'static str, pattern: &'static str, interaction: Interaction, level: Level) -> Route {
+    Route { method, pattern, interaction, level, is_public: false }
+}
+
+/// The routes, the more specific first.
+pub const ROUTES: &[Route] = &[
+    Route { is_public: true, ..route("GET", "/metadata", Interaction::Capabilities, Level::System) },
+    route("GET", "/Patient/$export", Interaction::Export, Level::Operation),
+    route("POST", "/Patient/$export", Interaction::Export, Level::Operation),
+    route("GET", "/$export/{id}", Interaction::ExportStatus, Level::Operation),
+    route("DELETE", "/$export/{id}", Interaction::ExportDelete, Level::Operation),
+    route("GET", "/$export/{id}/{version}", Interaction::ExportFile, Level::Operation),
+    route("POST", "/$feed/{type}", Interaction::Feed, Level::Operation),
+    route("GET", "/_history", Interaction::HistorySystem, Level::System),
+    route("GET", "/{type}/_history", Interaction::HistoryType, Level::Type),
+    route("POST", "/{type}/_search", Interaction::SearchType, Level::Type),
+    route("GET", "/{type}/{id}/_history/{version}", Interaction::Vread, Level::Instance),
+    route("GET", "/{type}/{id}/_history", Interaction::HistoryInstance, Level::Instance),
+    route("GET", "/{type}/{id}", Interaction::Read, Level::Instance),
+    route("PUT", "/{type}/{id}", Interaction::Update, Level::Instance),
+    route("DELETE", "/{type}/{id}", Interaction::Delete, Level::Instance),
+    route("GET", "/{type}", Interaction::SearchType, Level::Type),
+    route("POST", "/{type}", Interaction::Create, Level::Type),
+    route("POST", "", Interaction::Batch, Level::System),
+    route("POST", "/", Interaction::Batch, Level::System),
+];
+
+/// Adds the routes to the scope of the base path.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    let mut patterns: Vec<&'static str> = Vec::new();
+    for route in ROUTES {
+        if !patterns.contains(&route.pattern) {
+            patterns.push(route.pattern);
+        }
+    }
+    for pattern in patterns {
+        let mut resource = web::resource(pattern);
+        for route in ROUTES.iter().filter(|route| route.pattern == pattern) {
+            let method = Method::from_bytes(route.method.as_bytes()).unwrap_or(Method::GET);
+            let interaction = route.interaction;
+            resource = resource.route(
+                web::method(method).to(move |http, weir, payload| serve::exchange(http, weir, payload, interaction)),
+            );
+        }
+        config.service(resource.default_service(web::to(serve::not_allowed)));
+    }
+}

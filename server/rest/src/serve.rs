@@ -1,0 +1,273 @@
+//! Between actix-web and the interactions: reads the HTTP request, writes the HTTP answer, starts and stops the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant as Stopwatch;
+
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Compress;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use policy::{Interaction, Subject};
+use tokio::io::AsyncReadExt as _;
+use tracing_actix_web::TracingLogger;
+
+use crate::answer::{Answer, FHIR_JSON};
+use crate::failure::{Failure, Reason};
+use crate::headers::Conditions;
+use crate::perform::perform;
+use crate::request::{Caller, Request};
+use crate::root_span::RouteSpan;
+use crate::status::RETRY_AFTER_S;
+use crate::weir::Weir;
+use crate::{access, body, health, metric, router, smart};
+
+/// Bytes of a file that are in memory at a time.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// How the server is started.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Threads; 0: one a core.
+    pub workers: usize,
+    /// Seconds that a stop waits for requests in flight.
+    pub shutdown_timeout_s: u64,
+}
+
+/// A started server.
+pub struct ServerHandle {
+    /// Where it listens.
+    pub address: SocketAddr,
+    server: actix_web::dev::ServerHandle,
+    finished: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl ServerHandle {
+    /// Stops taking connections, lets requests in flight finish, and returns when it is done.
+    pub async fn stop(self) -> std::io::Result<()> {
+        self.server.stop(true).await;
+        self.finished.await.map_err(std::io::Error::other)?
+    }
+}
+
+/// Starts the server on its own threads. Signals are the caller's business.
+pub fn start(weir: Arc<Weir>, options: &ServerOptions) -> std::io::Result<ServerHandle> {
+    let data = web::Data::from(weir);
+    let mut server = HttpServer::new(move || {
+        let base_path = data.settings.base_path.clone();
+        App::new()
+            .app_data(data.clone())
+            .wrap(Compress::default())
+            .wrap(TracingLogger::<RouteSpan>::new())
+            .route("/health/live", web::get().to(health::live))
+            .route("/health/ready", web::get().to(health::ready))
+            .route("/metrics", web::get().to(metric::metrics))
+            .configure(|config| smart::configure(config, &base_path))
+            .configure(|config| pages(config, &data))
+            .service(web::scope(&base_path).configure(router::configure).default_service(web::to(no_route)))
+            .default_service(web::to(no_route))
+    })
+    .disable_signals()
+    .shutdown_timeout(options.shutdown_timeout_s);
+    if options.workers > 0 {
+        server = server.workers(options.workers);
+    }
+    let server = server.bind(options.listen)?;
+    let address = server.addrs().first().copied().unwrap_or(options.listen);
+    let running = server.run();
+    let handle = running.handle();
+    Ok(ServerHandle { address, server: handle, finished: tokio::spawn(running) })
+}
+
+fn pages(config: &mut web::ServiceConfig, weir: &Weir) {
+    for page in weir.settings.pages.clone() {
+        let answer = move || async move { HttpResponse::Ok().content_type(page.content_type).body(page.body) };
+        config.route(page.path, web::get().to(answer));
+    }
+}
+
+/// One request on a route of the FHIR API.
+pub(crate) async fn exchange(
+    http: HttpRequest,
+    weir: web::Data<Weir>,
+    payload: web::Payload,
+    interaction: Interaction,
+) -> HttpResponse {
+    let started = Stopwatch::now();
+    let ids = Ids::of(&http, &weir);
+    tracing::Span::current().record("request_id", ids.request_id.as_str());
+    let result = answer(&http, &weir, payload, interaction, &ids).await;
+    let response = respond(&http, &ids, result);
+    metric::count(interaction, response.status().as_u16(), started.elapsed());
+    response
+}
+
+async fn answer(
+    http: &HttpRequest,
+    weir: &Weir,
+    payload: web::Payload,
+    interaction: Interaction,
+    ids: &Ids,
+) -> Result<Answer, Failure> {
+    let (subject, token_hash) = if interaction == Interaction::Capabilities {
+        (Subject::OpenAccess, String::new())
+    } else {
+        access::subject(weir, text(http, header::AUTHORIZATION)).await?
+    };
+    let caller =
+        Caller { subject, request_id: ids.request_id.clone(), correlation_id: ids.correlation_id.clone(), token_hash };
+    let mut request = request(http, interaction)?;
+    request.body = body::read(payload, http.headers(), weir.settings.limits.body_bytes_max).await?;
+    if request.content_type.as_deref() == Some("application/x-www-form-urlencoded") {
+        let form = url::form_urlencoded::parse(&request.body);
+        request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
+    }
+    perform(weir, &caller, &request).await
+}
+
+fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Failure> {
+    let mut request = Request::new(interaction);
+    let segment = |name: &str| http.match_info().get(name).map(str::to_owned);
+    request.type_name = segment("type");
+    if matches!(interaction, Interaction::Export) {
+        request.type_name = Some("Patient".to_owned());
+    }
+    request.id = segment("id");
+    request.version = segment("version");
+    request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    request.content_type = text(http, header::CONTENT_TYPE)
+        .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
+    Ok(request)
+}
+
+fn text(http: &HttpRequest, name: HeaderName) -> Option<&str> {
+    http.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The ids that are echoed so that a request can be followed across systems.
+pub(crate) struct Ids {
+    /// Taken, or made when there is none.
+    pub request_id: String,
+    /// Taken.
+    pub correlation_id: Option<String>,
+}
+
+impl Ids {
+    /// Reads the ids; one that could not be an id (too long, odd characters) is not echoed.
+    pub(crate) fn of(http: &HttpRequest, weir: &Weir) -> Ids {
+        let read = |name: &str| {
+            let value = http.headers().get(name)?.to_str().ok()?;
+            let is_id = !value.is_empty() && value.len() <= 128 && value.bytes().all(|b| b.is_ascii_graphic());
+            is_id.then(|| value.to_owned())
+        };
+        Ids {
+            request_id: read("x-request-id").unwrap_or_else(|| weir.new_id()),
+            correlation_id: read("x-correlation-id"),
+        }
+    }
+}
+
+fn respond(http: &HttpRequest, ids: &Ids, result: Result<Answer, Failure>) -> HttpResponse {
+    let mut response = match result {
+        Ok(answer) => success(answer),
+        Err(failure) => failed(http, &failure),
+    };
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("x-request-id", &ids.request_id);
+    if let Some(id) = &ids.correlation_id {
+        set("x-correlation-id", id);
+    }
+    // Clinical data must not stay in shared caches.
+    set("cache-control", "no-store");
+    response
+}
+
+fn success(answer: Answer) -> HttpResponse {
+    let mut builder = HttpResponse::build(answer.outcome.status());
+    if let Some(version) = answer.version {
+        builder.insert_header((header::ETAG, format!("W/\"{version}\"")));
+    }
+    if let Some(last_updated) = answer.last_updated {
+        let seconds = u64::try_from(last_updated.0 / 1000).unwrap_or_default();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        builder.insert_header(header::LastModified(time.into()));
+    }
+    if let Some(location) = &answer.location {
+        builder.insert_header((header::LOCATION, location.as_str()));
+    }
+    for (name, value) in &answer.headers {
+        builder.insert_header((*name, value.as_str()));
+    }
+    if let Some(path) = answer.file {
+        return stream(&mut builder, answer.content_type, &path);
+    }
+    if answer.body.is_empty() {
+        return builder.finish();
+    }
+    builder.content_type(answer.content_type).body(answer.body)
+}
+
+/// A file, in pieces, so that a large one needs no memory.
+fn stream(builder: &mut actix_web::HttpResponseBuilder, content_type: &str, path: &std::path::Path) -> HttpResponse {
+    let opened = std::fs::File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    let (length, file) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(%error, "an export file cannot be opened");
+            return HttpResponse::InternalServerError().finish();
+        }
+    };
+    let pieces = futures_util::stream::unfold(tokio::fs::File::from_std(file), |mut file| async move {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        match (&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece).await {
+            Ok(0) => None,
+            Ok(_) => Some((Ok(web::Bytes::from(piece)), file)),
+            Err(error) => Some((Err(error), file)),
+        }
+    });
+    builder.content_type(content_type).body(actix_web::body::SizedStream::new(length, pieces))
+}
+
+/// A failure as HTTP, with its OperationOutcome.
+fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
+    let mut builder = HttpResponse::build(failure.reason.status());
+    match failure.reason {
+        Reason::Unauthorised => {
+            let challenge = if text(http, header::AUTHORIZATION).is_some() {
+                "Bearer realm=\"weir\", error=\"invalid_token\""
+            } else {
+                "Bearer realm=\"weir\""
+            };
+            builder.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        Reason::Denied => {
+            builder.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"weir\", error=\"insufficient_scope\""));
+        }
+        Reason::Unavailable | Reason::TooManyRequests => {
+            builder.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));
+        }
+        _ => {}
+    }
+    builder.content_type(FHIR_JSON).body(fhir::operation_outcome(&failure.issues).to_string())
+}
+
+/// A path that leads nowhere.
+pub(crate) async fn no_route(http: HttpRequest, weir: web::Data<Weir>) -> HttpResponse {
+    let message = "there is nothing at this path; GET [base]/metadata tells what is offered";
+    respond(&http, &Ids::of(&http, &weir), Err(Failure::new(Reason::NotFound, "not-found", message)))
+}
+
+/// A path that is there, with a method that is not offered on it.
+pub(crate) async fn not_allowed(http: HttpRequest, weir: web::Data<Weir>) -> HttpResponse {
+    let message = "this method is not offered here; GET [base]/metadata tells what is";
+    respond(&http, &Ids::of(&http, &weir), Err(Failure::new(Reason::NotAllowed, "not-supported", message)))
+}
