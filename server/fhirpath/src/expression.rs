@@ -42,6 +42,16 @@ impl Expression {
         }
     }
 
+    /// The path, when the expression is nothing but one (`Patient.gender`).
+    pub fn plain_path(&self) -> Option<String> {
+        match &self.root {
+            Expr::Path { base: None, steps } => {
+                Some(steps.iter().map(|step| &*step.name).collect::<Vec<_>>().join("."))
+            }
+            _ => None,
+        }
+    }
+
     /// The type name that the expression opens with (`Patient` in `Patient.name` or `(Patient.deceased as dateTime)`).
     pub fn opening_type(&self) -> Option<&str> {
         opening_type(&self.root)

@@ -8,7 +8,7 @@ use crate::index::{ID_URL, LAST_UPDATED_URL};
 use crate::param::{Kind, Param};
 use crate::parse_result;
 use crate::parse_value::{self, Reading};
-use crate::query::{Filter, FilterParam, Modifier, Query, Summary, Total};
+use crate::query::{Filter, FilterParam, FilterValue, Modifier, Query, Summary, Total};
 use crate::registry::Registry;
 use crate::suggest;
 
@@ -136,12 +136,28 @@ fn take(name: &str, value: &str, query: &mut Query, registry: &Registry, options
         modifier => {
             let reading =
                 Reading { param, target: &target, modifier: &modifier, base_url: options.base_url.as_deref() };
-            let values = parse_value::values(value, &reading, options.limits.values_max)?;
+            let mut values = parse_value::values(value, &reading, options.limits.values_max)?;
+            imply_systems(&mut values, param, &query.type_name, registry);
             Filter { param: target, modifier, values }
         }
     };
     query.filters.push(filter);
     Ok(())
+}
+
+/// A `code` has no system of its own and is indexed without one: its implied system in a query is as good as none.
+fn imply_systems(values: &mut [FilterValue], param: &Param, type_name: &str, registry: &Registry) {
+    let mut named = values.iter_mut().filter_map(|value| match value {
+        FilterValue::Token { system: Some(system), .. } if param.kind == Kind::Token => Some(system),
+        _ => None,
+    });
+    let Some(first) = named.next() else { return };
+    let implied = registry.implied_systems(type_name, param.id);
+    for system in std::iter::once(first).chain(named) {
+        if system.as_deref().is_some_and(|system| implied.contains(&system)) {
+            *system = None;
+        }
+    }
 }
 
 /// Forms of search that go beyond one type's own parameters.

@@ -90,6 +90,22 @@ impl Registry {
         &self.definitions
     }
 
+    /// The code systems that a parameter's values are of without saying so: those bound to an element of type `code`
+    /// (`Patient.gender`). Empty when the element can carry its own system.
+    pub(crate) fn implied_systems(&self, type_name: &str, id: u32) -> Vec<&str> {
+        let expressions = self.of_type(type_name).into_iter().flat_map(|of_type| &of_type.expressions);
+        let places = expressions.filter(|(place, _)| self.at(*place).is_some_and(|param| param.id == id));
+        let mut systems = Vec::new();
+        for (_, expression) in places {
+            let element = expression.plain_path().and_then(|path| self.definitions.element(&path));
+            let Some(element) = element.filter(|element| element.has_type("code")) else { return Vec::new() };
+            let value_set = element.binding.as_ref().and_then(|bound| self.definitions.value_set(&bound.value_set));
+            let includes = value_set.into_iter().flat_map(|value_set| &value_set.include);
+            systems.extend(includes.filter_map(|include| include.system.as_deref()));
+        }
+        systems
+    }
+
     pub(crate) fn of_type(&self, type_name: &str) -> Option<&TypeParams> {
         self.by_type.get(type_name)
     }

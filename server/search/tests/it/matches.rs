@@ -42,6 +42,8 @@ fn patients_are_found_by_what_they_hold() {
             ("name:exact=Müller", true),
             ("name:exact=Muller", false),
             ("name=x,mul", true),
+            ("gender=http://hl7.org/fhir/administrative-gender|female", true),
+            ("gender=urn:other|female", false),
             ("gender:not=male", true),
             ("gender:not=female", false),
             ("gender:missing=false", true),
