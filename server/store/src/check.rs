@@ -98,8 +98,11 @@ impl Check<'_> {
         let mut interner = Interner::default();
         let mut after = 0_i64;
         loop {
-            let sql =
-                concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE r.res_key > $1 ORDER BY r.res_key LIMIT $2");
+            let sql = concat!(
+                "SELECT ",
+                version_columns!("r"),
+                " FROM resource r WHERE r.res_key > $1 ORDER BY r.res_key LIMIT $2"
+            );
             let rows = session.query(&Statement::new(sql, vec![after.into(), CHUNK.into()]))?;
             let is_last = (rows.len() as i64) < CHUNK;
             for row in rows {
@@ -175,8 +178,10 @@ impl Check<'_> {
             let sql = "SELECT type, id FROM resource WHERE res_key % $1 = $2";
             let values = vec![(BUCKETS as i64).into(), (bucket as i64).into()];
             let rows = session.query(&Statement::new(sql, values))?;
-            let names: Vec<String> =
-                rows.iter().map(|row| Ok(format!("{}/{}", row.text(0)?, row.text(1)?))).collect::<Result<_, StoreError>>()?;
+            let names: Vec<String> = rows
+                .iter()
+                .map(|row| Ok(format!("{}/{}", row.text(0)?, row.text(1)?)))
+                .collect::<Result<_, StoreError>>()?;
             let names = if names.is_empty() { "a resource that is not there".to_owned() } else { names.join(" or ") };
             self.report.problems.push(format!("the index rows of {names} do not match the body"));
         }

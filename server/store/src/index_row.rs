@@ -14,10 +14,7 @@ const TEXT_MAX: usize = 400;
 
 /// The index tables.
 pub(crate) static TABLES: [Table; 7] = [
-    Table {
-        name: "token_index",
-        columns: &[("param", I64), ("code", Text), ("system_key", I64), ("res_key", I64)],
-    },
+    Table { name: "token_index", columns: &[("param", I64), ("code", Text), ("system_key", I64), ("res_key", I64)] },
     Table { name: "string_index", columns: &[("param", I64), ("value", Text), ("exact", Text), ("res_key", I64)] },
     Table { name: "date_index", columns: &[("param", I64), ("low", I64), ("high", I64), ("res_key", I64)] },
     Table { name: "number_index", columns: &[("param", I64), ("low", F64), ("high", F64), ("res_key", I64)] },
@@ -33,7 +30,7 @@ pub(crate) static TABLES: [Table; 7] = [
 pub(crate) type IndexRow = (usize, Vec<SqlValue>);
 
 /// The number under which values of a parameter on a type are indexed: 16 bits of the type's hash, 31 of the parameter.
-pub fn param_key(type_name: &str, param: u32) -> i64 {
+pub(crate) fn param_key(type_name: &str, param: u32) -> i64 {
     let hash = type_name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -121,11 +118,7 @@ fn push_value(
     })
 }
 
-fn system_key(
-    session: &mut dyn Session,
-    interner: &mut Interner,
-    system: Option<&str>,
-) -> Result<i64, StoreError> {
+fn system_key(session: &mut dyn Session, interner: &mut Interner, system: Option<&str>) -> Result<i64, StoreError> {
     // 0 is no system: keys begin at 1.
     system.map_or(Ok(0), |system| interner.key(session, &Name::System(clip(system).to_owned())))
 }
@@ -137,4 +130,24 @@ pub(crate) fn delete(session: &mut dyn Session, (table, values): IndexRow) -> Re
         table.columns.iter().enumerate().map(|(n, (column, _))| format!("{column} = ${}", n + 1)).collect();
     let sql = format!("DELETE FROM {} WHERE {}", table.name, conditions.join(" AND "));
     session.execute(&Statement::new(sql, values)).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn keys_of_types_and_parameters_do_not_collide() {
+        let definitions = definitions::Definitions::r4().unwrap();
+        let registry = Registry::new(&definitions);
+        let mut seen = HashMap::new();
+        for type_name in definitions.resource_types() {
+            for param in registry.params_of(type_name) {
+                let other = seen.insert(param_key(type_name, param.id), (type_name, &param.code));
+                assert!(other.is_none(), "{type_name}.{} and {other:?}", param.code);
+            }
+        }
+        assert!(seen.len() > 1000, "{}", seen.len());
+    }
 }

@@ -73,9 +73,7 @@ impl Interner {
 /// The number of a name, if it has one.
 pub(crate) fn find(session: &mut dyn Session, name: &Name) -> Result<Option<i64>, StoreError> {
     let statement = match name {
-        Name::System(system) => {
-            Statement::new("SELECT system_key FROM system WHERE system = $1", vec![system.into()])
-        }
+        Name::System(system) => Statement::new("SELECT system_key FROM system WHERE system = $1", vec![system.into()]),
         Name::Unit(system, code) => Statement::new(
             "SELECT unit_key FROM unit WHERE code = $1 AND system = $2",
             vec![code.into(), system.into()],

@@ -172,7 +172,8 @@ impl Movement<'_> {
 
 fn undo(transaction: &mut Transaction<'_>, event: PersonEvent, reason: &str) -> Result<(), StoreError> {
     let session = &mut *transaction.session;
-    let sql = "SELECT from_person, to_person, patients, undone FROM person_event WHERE event_key = $1 AND kind <> 'undo'";
+    let sql =
+        "SELECT from_person, to_person, patients, undone FROM person_event WHERE event_key = $1 AND kind <> 'undo'";
     let rows = session.query(&Statement::new(sql, vec![event.0.into()]))?;
     let row = rows.first().ok_or_else(|| StoreError::NotFound("the merge".to_owned()))?;
     let (from, to, patients) = (row.i64(0)?, row.i64(1)?, list(row.text(2)?)?);
@@ -185,17 +186,12 @@ fn undo(transaction: &mut Transaction<'_>, event: PersonEvent, reason: &str) -> 
         }
     }
     point(session, &patients, from)?;
-    session.execute(&Statement::new("UPDATE person_event SET undone = 1 WHERE event_key = $1", vec![event.0.into()]))?;
+    session
+        .execute(&Statement::new("UPDATE person_event SET undone = 1 WHERE event_key = $1", vec![event.0.into()]))?;
     session.execute(&Statement::new(
         "INSERT INTO person_event (at, kind, from_person, to_person, reason, patients, undone) \
          VALUES ($1, 'undo', $2, $3, $4, $5, 0)",
-        vec![
-            transaction.now.into(),
-            to.into(),
-            from.into(),
-            reason.into(),
-            keys_text(&patients).into(),
-        ],
+        vec![transaction.now.into(), to.into(), from.into(), reason.into(), keys_text(&patients).into()],
     ))?;
     Ok(())
 }

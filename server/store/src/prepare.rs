@@ -59,10 +59,10 @@ pub(crate) fn prepare(op: WriteOp, registry: &Registry) -> Prepared {
     match op {
         WriteOp::Delete { type_name, id, if_match } => Prepared::Delete { type_name, id, if_match },
         WriteOp::Put { resource, id, interaction, if_match, if_none_exist } => {
-            let labels = resource.labels().iter().map(|label| Label {
-                system: label.system.clone().unwrap_or_default(),
-                code: label.code.clone(),
-            });
+            let labels = resource
+                .labels()
+                .iter()
+                .map(|label| Label { system: label.system.clone().unwrap_or_default(), code: label.code.clone() });
             Prepared::Put(Box::new(PreparedPut {
                 entries: crate::index_row::entries(resource.json(), registry),
                 patients: patients(&resource, &id, registry),

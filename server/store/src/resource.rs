@@ -48,7 +48,11 @@ impl Store {
                 return Ok(Some(found));
             }
             let mut sql = Builder::new(session.dialect());
-            sql.push(concat!("SELECT ", version_columns!("h"), " FROM resource r JOIN history h ON h.res_key = r.res_key"));
+            sql.push(concat!(
+                "SELECT ",
+                version_columns!("h"),
+                " FROM resource r JOIN history h ON h.res_key = r.res_key"
+            ));
             sql.push(" WHERE r.type = ").bind(&type_name).push(" AND r.id = ").bind(&id);
             sql.push(" AND h.version = ").bind(number);
             visible.push(&mut sql, "h", &type_name);
@@ -58,11 +62,7 @@ impl Store {
     }
 }
 
-fn one(
-    session: &mut dyn Session,
-    statement: &Statement,
-    now: fhir::Instant,
-) -> Result<Option<Version>, StoreError> {
+fn one(session: &mut dyn Session, statement: &Statement, now: fhir::Instant) -> Result<Option<Version>, StoreError> {
     let rows = session.query(statement)?;
     let mut versions = rows.into_iter().map(StoredVersion::from_row).collect::<Result<Vec<_>, _>>()?;
     complete(session, &mut versions, now)?;
@@ -70,11 +70,7 @@ fn one(
 }
 
 /// The current version, for the writer.
-pub(crate) fn find(
-    session: &mut dyn Session,
-    type_name: &str,
-    id: &str,
-) -> Result<Option<StoredVersion>, StoreError> {
+pub(crate) fn find(session: &mut dyn Session, type_name: &str, id: &str) -> Result<Option<StoredVersion>, StoreError> {
     let sql = concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE r.type = $1 AND r.id = $2");
     let rows = session.query(&Statement::new(sql, vec![type_name.into(), id.into()]))?;
     rows.into_iter().next().map(StoredVersion::from_row).transpose()

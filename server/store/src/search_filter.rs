@@ -89,10 +89,9 @@ fn point(param: i64, value: &FilterValue, key: i64) -> Option<Point> {
             table: "token_index",
             columns: vec![("param", param.into()), ("code", clip(code).into()), ("system_key", key.into())],
         }),
-        FilterValue::Reference { .. } => Some(Point {
-            table: "reference_index",
-            columns: vec![("param", param.into()), ("target_key", key.into())],
-        }),
+        FilterValue::Reference { .. } => {
+            Some(Point { table: "reference_index", columns: vec![("param", param.into()), ("target_key", key.into())] })
+        }
         _ => None,
     }
 }
@@ -278,7 +277,12 @@ fn push_prefix(sql: &mut Builder, start: &str) {
 }
 
 /// The table of [`Prefix::accepts`] in SQL.
-fn push_span<T: Into<SqlValue> + Copy>(sql: &mut Builder, prefix: Prefix, (low, high): (&str, &str), (from, to): (T, T)) {
+fn push_span<T: Into<SqlValue> + Copy>(
+    sql: &mut Builder,
+    prefix: Prefix,
+    (low, high): (&str, &str),
+    (from, to): (T, T),
+) {
     let parts: (&str, &str, T, &str, &str, Option<T>) = match prefix {
         Prefix::Eq => (low, " >= ", from, "AND", " <= ", Some(to)),
         Prefix::Ne => (low, " < ", from, "OR", " > ", Some(to)),

@@ -40,7 +40,8 @@ impl Cursor {
         let values: Vec<serde_json::Value> = serde_json::from_slice(&bytes).ok()?;
         let value_of = |value: &serde_json::Value| {
             let number = value.get("i").and_then(serde_json::Value::as_i64).map(SqlValue::I64);
-            let real = || value.get("f").and_then(serde_json::Value::as_u64).map(|bits| SqlValue::F64(f64::from_bits(bits)));
+            let real =
+                || value.get("f").and_then(serde_json::Value::as_u64).map(|bits| SqlValue::F64(f64::from_bits(bits)));
             let text = || value.get("t").and_then(serde_json::Value::as_str).map(SqlValue::from);
             number.or_else(real).or_else(text)
         };

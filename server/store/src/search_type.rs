@@ -333,8 +333,8 @@ impl Search<'_> {
     }
 
     fn total(&self, session: &mut dyn Session, driver: Option<&Point>) -> Result<Option<u64>, StoreError> {
-        let is_asked = matches!(self.query.total, Total::Accurate | Total::Estimate)
-            || self.query.summary == Summary::Count;
+        let is_asked =
+            matches!(self.query.total, Total::Accurate | Total::Estimate) || self.query.summary == Summary::Count;
         if self.query.total == Total::None && !is_asked {
             return Ok(None);
         }

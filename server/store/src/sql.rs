@@ -63,20 +63,6 @@ impl SqlRow {
         }
     }
 
-    /// The number in column `n`.
-    pub(crate) fn f64(&self, n: usize) -> Result<f64, StoreError> {
-        self.opt_f64(n)?.ok_or_else(|| unexpected(n, "a number"))
-    }
-
-    /// The number in column `n`, if there is one.
-    pub(crate) fn opt_f64(&self, n: usize) -> Result<Option<f64>, StoreError> {
-        match self.0.get(n) {
-            Some(SqlValue::F64(value)) => Ok(Some(*value)),
-            Some(SqlValue::Null) => Ok(None),
-            _ => Err(unexpected(n, "a number")),
-        }
-    }
-
     /// The text in column `n`.
     pub(crate) fn text(&self, n: usize) -> Result<&str, StoreError> {
         self.opt_text(n)?.ok_or_else(|| unexpected(n, "text"))

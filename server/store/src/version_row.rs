@@ -13,9 +13,34 @@ use crate::sql::{Session, SqlRow, SqlValue, Statement};
 macro_rules! version_columns {
     ($alias:literal) => {
         concat!(
-            $alias, ".res_key, ", $alias, ".type, ", $alias, ".id, ", $alias, ".version, ", $alias, ".last_updated, ",
-            $alias, ".deleted, ", $alias, ".commit_seq, ", $alias, ".method, ", $alias, ".patients, ", $alias,
-            ".labels, ", $alias, ".source_feed, ", $alias, ".source_system, ", $alias, ".ods_code, ", $alias, ".body"
+            $alias,
+            ".res_key, ",
+            $alias,
+            ".type, ",
+            $alias,
+            ".id, ",
+            $alias,
+            ".version, ",
+            $alias,
+            ".last_updated, ",
+            $alias,
+            ".deleted, ",
+            $alias,
+            ".commit_seq, ",
+            $alias,
+            ".method, ",
+            $alias,
+            ".patients, ",
+            $alias,
+            ".labels, ",
+            $alias,
+            ".source_feed, ",
+            $alias,
+            ".source_system, ",
+            $alias,
+            ".ods_code, ",
+            $alias,
+            ".body"
         )
     };
 }

@@ -144,13 +144,15 @@ fn add_column<'a>(
             arguments.add(list).map(|()| "double precision[]")
         }
         Column::Text => {
-            let list: Vec<Option<String>> =
-                values.map(|value| if let SqlValue::Text(value) = value { Some(text_of(value)) } else { None }).collect();
+            let list: Vec<Option<String>> = values
+                .map(|value| if let SqlValue::Text(value) = value { Some(text_of(value)) } else { None })
+                .collect();
             arguments.add(list).map(|()| "text[]")
         }
         Column::Bytes => {
-            let list: Vec<Option<Vec<u8>>> =
-                values.map(|value| if let SqlValue::Bytes(value) = value { Some(value.to_vec()) } else { None }).collect();
+            let list: Vec<Option<Vec<u8>>> = values
+                .map(|value| if let SqlValue::Bytes(value) = value { Some(value.to_vec()) } else { None })
+                .collect();
             arguments.add(list).map(|()| "bytea[]")
         }
     }

@@ -74,7 +74,10 @@ fn type_that_is_not_granted_is_refused() {
         let refused = test.store.search(&searching, &query("Patient", &[]), Page { count: 5, ..Page::default() }).await;
         assert!(matches!(refused, Err(StoreError::Denied(_))));
         assert_eq!(search(&test, &searching, "Observation").await.0.len(), 4);
-        let write = test.store.write(&searching, WriteBatch::new(vec![put("x", &patient("A", "1970"))], Default::default())).await;
+        let write = test
+            .store
+            .write(&searching, WriteBatch::new(vec![put("x", &patient("A", "1970"))], Default::default()))
+            .await;
         assert!(matches!(write, Err(StoreError::Denied(_))));
         assert!(test.store.read(&system(), "Patient", "x").await.unwrap().is_none());
     });

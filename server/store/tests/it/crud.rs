@@ -2,11 +2,9 @@
 
 use policy::{Interaction, Source};
 use serde_json::json;
-use store::{
-    HistoryPage, HistoryTarget, Location, Method, Store, StoreError, WriteBatch, WriteOp, WriteStatus,
-};
+use store::{HistoryPage, HistoryTarget, Location, Method, Store, StoreError, WriteBatch, WriteOp, WriteStatus};
 
-use crate::support::{on_each, options, patient, put, query, registry, system, validated};
+use crate::support::{on_each, options, patient, postgres_url, put, query, system, validated};
 
 #[test]
 fn versions_follow_one_another_and_stay_readable() {
@@ -59,7 +57,8 @@ fn deleted_resource_leaves_a_marker_and_can_come_back() {
         let page = HistoryPage { count: 10, ..HistoryPage::default() };
         let target = HistoryTarget::Instance("Patient".to_owned(), "p".to_owned());
         let history = test.store.history(&system(), target, page).await.unwrap();
-        let told: Vec<_> = history.versions.iter().map(|(version, method)| (version.facts().version, *method)).collect();
+        let told: Vec<_> =
+            history.versions.iter().map(|(version, method)| (version.facts().version, *method)).collect();
         assert_eq!(told, [(3, Method::Put), (2, Method::Delete), (1, Method::Put)]);
         assert_eq!(history.total, Some(3));
         test.assert_whole().await;
@@ -149,9 +148,9 @@ fn writes_at_once_all_land_and_a_refused_one_takes_no_other_with_it() {
                     if_match: None,
                     if_none_exist: None,
                 };
-                tokio::spawn(async move {
-                    store.write(&system(), WriteBatch::new(vec![op], Source::feed("rest"))).await
-                })
+                tokio::spawn(
+                    async move { store.write(&system(), WriteBatch::new(vec![op], Source::feed("rest"))).await },
+                )
             })
             .collect();
         let mut refused = 0;
@@ -222,15 +221,56 @@ fn newer_schema_is_refused() {
 }
 
 #[test]
-fn index_keys_of_types_do_not_collide() {
-    // Two types may share a hash only if they share no parameter; the key of every pair is its own.
-    let registry = registry();
-    let mut seen = std::collections::HashMap::new();
-    for type_name in registry.definitions().resource_types() {
-        for param in registry.params_of(type_name) {
-            let key = store::index_key(type_name, param.id);
-            let other = seen.insert(key, (type_name.clone(), param.code.clone()));
-            assert!(other.is_none(), "{type_name}.{} and {other:?}", param.code);
+fn full_queue_refuses_instead_of_piling_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(1));
+    let mut options = options(Location::Sqlite(directory.path().to_owned()), &clock);
+    options.write_queue_max = 1;
+    runtime.block_on(async {
+        let store = Store::open(options).await.unwrap();
+        let tasks: Vec<_> = (0..300)
+            .map(|n| {
+                let store = store.clone();
+                let op = put(&format!("p{n}"), &patient("Marlow", "1970-01-01"));
+                tokio::spawn(async move {
+                    store.write(&system(), WriteBatch::new(vec![op], Source::feed("rest"))).await.map(|_| n)
+                })
+            })
+            .collect();
+        let (mut stored, mut busy) = (Vec::new(), 0);
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(n) => stored.push(n),
+                Err(StoreError::Busy) => busy += 1,
+                Err(other) => panic!("{other}"),
+            }
         }
-    }
+        assert!(busy > 0 && !stored.is_empty(), "{busy} refused, {} stored", stored.len());
+        for n in stored {
+            assert!(store.read(&system(), "Patient", &format!("p{n}")).await.unwrap().is_some());
+        }
+    });
+}
+
+#[test]
+fn two_that_open_a_new_store_at_once_both_may() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(1));
+    let directory = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let mut locations = vec![Location::Sqlite(directory.path().to_owned())];
+        locations.extend(postgres_url("open_twice").await.map(Location::Postgres));
+        for location in locations {
+            let first = tokio::spawn(Store::open(options(location.clone(), &clock)));
+            let second = tokio::spawn(Store::open(options(location, &clock)));
+            let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
+            let batch = |id| WriteBatch::new(vec![put(id, &patient("Marlow", "1970-01-01"))], Source::feed("rest"));
+            first.write(&system(), batch("a")).await.unwrap();
+            second.write(&system(), batch("b")).await.unwrap();
+            first.write(&system(), batch("b")).await.unwrap();
+            let report = second.check(&system()).await.unwrap();
+            assert_eq!((report.resources, report.problems), (2, Vec::new()));
+        }
+    });
 }

@@ -1,8 +1,17 @@
 //! The store through its public API, on SQLite and, where `WEIR_TEST_DATABASE_URL` names one, on PostgreSQL.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod access;
 mod crud;
 mod paging;
 mod person;
+mod scan;
 mod search_type;
 mod support;

@@ -3,7 +3,7 @@
 use policy::Source;
 use store::{LinkKind, PersonLink, StoreError, WriteBatch};
 
-use crate::support::{on_each, observation, patient, put, system};
+use crate::support::{observation, on_each, patient, put, system};
 
 #[test]
 fn each_new_patient_is_a_person_until_linked() {

@@ -13,7 +13,8 @@ async fn filled(test: &TestStore) {
     kurtz["gender"] = json!("male");
     kurtz["name"][0]["given"] = json!(["Ann", "Zoe"]);
     let mut weight = observation("kurtz", "27113001");
-    weight["valueQuantity"] = json!({"value": 71.5, "system": "http://unitsofmeasure.org", "code": "kg", "unit": "kilo"});
+    weight["valueQuantity"] =
+        json!({"value": 71.5, "system": "http://unitsofmeasure.org", "code": "kg", "unit": "kilo"});
     weight["effectiveDateTime"] = json!("2024-03-05T10:00:00Z");
     let mut pulse = observation("marlow", "364075005");
     pulse["effectivePeriod"] = json!({"start": "2024-03-01", "end": "2024-03-31"});
@@ -33,7 +34,8 @@ async fn filled(test: &TestStore) {
 fn each_kind_of_parameter_finds_what_it_should() {
     on_each("kinds", |test| async move {
         filled(&test).await;
-        let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: &[Case<'_>] = &[
             ("Patient", &[], &["marlow", "kurtz", "nobody"]),
             ("Patient", &[("_id", "kurtz,nobody")], &["kurtz", "nobody"]),
             ("Patient", &[("family", "mar")], &["marlow"]),
@@ -113,7 +115,11 @@ fn total_is_told_on_the_first_page() {
         filled(&test).await;
         for (params, expected) in [(vec![], 3), (vec![("gender:missing", "false")], 2), (vec![("gender", "male")], 1)] {
             let page = Page { count: 1, ..Page::default() };
-            assert_eq!(test.page(&system(), &query("Patient", &params), page).await.total, Some(expected), "{params:?}");
+            assert_eq!(
+                test.page(&system(), &query("Patient", &params), page).await.total,
+                Some(expected),
+                "{params:?}"
+            );
         }
         let counted = query("Patient", &[("_summary", "count")]);
         let result = test.page(&system(), &counted, Page { count: 10, ..Page::default() }).await;
