@@ -77,20 +77,15 @@ fn nhs_communication(object: &mut Object, source: &Object) {
     };
     let mut communication = Object::new();
     let level = part("communicationProficiency").and_then(|level| level.pointer("/coding/0").cloned());
-    let mut proficiency = Vec::new();
-    for mode in extension::parts(source, "modeOfCommunication") {
-        if let Some(kind) = extension::value(mode).and_then(|mode| mode.pointer("/coding/0")) {
-            let mut parts = vec![json!({ "url": "type", "valueCoding": kind })];
-            parts.extend(level.iter().map(|level| json!({ "url": "level", "valueCoding": level })));
-            proficiency.push(json!({ "url": PROFICIENCY, "extension": parts }));
-        }
-    }
-    if let (true, Some(level)) = (proficiency.is_empty(), level) {
-        let parts = json!([{ "url": "level", "valueCoding": level }]);
-        proficiency.push(json!({ "url": PROFICIENCY, "extension": parts }));
-    }
-    if !proficiency.is_empty() {
-        communication.insert("extension".to_owned(), Value::Array(proficiency));
+    let modes = extension::parts(source, "modeOfCommunication").filter_map(extension::value);
+    let mut parts: Vec<Value> = modes
+        .filter_map(|mode| mode.pointer("/coding/0"))
+        .map(|mode| json!({ "url": "type", "valueCoding": mode }))
+        .collect();
+    parts.extend(level.map(|level| json!({ "url": "level", "valueCoding": level })));
+    if !parts.is_empty() {
+        let proficiency = json!([{ "url": PROFICIENCY, "extension": parts }]);
+        communication.insert("extension".to_owned(), proficiency);
     }
     communication.insert("language".to_owned(), language);
     if let Some(preferred) = part("preferred") {

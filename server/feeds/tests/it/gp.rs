@@ -267,6 +267,16 @@ fn the_public_records_are_mapped_whole() {
     }
 }
 
+#[test]
+fn the_demo_records_are_mapped_whole() {
+    let records = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/demo/gp"));
+    assert_eq!(records.len(), 35);
+    for path in records {
+        let mapped = map_bytes(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(mapped.len(), 1, "{}", path.display());
+    }
+}
+
 proptest! {
     #[test]
     fn garbage_never_panics(text in ".{0,200}") {

@@ -78,6 +78,15 @@ fn golden_file_holds() {
 }
 
 #[test]
+fn the_demo_file_is_mapped_but_for_its_broken_date() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/demo/social-care/cld.csv");
+    let mapped = map(&std::fs::read(path).unwrap()).unwrap();
+    let refused: Vec<_> = mapped.iter().filter(|row| row.issues.iter().any(fhir::Issue::is_error)).collect();
+    assert_eq!((mapped.len(), refused.len()), (61, 1));
+    assert!(refused[0].issues[0].diagnostics.contains("`Event Start Date`"));
+}
+
+#[test]
 fn both_releases_and_encodings_give_the_same_event() {
     let check = |text: &[u8]| map(text).unwrap().remove(0).message_id;
     let first = check(file(&[("Client Type", "Service User"), ("Service Component", "Home Support")]).as_bytes());
