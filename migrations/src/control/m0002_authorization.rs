@@ -76,11 +76,7 @@ fn revoked_family() -> TableCreateStatement {
 }
 
 fn assertion() -> TableCreateStatement {
-    Table::create()
-        .table("control_assertion")
-        .col(binary("hash").primary_key())
-        .col(big_integer("expires"))
-        .to_owned()
+    Table::create().table("control_assertion").col(binary("hash").primary_key()).col(big_integer("expires")).to_owned()
 }
 
 fn launch() -> TableCreateStatement {

@@ -134,8 +134,7 @@ pub struct Lease {
     pub attempts_max: u32,
 }
 
-const COLUMNS: &str =
-    "id, kind, client_id, request, state, progress, attempts, created, finished, expires, result";
+const COLUMNS: &str = "id, kind, client_id, request, state, progress, attempts, created, finished, expires, result";
 
 impl Store {
     /// Queues a job.

@@ -140,18 +140,14 @@ pub(crate) fn record(
 /// Notes which versions came from a message.
 pub(crate) fn link(session: &mut dyn Session, key: MessageKey, written: &[Written]) -> Result<(), StoreError> {
     let version_of = |version: u64| i64::try_from(version).unwrap_or(i64::MAX);
-    let row = |one: &Written| vec![key.0.into(), (&one.type_name).into(), (&one.id).into(), version_of(one.version).into()];
+    let row =
+        |one: &Written| vec![key.0.into(), (&one.type_name).into(), (&one.id).into(), version_of(one.version).into()];
     session.insert(&MESSAGE_RESOURCE, written.iter().map(row).collect())
 }
 
 static MESSAGE_RESOURCE: Table = Table {
     name: "message_resource",
-    columns: &[
-        ("message_key", Column::I64),
-        ("type", Column::Text),
-        ("id", Column::Text),
-        ("version", Column::I64),
-    ],
+    columns: &[("message_key", Column::I64), ("type", Column::Text), ("id", Column::Text), ("version", Column::I64)],
 };
 
 /// Keeps a message that is not there yet.

@@ -84,8 +84,7 @@ impl Store {
     ) -> Result<MessageKept, StoreError> {
         let (code, issues) = (code.to_owned(), issues.to_owned());
         let work = move |transaction: &mut Transaction<'_>| {
-            let refused =
-                Assessment { status: MessageStatus::Quarantined, code: Some(&code), issues: Some(&issues) };
+            let refused = Assessment { status: MessageStatus::Quarantined, code: Some(&code), issues: Some(&issues) };
             if let Some(key) = insert(transaction.session, &message, &refused, transaction.now)? {
                 return Ok(MessageKept::New(key));
             }
@@ -104,7 +103,8 @@ impl Store {
     ) -> Result<Vec<MessageSummary>, StoreError> {
         let mut values: Vec<SqlValue> = vec![after.0.into(), count.clamp(1, PAGE_MAX).into()];
         let mut conditions = String::new();
-        for (column, value) in [("feed", filter.feed.as_deref()), ("status", filter.status.map(MessageStatus::as_str))] {
+        for (column, value) in [("feed", filter.feed.as_deref()), ("status", filter.status.map(MessageStatus::as_str))]
+        {
             if let Some(value) = value {
                 values.push(value.into());
                 conditions.push_str(&format!(" AND {column} = ${}", values.len()));
@@ -182,8 +182,7 @@ impl Store {
     }
 }
 
-const SUMMARY: &str =
-    "SELECT message_key, feed, sender, message_id, received, status, code, issues FROM message";
+const SUMMARY: &str = "SELECT message_key, feed, sender, message_id, received, status, code, issues FROM message";
 
 fn summary_of(row: &SqlRow) -> Result<MessageSummary, StoreError> {
     Ok(MessageSummary {

@@ -216,7 +216,9 @@ fn mark_returned(session: &mut dyn Session, id: &str, tags: &[Tag]) -> Result<()
     }
     if marked != tags.len() {
         let strangers = tags.len() - marked;
-        return Err(StoreError::Invalid(format!("the answer holds {strangers} numbers that this request did not ask for")));
+        return Err(StoreError::Invalid(format!(
+            "the answer holds {strangers} numbers that this request did not ask for"
+        )));
     }
     Ok(())
 }

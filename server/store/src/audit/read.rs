@@ -2,10 +2,10 @@
 
 use fhir::Instant;
 
+use super::append;
 use super::chain::{ChainHash, from_column, hash_of, to_column};
 use super::log::Audit;
 use super::record::{AuditEntry, AuditRecord};
-use super::append;
 use crate::error::StoreError;
 use crate::sql::{SqlRow, SqlValue, Statement};
 
@@ -63,7 +63,11 @@ fn page_statement(filter: &AuditFilter, after: u64, count: u32) -> Statement {
     let mut conditions = Vec::new();
     if let Some(patient) = &filter.patient {
         from.push_str(" JOIN audit_patient p ON p.seq = a.seq");
-        conditions.push(format!("p.patient_id = {} AND p.seq > {}", bind(patient.into()), bind(to_column(after).into())));
+        conditions.push(format!(
+            "p.patient_id = {} AND p.seq > {}",
+            bind(patient.into()),
+            bind(to_column(after).into())
+        ));
     } else {
         conditions.push(format!("a.seq > {}", bind(to_column(after).into())));
     }

@@ -64,8 +64,7 @@ impl Control {
             secret: Set(fresh.to_vec()),
             created: Set(now.0),
         };
-        let unless_there =
-            OnConflict::columns([row::Column::Name, row::Column::Generation]).do_nothing().to_owned();
+        let unless_there = OnConflict::columns([row::Column::Name, row::Column::Generation]).do_nothing().to_owned();
         match row::Entity::insert(row).on_conflict(unless_there).try_insert().exec_without_returning(&self.db).await? {
             TryInsertResult::Inserted(rows) => Ok(rows > 0),
             TryInsertResult::Conflicted | TryInsertResult::Empty => Ok(false),

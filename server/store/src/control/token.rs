@@ -5,9 +5,9 @@ use policy::Purpose;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
+use super::client::parse_purpose;
 use super::session::active_user;
 use super::{Control, client, session};
-use super::client::parse_purpose;
 use crate::error::StoreError;
 
 /// What a token is for.
