@@ -20,7 +20,7 @@ pub enum Resolved<'a> {
 
 /// Answers to what only the surroundings know; upper crates implement it.
 pub trait Host {
-    /// Follows a reference that is not a contained one.
+    /// Follows a reference that is not a contained one; the text of a logical reference is empty.
     fn resolve(&self, reference: &str) -> Resolved<'_> {
         let _ = reference;
         Resolved::Unknown

@@ -1,12 +1,16 @@
 //! Which patients a resource is about. <https://hl7.org/fhir/R4/compartmentdefinition-patient.html>
 
-use fhir::{Json, Reference};
-use fhirpath::{Context, Host, Resolved};
+use fhir::{Json, NHS_NUMBER_SYSTEM, Reference};
+use fhirpath::{Context, Element, Host, Resolved};
 
 use crate::registry::Registry;
 
+/// Stands for a patient whom a resource names in a way that leads to no record, so that the resource is not taken for one
+/// about nobody.
+pub const UNRESOLVED_PATIENT: &str = "urn:weir:unresolved-patient";
+
 /// The patients in whose compartment the resource is, sorted: `Patient/x`, or the text of an absolute, urn or other
-/// reference whose target may be a patient. A Patient is in its own compartment and no other.
+/// reference whose target may be a patient, or [`UNRESOLVED_PATIENT`]. A Patient is in its own compartment and no other.
 pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
     let Some(type_name) = resource.resource_type() else { return Vec::new() };
     if type_name == "Patient" {
@@ -14,14 +18,16 @@ pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
     }
     let Some(of_type) = registry.of_type(type_name) else { return Vec::new() };
     let host = Cautious { registry };
-    let context = Context::new(resource.root(), registry.definitions(), &host);
+    let mut context = Context::new(resource.root(), registry.definitions(), &host);
+    // These expressions only walk the document, and giving up half-way would hide a patient.
+    context.steps_max = u64::MAX;
     let Some(focus) = context.resource.clone() else { return Vec::new() };
     let mut patients = Vec::new();
     for expression in &of_type.patient_links {
-        let found = expression.evaluate(&focus, &context).unwrap_or_default();
-        let elements = found.iter().filter_map(fhirpath::Value::element);
-        let texts = elements.filter_map(|element| element.text("reference"));
-        patients.extend(texts.filter_map(|text| patient(&text)));
+        match expression.evaluate(&focus, &context) {
+            Ok(found) => patients.extend(found.iter().filter_map(|value| value.element()).filter_map(patient)),
+            Err(_) => patients.push(UNRESOLVED_PATIENT.to_owned()),
+        }
     }
     patients.sort_unstable();
     patients.dedup();
@@ -42,14 +48,19 @@ impl Host for Cautious<'_> {
     }
 }
 
-fn patient(text: &str) -> Option<String> {
-    match Reference::parse(text) {
+fn patient(element: &Element<'_>) -> Option<String> {
+    let Some(text) = element.text("reference") else {
+        // Only a patient has an NHS number, wherever it is written.
+        let system = element.node?.at(&["identifier", "system"])?.as_str()?;
+        return (system == NHS_NUMBER_SYSTEM).then(|| UNRESOLVED_PATIENT.to_owned());
+    };
+    match Reference::parse(&text) {
         Reference::Relative { type_name, id, .. } => (type_name == "Patient").then(|| format!("Patient/{id}")),
         Reference::Absolute { base, type_name, id, .. } => {
             (type_name == "Patient").then(|| format!("{base}/Patient/{id}"))
         }
-        Reference::Conditional { type_name, .. } => (type_name == "Patient").then(|| text.to_owned()),
+        Reference::Conditional { type_name, .. } => (type_name == "Patient").then(|| text.into_owned()),
         Reference::Fragment(_) => None,
-        Reference::Urn(_) | Reference::Other(_) => (!text.is_empty()).then(|| text.to_owned()),
+        Reference::Urn(_) | Reference::Other(_) => (!text.is_empty()).then(|| text.into_owned()),
     }
 }

@@ -104,8 +104,7 @@ fn resolve<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>) -> Option<Value<'a
     if let Some(id) = text.strip_prefix('#') {
         return contained(call, id);
     }
-    let found = if text.is_empty() { Resolved::Unknown } else { context.host.resolve(&text) };
-    match found {
+    match context.host.resolve(&text) {
         Resolved::Found(node) => Some(Value::Node(Element::new(node, None, context.definitions))),
         Resolved::Missing => None,
         // Nobody looked: the reference itself may say what type it is of, and that is all a search needs.

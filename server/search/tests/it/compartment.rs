@@ -34,6 +34,16 @@ fn compartment_parameters_name_the_patients() {
 }
 
 #[test]
+fn a_patient_named_by_number_alone_is_not_nobody() {
+    let by_number = json!({"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}});
+    for type_name in ["Condition", "Observation"] {
+        check(json!({"resourceType": type_name, "subject": by_number}), &[search::compartment::UNRESOLVED_PATIENT]);
+    }
+    let by_other = json!({"identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A1"}});
+    check(json!({"resourceType": "Observation", "performer": [by_other]}), &[]);
+}
+
+#[test]
 fn resources_outside_the_compartment_are_about_nobody() {
     check(json!({"resourceType": "Organization", "id": "o"}), &[]);
     check(json!({"resourceType": "Location", "managingOrganization": {"reference": "Organization/o"}}), &[]);
