@@ -167,7 +167,7 @@ fn refuse_strangers(drafts: &mut Vec<Draft<'_>>, refused: &mut Vec<Refused>) {
             .iter()
             .find_map(|pointer| draft.resource.pointer(pointer).and_then(Value::as_str));
         let needs = draft.mapping.elements.iter().any(|element| ["subject", "patient"].contains(element));
-        let is_known = person.is_some_and(|person| known.iter().any(|name| name == person));
+        let is_known = person.map(unversioned).is_some_and(|person| known.iter().any(|name| name == person));
         if needs && !is_known {
             refused.push(Refused {
                 at: draft.at,
@@ -309,8 +309,8 @@ fn link_one(
     ods_code: &str,
     notes: &mut Notes,
 ) {
-    let unversioned = text.split("/_history/").next().unwrap_or(text);
-    if let Some(key) = targets.get(text).or_else(|| targets.get(unversioned)) {
+    let plain = unversioned(text);
+    if let Some(key) = targets.get(plain) {
         reference.insert("reference".to_owned(), json!(key.to_reference()));
         reference.insert("type".to_owned(), json!(key.type_name));
         return;
@@ -320,7 +320,7 @@ fn link_one(
     }
     reference.shift_remove("reference");
     notes.changed("reference", "the resource is not in the record; its id is kept as an identifier");
-    let identifier = match unversioned.split_once('/') {
+    let identifier = match plain.split_once('/') {
         Some((type_name, id)) if !type_name.contains(':') => {
             let r4_type = match type_name {
                 "ProcedureRequest" | "ReferralRequest" => "ServiceRequest",
@@ -332,4 +332,9 @@ fn link_one(
         _ => json!({ "system": "urn:ietf:rfc:3986", "value": text }),
     };
     reference.entry("identifier").or_insert(identifier);
+}
+
+/// A reference without the version that it may name.
+fn unversioned(reference: &str) -> &str {
+    reference.split("/_history/").next().unwrap_or(reference)
 }

@@ -70,7 +70,7 @@ pub(super) fn converted(resource: &Value, notes: &mut Notes) -> Result<(Value, &
         return Err(MapError::missing("resource", "`resourceType`"));
     };
     let Some(mapping) = MAPPINGS.iter().find(|mapping| mapping.source == type_name) else {
-        return Err(MapError::unsupported("resourceType", known_name(type_name)));
+        return Err(MapError::unsupported("resourceType", known_name(type_name).unwrap_or("this resource type")));
     };
     let mut object = resource.clone();
     contained(&mut object, notes)?;
@@ -94,10 +94,10 @@ pub(super) fn first_missing(resource: &Object, mapping: &Mapping) -> Option<&'st
     mapping.required.iter().copied().find(|element| !has(element))
 }
 
-/// A type name fit for a message: what is no type name at all is not repeated.
-fn known_name(type_name: &str) -> &str {
-    let is_name = type_name.len() <= 40 && type_name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if is_name { type_name } else { "this resource type" }
+/// A name fit for a message: what is no name of FHIR could be anything and is not repeated.
+fn known_name(name: &str) -> Option<&str> {
+    let is_name = name.len() <= 40 && name.trim_start_matches('_').bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_name.then_some(name)
 }
 
 fn contained(object: &mut Object, notes: &mut Notes) -> Result<(), MapError> {
@@ -144,7 +144,7 @@ fn sieve(mut object: Object, mapping: &Mapping, notes: &mut Notes) -> Object {
         }
     }
     for name in object.keys() {
-        notes.dropped(name, "R4 has no such element");
+        notes.dropped(known_name(name).unwrap_or("element"), "R4 has no such element");
     }
     kept
 }

@@ -28,27 +28,25 @@ pub(super) fn observations(event: &mut Event<'_>) -> Vec<Entry> {
             entries.push(observation(event, *column, code, *loinc, ("valueCodeableConcept", answer)));
         }
     }
-    if let Some(hours) = number(event, Column::HoursCaring) {
-        let quantity = json!({ "value": hours, "unit": "hours per week", "system": system::UCUM, "code": "h/wk" });
-        entries.push(observation(event, Column::HoursCaring, "hours-caring", None, ("valueQuantity", quantity)));
-    }
-    if let Some(adults) = number(event, Column::AdultsCaredFor) {
-        let count = ("valueInteger", adults);
-        entries.push(observation(event, Column::AdultsCaredFor, "adults-cared-for", None, count));
+    for (column, code) in [(Column::HoursCaring, "hours-caring"), (Column::AdultsCaredFor, "adults-cared-for")] {
+        if let Some(text) = event.row.text(column) {
+            entries.push(observation(event, column, code, None, amount(column, text)));
+        }
     }
     entries
 }
 
-/// A whole number; bands such as `20-34` are no number and are left to the text of the source.
-fn number(event: &mut Event<'_>, column: Column) -> Option<Value> {
-    let text = event.row.text(column)?;
-    let number: Option<u16> =
-        text.parse().ok().or_else(|| text.strip_suffix(".0").and_then(|whole| whole.parse().ok()));
-    if number.is_none() {
-        let words = format!("column `{}`: a whole number is expected; it was left out", name(column));
-        event.issues.push(fhir::Issue::warning("value", words).detail("element-left-out"));
+/// A whole number where there is one; bands such as `20-34` stay words.
+fn amount(column: Column, text: &str) -> (&'static str, Value) {
+    let number: Option<u16> = text.strip_suffix(".0").unwrap_or(text).parse().ok();
+    match (number, column) {
+        (Some(hours), Column::HoursCaring) => (
+            "valueQuantity",
+            json!({ "value": hours, "unit": "hours per week", "system": system::UCUM, "code": "h/wk" }),
+        ),
+        (Some(count), _) => ("valueInteger", json!(count)),
+        (None, _) => ("valueString", json!(text)),
     }
-    number.map(|number| json!(number))
 }
 
 fn observation(
