@@ -6,9 +6,9 @@ use super::datatype::{self, code, put, put_list, put_text};
 use super::event::Visit;
 use super::group::Group;
 use super::mapping::Mapping;
-use super::sensitivity::{self, Sensitivity};
+use super::sensitivity;
 use super::syntax::Segment;
-use super::{patient, provider, tables};
+use super::{provider, tables};
 use crate::{BusinessKey, Entry, Method, coding, extension, extension_url, identifier, profile_url, reference};
 
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
@@ -30,7 +30,7 @@ pub(super) fn map(
     };
     let mut encounter = Map::new();
     encounter.insert("resourceType".to_owned(), json!("Encounter"));
-    encounter.insert("meta".to_owned(), meta(group));
+    encounter.insert("meta".to_owned(), json!({ "profile": [profile_url("Encounter")] }));
     put_list(&mut encounter, "extension", extensions(mapping, pv1));
     put_list(&mut encounter, "identifier", identifiers(mapping, group, &key));
     encounter.insert("status".to_owned(), json!(status(visit, pv1)));
@@ -65,15 +65,6 @@ pub(super) fn key(mapping: &Mapping, group: &Group<'_>, patient: &BusinessKey) -
     }
     let admitted = pv1.map(|pv1| pv1.text(44)).filter(|time| !time.is_empty())?;
     encounter(mapping.header.system("admission"), &format!("{}|{admitted}", sensitivity::scoped(patient)))
-}
-
-/// A flagged patient's whereabouts are hidden, and an encounter tells them.
-fn meta(group: &Group<'_>) -> Value {
-    let profile = json!([profile_url("Encounter")]);
-    match sensitivity::of(group) {
-        Sensitivity::Restricted => json!({ "profile": profile, "security": [patient::restricted()] }),
-        Sensitivity::Unsaid | Sensitivity::Lifted => json!({ "profile": profile }),
-    }
 }
 
 fn identifiers(mapping: &Mapping, group: &Group<'_>, key: &BusinessKey) -> Vec<Value> {

@@ -108,8 +108,8 @@ fn meta(sensitivity: Sensitivity) -> Value {
     Value::Object(meta)
 }
 
-/// The label R as a Coding.
-pub(super) fn restricted() -> Value {
+/// The label R as a Coding; the encounters of a flagged patient need none, for policy restricts the person.
+fn restricted() -> Value {
     label(&Label { system: system::CONFIDENTIALITY.to_owned(), code: "R".to_owned() })
 }
 

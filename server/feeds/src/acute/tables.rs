@@ -27,7 +27,17 @@ const ETHNIC: [(&str, &str); 18] = [
     ("Z", "Not stated"),
     ("99", "Not known"),
 ];
-const MARITAL: [&str; 8] = ["S", "M", "D", "W", "P", "N", "8", "9"];
+/// National codes with their international ones, which R4's own binding asks for; none means unknown there.
+const MARITAL: [(&str, Option<&str>); 8] = [
+    ("S", Some("S")),
+    ("M", Some("M")),
+    ("D", Some("D")),
+    ("W", Some("W")),
+    ("P", Some("L")),
+    ("N", None),
+    ("8", None),
+    ("9", None),
+];
 const ADMISSION_METHODS: [&str; 19] =
     ["11", "12", "13", "21", "22", "23", "24", "25", "28", "2A", "2B", "2C", "2D", "31", "32", "81", "82", "83", "98"];
 const ADMISSION_SOURCES: [&str; 16] =
@@ -53,8 +63,14 @@ pub(super) fn gender(code: &str) -> Option<&'static str> {
 pub(super) fn marital_status(mapping: &mut Mapping, pid: &Segment<'_>) -> Option<Value> {
     let part = pid.field(16).repetitions().next()?;
     let code = part.at(1).to_ascii_uppercase();
-    if is_national(mapping, part) && MARITAL.contains(&code.as_str()) {
-        return Some(codeable(&system::uk_core("PersonMaritalStatusEngland"), &code, ""));
+    let known = MARITAL.iter().find(|(known, _)| *known == code);
+    if let Some((code, international)) = known.filter(|_| is_national(mapping, part)) {
+        let second = match international {
+            Some(code) => crate::coding("http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", code, ""),
+            None => crate::coding("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown"),
+        };
+        let first = crate::coding(&system::uk_core("PersonMaritalStatusEngland"), code, "");
+        return Some(json!({ "coding": [first, second] }));
     }
     mapping.note("PID-16", "not a national code of marital status; kept as text");
     words(part)
