@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use policy::Grant;
 
-use crate::{ExportError, ExportOptions, JobStatus, KickOff};
+use crate::{ExportError, ExportEvidence, ExportOptions, JobStatus, KickOff};
 
 /// Bulk exports of one server.
 pub struct Export {
-    _options: ExportOptions,
+    pub(crate) options: ExportOptions,
 }
 
 /// The task that runs jobs.
@@ -23,7 +23,7 @@ impl Worker {
 impl Export {
     /// Puts the parts together.
     pub fn new(options: ExportOptions) -> Export {
-        Export { _options: options }
+        Export { options: options }
     }
 
     /// Begins a job.
@@ -44,6 +44,17 @@ impl Export {
     /// Cancels an own job or frees its files.
     pub async fn delete(&self, _client_id: &str, _job: &str) -> Result<(), ExportError> {
         Err(ExportError::NotFound)
+    }
+
+    /// What a finished job disclosed and withheld.
+    pub async fn evidence(&self, job: &str) -> Result<ExportEvidence, ExportError> {
+        let found = self.options.store.evidence(job).await?.ok_or(ExportError::NotFound)?;
+        let corrupt = |_| store::StoreError::Corrupt("the evidence of a job is no JSON".to_owned());
+        Ok(serde_json::from_str(&found.evidence).map_err(corrupt)?)
+    }
+
+    pub(crate) fn now(&self) -> fhir::Instant {
+        (self.options.clock)()
     }
 
     /// Starts the task that runs jobs.
