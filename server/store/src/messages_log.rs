@@ -101,7 +101,7 @@ impl Store {
         after: MessageKey,
         count: u32,
     ) -> Result<Vec<MessageSummary>, StoreError> {
-        let mut values: Vec<SqlValue> = vec![after.0.into(), count.clamp(1, PAGE_MAX).into()];
+        let mut values: Vec<SqlValue> = vec![after.0.into()];
         let mut conditions = String::new();
         for (column, value) in [("feed", filter.feed.as_deref()), ("status", filter.status.map(MessageStatus::as_str))]
         {
@@ -110,7 +110,8 @@ impl Store {
                 conditions.push_str(&format!(" AND {column} = ${}", values.len()));
             }
         }
-        let sql = format!("{SUMMARY} WHERE message_key > $1{conditions} ORDER BY message_key LIMIT $2");
+        values.push(count.clamp(1, PAGE_MAX).into());
+        let sql = format!("{SUMMARY} WHERE message_key > $1{conditions} ORDER BY message_key LIMIT ${}", values.len());
         self.query(Statement::new(sql, values)).await?.iter().map(summary_of).collect()
     }
 

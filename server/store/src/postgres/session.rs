@@ -4,7 +4,7 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgRow, PgTypeInfo};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Postgres, Row, SqlSafeStr, Type, TypeInfo, ValueRef};
 use tokio::runtime::Handle;
 
@@ -13,14 +13,34 @@ use crate::sql::{Column, Dialect, Session, SqlRow, SqlValue, Statement, Table};
 
 /// A connection, driven from a thread that may wait.
 pub(crate) struct PostgresSession {
-    connection: PoolConnection<Postgres>,
+    /// There until the session is dropped.
+    connection: Option<PoolConnection<Postgres>>,
     handle: Handle,
+    /// Whether a transaction is open: then the connection may not go back to the pool.
+    is_in_transaction: bool,
+}
+
+impl Drop for PostgresSession {
+    fn drop(&mut self) {
+        // The way back to the pool is a task of the pool's runtime, and this thread may belong to none.
+        let _inside = self.handle.enter();
+        if let Some(mut connection) = self.connection.take()
+            && self.is_in_transaction
+        {
+            connection.close_on_drop();
+        }
+    }
 }
 
 impl PostgresSession {
     /// Wraps a connection of the pool.
     pub(super) fn new(connection: PoolConnection<Postgres>, handle: Handle) -> Self {
-        Self { connection, handle }
+        Self { connection: Some(connection), handle, is_in_transaction: false }
+    }
+
+    fn parts(&mut self) -> Result<(&mut PgConnection, &Handle), StoreError> {
+        let gone = || StoreError::Unavailable("the connection is gone".to_owned());
+        Ok((&mut **self.connection.as_mut().ok_or_else(gone)?, &self.handle))
     }
 }
 
@@ -91,12 +111,14 @@ impl Session for PostgresSession {
 
     fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments_of(&statement.values)?);
-        Ok(self.handle.block_on(query.execute(&mut *self.connection))?.rows_affected())
+        let (connection, handle) = self.parts()?;
+        Ok(handle.block_on(query.execute(connection))?.rows_affected())
     }
 
     fn query(&mut self, statement: &Statement) -> Result<Vec<SqlRow>, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments_of(&statement.values)?);
-        self.handle.block_on(query.fetch_all(&mut *self.connection))?.iter().map(row_of).collect()
+        let (connection, handle) = self.parts()?;
+        handle.block_on(query.fetch_all(connection))?.iter().map(row_of).collect()
     }
 
     fn insert(&mut self, table: &'static Table, rows: Vec<Vec<SqlValue>>) -> Result<(), StoreError> {
@@ -117,12 +139,18 @@ impl Session for PostgresSession {
             places.join(", ")
         );
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
-        self.handle.block_on(query.execute(&mut *self.connection))?;
+        let (connection, handle) = self.parts()?;
+        handle.block_on(query.execute(connection))?;
         Ok(())
     }
 
     fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        self.handle.block_on(self.connection.execute(sqlx::raw_sql(sql.into_sql_str())))?;
+        self.is_in_transaction |= sql.starts_with("BEGIN");
+        let (connection, handle) = self.parts()?;
+        handle.block_on(connection.execute(sqlx::raw_sql(sql.into_sql_str())))?;
+        if matches!(sql, "COMMIT" | "ROLLBACK") {
+            self.is_in_transaction = false;
+        }
         Ok(())
     }
 }

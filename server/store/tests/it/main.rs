@@ -9,9 +9,15 @@
 )]
 
 mod access;
+mod audit;
+mod control;
 mod crud;
+mod jobs;
+mod messages;
+mod opt_out;
 mod paging;
 mod person;
+mod reviews;
 mod scan;
 mod search_type;
 mod support;
