@@ -3,13 +3,20 @@
 mod error;
 mod evidence;
 mod export;
+mod manifest;
 mod opt_out;
 mod options;
+mod output;
 mod persons;
+mod request;
+mod run;
+mod selection;
 mod status;
+mod worker;
 
 pub use error::ExportError;
 pub use evidence::ExportEvidence;
-pub use export::{Export, Worker};
+pub use export::Export;
 pub use options::{Clock, ExportOptions, KickOff, Random};
 pub use status::{JobStatus, http_date};
+pub use worker::Worker;

@@ -24,15 +24,39 @@ impl Export {
         Ok(numbers.into_iter().collect())
     }
 
-    /// Records that these numbers are asked about. The same file again is the same question: the id is the hash of its text.
+    /// Records that these numbers are asked about. The id is the hash of the file's text: the same file again, while it waits for
+    /// its answer, is the same question.
     pub async fn record_opt_out_request(&self, id: &str, numbers: &[NhsNumber]) -> Result<(), ExportError> {
-        let register = self.register().await?;
-        Ok(register.record_request(id, numbers, self.now()).await?)
+        if self.open_request(id).await?.is_some() {
+            return Ok(());
+        }
+        let now = self.now();
+        let is_known = self.requests(id).await?.first().is_some();
+        // The same people again give the same text: the next question about them needs an id of its own.
+        let id = if is_known { format!("{id}.{}", now.0) } else { id.to_owned() };
+        Ok(self.register().await?.record_request(&id, numbers, now).await?)
     }
 
     /// Records the numbers that came back, and gives the request back as answered.
     pub async fn record_opt_out_answer(&self, id: &str, returned: &[NhsNumber]) -> Result<OptOutRequest, ExportError> {
-        Ok(self.register().await?.record_answer(id, returned, self.now()).await?)
+        let open = self.open_request(id).await?.unwrap_or_else(|| id.to_owned());
+        Ok(self.register().await?.record_answer(&open, returned, self.now()).await?)
+    }
+
+    /// The oldest question of that text that waits for an answer and is not too old for one: an answer must not seem fresher
+    /// than it is.
+    async fn open_request(&self, id: &str) -> Result<Option<String>, ExportError> {
+        let rules = self.rules();
+        let oldest = rules.now.0.saturating_sub(rules.answer_age_max_ms);
+        let requests = self.requests(id).await?;
+        let is_open = |request: &&OptOutRequest| request.answered_at.is_none() && request.asked_at.0 >= oldest;
+        Ok(requests.iter().rev().find(is_open).map(|request| request.id.clone()))
+    }
+
+    /// All questions of that text, the newest first.
+    async fn requests(&self, id: &str) -> Result<Vec<OptOutRequest>, ExportError> {
+        let is_of = |found: &OptOutRequest| found.id.split('.').next() == Some(id);
+        Ok(self.options.store.opt_out_requests().await?.into_iter().filter(is_of).collect())
     }
 
     pub(crate) async fn register(&self) -> Result<OptOutRegister, ExportError> {

@@ -48,6 +48,8 @@ pub struct ExportOptions {
 pub struct KickOff {
     /// The client; only it sees the job.
     pub client_id: String,
+    /// The scopes of its token, so that the worker can decide again; `None` is open access.
+    pub scopes: Option<String>,
     /// The full URL of the request, for the manifest.
     pub request_url: String,
     /// `_type`; empty for all that the scopes cover.

@@ -1,11 +1,17 @@
-//! Walks every version of every Patient, for the numbers that people have and had.
+//! Gathers what is known about every person, for the decision who may be in an export.
 
-use fhir::{Json, NHS_NUMBER_SYSTEM};
-use policy::{Grant, Version};
-use store::{HistoryPage, HistoryTarget, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use fhir::{Json, NHS_NUMBER_SYSTEM, NhsNumber};
+use policy::{Answer, Class, Dissent, ExportFacts, Grant, Label, NhsNumberHeld, PersonKey, Version, type_1_statement};
+use search::{Handling, Limits, Registry};
+use store::{HistoryPage, HistoryTarget, OptOutRegister, Page, Store, StoreError};
 
 /// Versions read at a time.
 const PAGE: u32 = 500;
+/// Types in which general practice records state a Type 1 objection, and the codes that `policy` understands.
+const TYPE_1_TYPES: [&str; 3] = ["Observation", "Condition", "Procedure"];
+const TYPE_1_CODES: &str = "827241000000103,9Nu0.,XaZ89,9Nu1.";
 
 /// Calls `see` with every version of every Patient, the newest first.
 pub(crate) async fn each_patient_version(
@@ -33,4 +39,127 @@ pub(crate) fn numbers_of(version: &Version, grant: &Grant) -> Result<Vec<String>
     let identifiers = json.root().get("identifier").into_iter().flat_map(|list| list.items());
     let numbers = identifiers.filter(|identifier| identifier.str("system").as_deref() == Some(NHS_NUMBER_SYSTEM));
     Ok(numbers.filter_map(|identifier| identifier.str("value")).map(|value| value.into_owned()).collect())
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    numbers: BTreeSet<String>,
+    type_1: Vec<Dissent>,
+    restrictions: Vec<Class>,
+    is_labelled: bool,
+}
+
+/// Everybody, with what was found.
+#[derive(Debug, Default)]
+pub(crate) struct Persons {
+    known: BTreeMap<PersonKey, Known>,
+    /// The persons that each Patient is about: its own, and those of Patients that it links to.
+    patients: HashMap<String, Vec<PersonKey>>,
+}
+
+impl Persons {
+    /// Reads all Patients with their history, and all Type 1 statements.
+    pub(crate) async fn gather(store: &Store, registry: &Registry, grant: &Grant) -> Result<Persons, StoreError> {
+        let mut persons = Persons::default();
+        each_patient_version(store, grant, |version| persons.see_patient(version, grant)).await?;
+        for type_name in TYPE_1_TYPES {
+            persons.gather_type_1(store, registry, grant, type_name).await?;
+        }
+        Ok(persons)
+    }
+
+    fn see_patient(&mut self, version: &Version, grant: &Grant) -> Result<(), StoreError> {
+        let facts = version.facts();
+        // Key 0 stands for people who are not known here; they must never come into a cohort.
+        let about: Vec<PersonKey> = facts.persons.iter().copied().filter(|person| person.0 > 0).collect();
+        let numbers = numbers_of(version, grant)?;
+        let is_newest = !facts.deleted && !self.patients.contains_key(&facts.id);
+        let is_labelled = |label: &Label| label.is_confidentiality("R") || label.is_confidentiality("V");
+        for person in &about {
+            let known = self.known.entry(*person).or_default();
+            known.numbers.extend(numbers.iter().cloned());
+            if is_newest {
+                known.restrictions.extend(&facts.restrictions);
+                known.is_labelled |= facts.labels.iter().any(is_labelled);
+            }
+        }
+        if is_newest {
+            self.patients.insert(facts.id.clone(), about);
+        }
+        Ok(())
+    }
+
+    async fn gather_type_1(
+        &mut self,
+        store: &Store,
+        registry: &Registry,
+        grant: &Grant,
+        type_name: &str,
+    ) -> Result<(), StoreError> {
+        let options = search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None };
+        let params = [("code".to_owned(), TYPE_1_CODES.to_owned())];
+        let query = search::parse(type_name, &params, registry, &options)
+            .map_err(|_| StoreError::Invalid(format!("{type_name} cannot be searched by code")))?;
+        let mut page = Page { count: PAGE, ..Page::default() };
+        loop {
+            let found = store.search(grant, &query, page).await?;
+            for version in &found.matches {
+                let json = version.system_body(grant).and_then(|body| Json::parse(body).ok());
+                let Some(statement) = json.as_ref().and_then(type_1_statement) else { continue };
+                for person in &version.facts().persons {
+                    if let Some(known) = self.known.get_mut(person) {
+                        known.type_1.push(statement);
+                    }
+                }
+            }
+            match found.next {
+                Some(next) => page = Page { as_of: Some(found.as_of), after: Some(next), count: PAGE },
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The facts of each person, with what the register says about every number that the person ever had.
+    pub(crate) async fn facts(
+        &self,
+        register: &OptOutRegister,
+    ) -> Result<BTreeMap<PersonKey, ExportFacts>, StoreError> {
+        let texts = self.known.values().flat_map(|known| &known.numbers);
+        let numbers: BTreeSet<NhsNumber> = texts.filter_map(|text| NhsNumber::parse(text).ok()).collect();
+        let numbers: Vec<NhsNumber> = numbers.into_iter().collect();
+        let answers = register.answers(&numbers).await?;
+        let held = |text: &String| {
+            let number = NhsNumber::parse(text).ok();
+            let answer = match number.as_ref().and_then(|number| answers.get(number)) {
+                None => Answer::NotAsked,
+                // The status may be as old as the question, so that is the age that counts.
+                Some(answer) if answer.returned => Answer::Returned(answer.asked_at),
+                Some(_) => Answer::NotReturned,
+            };
+            NhsNumberHeld { is_valid: number.is_some(), answer }
+        };
+        let facts_of = |known: &Known| ExportFacts {
+            nhs_numbers: known.numbers.iter().map(held).collect(),
+            type_1: known.type_1.clone(),
+            has_type_1: known.restrictions.contains(&Class::Type1),
+            is_sensitive: known.is_labelled || known.restrictions.contains(&Class::Sensitive),
+            has_consent_deny: known.restrictions.contains(&Class::ConsentDenySecondaryUse),
+            is_merged_with_withheld: false,
+            is_test_patient: false,
+        };
+        Ok(self.known.iter().map(|(person, known)| (*person, facts_of(known))).collect())
+    }
+
+    /// The persons of a Patient.
+    pub(crate) fn of_patient(&self, patient_id: &str) -> &[PersonKey] {
+        self.patients.get(patient_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The Patients whose every person is in the list, which is sorted.
+    pub(crate) fn patients_of(self, persons: &[PersonKey]) -> HashSet<String> {
+        let is_in = |about: &Vec<PersonKey>| {
+            !about.is_empty() && about.iter().all(|person| persons.binary_search(person).is_ok())
+        };
+        self.patients.into_iter().filter(|(_, about)| is_in(about)).map(|(id, _)| id).collect()
+    }
 }

@@ -2,6 +2,7 @@
 
 use export::KickOff;
 use fhir::{FhirDate, Instant, Json};
+use policy::Subject;
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
@@ -14,6 +15,10 @@ pub(crate) async fn export_kick_off(context: &Context<'_>) -> Result<Answer, Fai
     let parameters = parameters(context)?;
     let mut kick_off = KickOff {
         client_id: context.caller.subject.client_id().to_owned(),
+        scopes: match &context.caller.subject {
+            Subject::Principal(principal) => Some(principal.scopes.to_string()),
+            Subject::OpenAccess => None,
+        },
         request_url: request_url(context),
         types: Vec::new(),
         since: None,
