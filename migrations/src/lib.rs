@@ -12,6 +12,7 @@ mod m0010_message;
 mod m0011_job;
 mod m0012_opt_out;
 mod m0013_review;
+mod m0014_message_unit;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -31,6 +32,7 @@ impl MigratorTrait for Main {
             Box::new(m0011_job::Migration),
             Box::new(m0012_opt_out::Migration),
             Box::new(m0013_review::Migration),
+            Box::new(m0014_message_unit::Migration),
         ]
     }
 }

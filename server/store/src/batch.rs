@@ -8,6 +8,8 @@ use search::Query;
 
 use crate::messages::MessageRecord;
 use crate::person::PersonLink;
+use crate::reviews::NewReview;
+use crate::units::QuarantinedUnit;
 
 /// Writes that happen together or not at all.
 #[derive(Debug)]
@@ -20,12 +22,16 @@ pub struct WriteBatch {
     pub message: Option<MessageRecord>,
     /// Patients that are of one person, applied after the writes.
     pub links: Vec<PersonLink>,
+    /// Questions of identity that came up; one that was asked before stands as it stands.
+    pub reviews: Vec<NewReview>,
+    /// Parts of the message that are not stored.
+    pub units: Vec<QuarantinedUnit>,
 }
 
 impl WriteBatch {
     /// Writes without a message and without links.
     pub fn new(ops: Vec<WriteOp>, source: Source) -> Self {
-        Self { ops, source, message: None, links: Vec::new() }
+        Self { ops, source, message: None, links: Vec::new(), reviews: Vec::new(), units: Vec::new() }
     }
 }
 

@@ -60,6 +60,8 @@ pub struct MessageRecord {
     sha256: [u8; 32],
     size_bytes: usize,
     body: Bytes,
+    event_time: Option<Instant>,
+    is_replay: bool,
 }
 
 impl std::fmt::Debug for MessageRecord {
@@ -91,7 +93,23 @@ impl MessageRecord {
             sha256: Sha256::digest(bytes).into(),
             size_bytes: bytes.len(),
             body: body.into(),
+            event_time: None,
+            is_replay: false,
         })
+    }
+
+    /// The message with the time at which what it tells had happened.
+    #[must_use]
+    pub fn at(mut self, event_time: Option<Instant>) -> MessageRecord {
+        self.event_time = event_time;
+        self
+    }
+
+    /// The message as one that is run again: that it is known does not make it a duplicate.
+    #[must_use]
+    pub fn again(mut self) -> MessageRecord {
+        self.is_replay = true;
+        self
     }
 
     /// The hash of its bytes.
@@ -134,20 +152,38 @@ pub(crate) fn record(
          WHERE fingerprint = $2 AND status = 'quarantined' RETURNING message_key",
         vec![now.into(), message.fingerprint().into()],
     ))?;
-    replayed.first().map(|row| row.i64(0).map(MessageKey)).transpose()
+    match replayed.first() {
+        Some(row) => row.i64(0).map(|key| Some(MessageKey(key))),
+        None if message.is_replay => find(session, message),
+        None => Ok(None),
+    }
 }
 
 /// Notes which versions came from a message.
-pub(crate) fn link(session: &mut dyn Session, key: MessageKey, written: &[Written]) -> Result<(), StoreError> {
+pub(crate) fn link(
+    session: &mut dyn Session,
+    key: MessageKey,
+    message: &MessageRecord,
+    written: &[Written],
+) -> Result<(), StoreError> {
     let version_of = |version: u64| i64::try_from(version).unwrap_or(i64::MAX);
-    let row =
-        |one: &Written| vec![key.0.into(), (&one.type_name).into(), (&one.id).into(), version_of(one.version).into()];
+    let event_time: SqlValue = message.event_time.map(|time| time.0).into();
+    let row = |one: &Written| {
+        let version = version_of(one.version).into();
+        vec![key.0.into(), (&one.type_name).into(), (&one.id).into(), version, event_time.clone()]
+    };
     session.insert(&MESSAGE_RESOURCE, written.iter().map(row).collect())
 }
 
 static MESSAGE_RESOURCE: Table = Table {
     name: "message_resource",
-    columns: &[("message_key", Column::I64), ("type", Column::Text), ("id", Column::Text), ("version", Column::I64)],
+    columns: &[
+        ("message_key", Column::I64),
+        ("type", Column::Text),
+        ("id", Column::Text),
+        ("version", Column::I64),
+        ("event_time", Column::I64),
+    ],
 };
 
 /// Keeps a message that is not there yet.

@@ -11,6 +11,8 @@ use crate::batch::WriteOp;
 use crate::intern::Name;
 use crate::messages::MessageRecord;
 use crate::person::PersonLink;
+use crate::reviews::NewReview;
+use crate::units::QuarantinedUnit;
 use crate::version_row::Method;
 
 /// A write that is ready for the writer.
@@ -52,6 +54,8 @@ pub(crate) struct PreparedBatch {
     pub(crate) source: Source,
     pub(crate) links: Vec<PersonLink>,
     pub(crate) message: Option<MessageRecord>,
+    pub(crate) reviews: Vec<NewReview>,
+    pub(crate) units: Vec<QuarantinedUnit>,
 }
 
 /// Works out what does not need the database.

@@ -5,7 +5,7 @@ use policy::PersonKey;
 
 use crate::error::StoreError;
 use crate::open::Store;
-use crate::sql::{SqlRow, Statement};
+use crate::sql::{Session, SqlRow, Statement};
 
 /// How a question stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,18 +70,9 @@ pub struct Review {
 impl Store {
     /// Adds a question. `false`: it was asked before, and stands as it stands, decided or not.
     pub async fn add_review(&self, review: &NewReview) -> Result<bool, StoreError> {
-        let insert = Statement::new(
-            "INSERT INTO review (patient_id, other_patient_id, person_key, reason, opened, state) \
-             VALUES ($1, $2, $3, $4, $5, 'open') ON CONFLICT DO NOTHING",
-            vec![
-                (&review.patient_id).into(),
-                review.other_patient_id.as_ref().into(),
-                review.person.map(|person| person.0).into(),
-                (&review.reason).into(),
-                review.opened.into(),
-            ],
-        );
-        Ok(self.execute_all(vec![insert]).await?.first().is_some_and(|changed| *changed > 0))
+        let review = review.clone();
+        let work = move |transaction: &mut crate::writer::Transaction<'_>| open(transaction.session, &review);
+        self.inner.writer.submit(work).await
     }
 
     /// The questions that nobody has decided, the oldest first.
@@ -114,6 +105,22 @@ impl Store {
         );
         Ok(self.execute_all(vec![update]).await?.first().is_some_and(|changed| *changed > 0))
     }
+}
+
+/// Adds a question in the transaction of the writes that raised it. `false`: it was asked before.
+pub(crate) fn open(session: &mut dyn Session, review: &NewReview) -> Result<bool, StoreError> {
+    let insert = Statement::new(
+        "INSERT INTO review (patient_id, other_patient_id, person_key, reason, opened, state) \
+         VALUES ($1, $2, $3, $4, $5, 'open') ON CONFLICT DO NOTHING",
+        vec![
+            (&review.patient_id).into(),
+            review.other_patient_id.as_ref().into(),
+            review.person.map(|person| person.0).into(),
+            (&review.reason).into(),
+            review.opened.into(),
+        ],
+    );
+    Ok(session.execute(&insert)? > 0)
 }
 
 fn review_of(row: &SqlRow) -> Result<Review, StoreError> {

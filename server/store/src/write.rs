@@ -17,7 +17,7 @@ use crate::pending::Pending;
 use crate::prepare::{Prepared, PreparedBatch, PreparedPut, prepare};
 use crate::resource::find;
 use crate::sql::Statement;
-use crate::version_row::{Method, StoredVersion, labels_text, keys_text};
+use crate::version_row::{Method, StoredVersion, keys_text, labels_text};
 use crate::writer::Transaction;
 
 /// Writes that are prepared on the caller's own thread; more go to one that may take its time.
@@ -29,9 +29,9 @@ impl Store {
         let registry = Arc::clone(&self.inner.registry);
         let count = batch.ops.len();
         let prepare_all = move || {
-            let WriteBatch { ops, source, message, links } = batch;
+            let WriteBatch { ops, source, message, links, reviews, units } = batch;
             let ops = ops.into_iter().map(|op| prepare(op, &registry)).collect();
-            PreparedBatch { ops, source, links, message }
+            PreparedBatch { ops, source, links, message, reviews, units }
         };
         let prepared = if count <= INLINE_MAX {
             prepare_all()
@@ -52,8 +52,12 @@ impl Store {
             let apply =
                 Apply { transaction: &mut *transaction, grant: &grant, registry: &registry, pending, batch: &prepared };
             let written = apply.run()?;
-            if let Some(key) = message {
-                messages::link(transaction.session, key, &written)?;
+            if let (Some(key), Some(message)) = (message, &prepared.message) {
+                messages::link(transaction.session, key, message, &written)?;
+                crate::units::replace(transaction.session, key, &prepared.units)?;
+            }
+            for review in &prepared.reviews {
+                crate::reviews::open(transaction.session, review)?;
             }
             Ok(written)
         };
@@ -128,8 +132,10 @@ impl Apply<'_, '_> {
             let found = crate::search_type::find_current(self.transaction.session, query, 2)?;
             match found.as_slice() {
                 [] => {}
-                [key] => return self.matched(*key),
-                _ => return Err(StoreError::Conflict("several resources match the condition of the create".to_owned())),
+                [key] => return self.matched(*key, put.interaction),
+                _ => {
+                    return Err(StoreError::Conflict("several resources match the condition of the create".to_owned()));
+                }
             }
         }
         let type_name = put.resource.type_name();
@@ -211,9 +217,11 @@ impl Apply<'_, '_> {
         Ok(done)
     }
 
-    fn matched(&mut self, res_key: i64) -> Result<Written, StoreError> {
+    fn matched(&mut self, res_key: i64, interaction: Interaction) -> Result<Written, StoreError> {
         let found = crate::resource::by_key(self.transaction.session, res_key)?
             .ok_or_else(|| StoreError::Corrupt("an index row without a resource".to_owned()))?;
+        // Whoever could not have written it may not learn its id.
+        self.check_existing(&found, interaction)?;
         Ok(written(&found, WriteStatus::Unchanged, Bytes::new()))
     }
 
@@ -383,7 +391,9 @@ impl Apply<'_, '_> {
         patients: &[i64],
         restrictions: &[Restriction],
     ) -> Result<(), StoreError> {
-        for (patient, restriction) in patients.iter().flat_map(|patient| restrictions.iter().map(move |one| (patient, one))) {
+        for (patient, restriction) in
+            patients.iter().flat_map(|patient| restrictions.iter().map(move |one| (patient, one)))
+        {
             let purpose = restriction.class.purpose().map_or("", |purpose| purpose.as_str());
             self.transaction.session.execute(&Statement::new(
                 "INSERT INTO restriction (patient_key, source_res_key, purpose, class, actor, start_ms, end_ms) \

@@ -1,0 +1,73 @@
+//! What is stored of resources that somebody is about to write: version, body, and how new their facts are.
+
+use bytes::Bytes;
+use fhir::Instant;
+use policy::{Denied, Grant};
+
+use crate::error::StoreError;
+use crate::open::Store;
+use crate::sql::{Dialect, SqlRow, Statement};
+
+/// Resources in one statement.
+const CHUNK: usize = 500;
+
+/// A resource as it stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The logical id.
+    pub id: String,
+    /// The current version.
+    pub version: u64,
+    /// Whether that is a deletion.
+    pub is_deleted: bool,
+    /// When the newest thing that a message told of it had happened.
+    pub event_time: Option<Instant>,
+    /// The current bytes, empty after a deletion.
+    pub body: Bytes,
+}
+
+impl Store {
+    /// How resources of a type stand; those that were never stored are left out. For the server's own work.
+    pub async fn standings(
+        &self,
+        grant: &Grant,
+        type_name: &str,
+        ids: &[String],
+    ) -> Result<Vec<Standing>, StoreError> {
+        if !grant.is_system() {
+            return Err(Denied::new("not-system", "only the server itself may ask how resources stand").into());
+        }
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            let list = serde_json::to_string(chunk).map_err(|error| StoreError::Invalid(error.to_string()))?;
+            let type_name = type_name.to_owned();
+            let rows = self
+                .read_inline(move |session| {
+                    let among = match session.dialect() {
+                        Dialect::Sqlite => "IN (SELECT value FROM json_each($2))",
+                        Dialect::Postgres => "IN (SELECT jsonb_array_elements_text(CAST($2 AS jsonb)))",
+                    };
+                    let sql = format!(
+                        "SELECT r.id, r.version, r.deleted, r.body, (SELECT MAX(m.event_time) FROM message_resource m \
+                         WHERE m.type = r.type AND m.id = r.id) FROM resource r WHERE r.type = $1 AND r.id {among}"
+                    );
+                    session.query(&Statement::new(sql, vec![type_name.into(), list.into()]))
+                })
+                .await?;
+            for row in &rows {
+                found.push(standing_of(row)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn standing_of(row: &SqlRow) -> Result<Standing, StoreError> {
+    Ok(Standing {
+        id: row.text(0)?.to_owned(),
+        version: row.i64(1)?.unsigned_abs(),
+        is_deleted: row.i64(2)? != 0,
+        body: row.bytes(3)?,
+        event_time: row.opt_i64(4)?.map(Instant),
+    })
+}
