@@ -29,9 +29,7 @@ impl Builder {
     /// Adds a bound value.
     pub(crate) fn bind(&mut self, value: impl Into<SqlValue>) -> &mut Self {
         self.values.push(value.into());
-        // SQLite numbers `$n` by first use, `?n` by n; here they are the same, and `?` says it.
-        let mark = if self.dialect == Dialect::Sqlite { '?' } else { '$' };
-        self.sql.push(mark);
+        self.sql.push('$');
         self.sql.push_str(&self.values.len().to_string());
         self
     }

@@ -95,7 +95,7 @@ impl Check<'_> {
     }
 
     fn bodies(&mut self, session: &mut dyn Session) -> Result<(), StoreError> {
-        let mut interner = Interner::default();
+        let mut interner = Interner::only_looking();
         let mut after = 0_i64;
         loop {
             let sql = concat!(
@@ -145,7 +145,8 @@ impl Check<'_> {
                     self.add(TABLES.get(table).map_or("", |table| table.name), &values);
                 }
             }
-            Err(_) => self.report.problems.push(format!("{name} is not in the index")),
+            Err(StoreError::NotFound(_)) => self.report.problems.push(format!("{name} is not in the index")),
+            Err(other) => return Err(other),
         }
         for patient in &version.patients {
             let values = [(*patient).into(), facts.type_name.as_str().into(), version.res_key.into()];

@@ -26,9 +26,15 @@ pub(crate) struct Interner {
     /// Given out in the running group, in order.
     fresh: Vec<Name>,
     mark: usize,
+    only_looks: bool,
 }
 
 impl Interner {
+    /// One that gives nothing a number: for checks, which must not write.
+    pub(crate) fn only_looking() -> Self {
+        Self { only_looks: true, ..Self::default() }
+    }
+
     /// Begins a request whose numbers may have to be forgotten.
     pub(crate) fn mark(&mut self) {
         self.mark = self.fresh.len();
@@ -62,6 +68,7 @@ impl Interner {
         }
         let key = match find(session, name)? {
             Some(key) => key,
+            None if self.only_looks => return Err(StoreError::NotFound("the name".to_owned())),
             None => create(session, name)?,
         };
         self.known.insert(name.clone(), key);

@@ -58,7 +58,7 @@ pub use restrictions::StatedRestriction;
 pub use reviews::{NewReview, Review, ReviewState};
 pub use scan::{Scan, ScanKey, ScanResult};
 pub use search_sort::Cursor;
+pub use search_type::{CommitSeq, Page, SearchResult};
 pub use standing::Standing;
 pub use units::QuarantinedUnit;
-pub use search_type::{CommitSeq, Page, SearchResult};
 pub use version_row::Method;

@@ -1,6 +1,6 @@
 //! Portable statements: the same text and values run on SQLite and on PostgreSQL.
 //!
-//! Parameters are written `$1`, `$2`, … and numbered in the order of their first use, which both databases read alike.
+//! Parameters are written `$1`, `$2`, …: `$n` is the n-th value, wherever and however often it stands.
 
 use std::borrow::Cow;
 

@@ -28,12 +28,7 @@ pub struct Standing {
 
 impl Store {
     /// How resources of a type stand; those that were never stored are left out. For the server's own work.
-    pub async fn standings(
-        &self,
-        grant: &Grant,
-        type_name: &str,
-        ids: &[String],
-    ) -> Result<Vec<Standing>, StoreError> {
+    pub async fn standings(&self, grant: &Grant, type_name: &str, ids: &[String]) -> Result<Vec<Standing>, StoreError> {
         if !grant.is_system() {
             return Err(Denied::new("not-system", "only the server itself may ask how resources stand").into());
         }

@@ -22,15 +22,9 @@ static MESSAGE_UNIT: Table = Table {
 };
 
 /// Puts the parts that are refused now in the place of those that were refused before.
-pub(crate) fn replace(
-    session: &mut dyn Session,
-    key: MessageKey,
-    units: &[QuarantinedUnit],
-) -> Result<(), StoreError> {
+pub(crate) fn replace(session: &mut dyn Session, key: MessageKey, units: &[QuarantinedUnit]) -> Result<(), StoreError> {
     session.execute(&Statement::new("DELETE FROM message_unit WHERE message_key = $1", vec![key.0.into()]))?;
-    let row = |one: &QuarantinedUnit| {
-        vec![key.0.into(), (&one.unit).into(), (&one.code).into(), (&one.issues).into()]
-    };
+    let row = |one: &QuarantinedUnit| vec![key.0.into(), (&one.unit).into(), (&one.code).into(), (&one.issues).into()];
     session.insert(&MESSAGE_UNIT, units.iter().map(row).collect())
 }
 

@@ -3,6 +3,7 @@
 //! Each request runs under its own savepoint, so a refused one takes nothing with it. On PostgreSQL the row of
 //! `store_state` is locked for the length of the group: numbers are given in commit order across all nodes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use fhir::Instant;
@@ -115,7 +116,10 @@ fn serve(jobs: &Receiver<Box<dyn Job>>, clock: &Clock, opener: &Opener) {
                 continue;
             }
         };
-        let outcomes = run_with_retry(current.as_mut(), &mut interner, clock, &mut group);
+        // A fault of ours in one request must not end all writing.
+        let run = AssertUnwindSafe(|| run_with_retry(current.as_mut(), &mut interner, clock, &mut group));
+        let outcomes = catch_unwind(run)
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("a write failed in an unforeseen way".to_owned())));
         match outcomes {
             Ok(outcomes) => {
                 interner.keep();
@@ -125,8 +129,9 @@ fn serve(jobs: &Receiver<Box<dyn Job>>, clock: &Clock, opener: &Opener) {
             Err(error) => {
                 tracing::error!(error = %error, "a group of writes failed");
                 interner.forget();
-                if !error.is_fatal_for_connection() {
-                    session = current.command("ROLLBACK").ok().map(|()| current);
+                let is_clean = current.command("ROLLBACK").is_ok();
+                if is_clean && !error.is_fatal_for_connection() {
+                    session = Some(current);
                 }
                 group.into_iter().for_each(|job| job.reply(Err(error.share())));
             }

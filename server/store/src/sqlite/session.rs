@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
 use crate::error::StoreError;
 use crate::sql::{Dialect, Session, SqlRow, SqlValue, Statement, Table};
@@ -71,6 +71,17 @@ impl ToSql for SqlValue {
     }
 }
 
+/// Binds `$n` to the n-th value, as PostgreSQL does; SQLite itself would number `$n` by first use.
+fn bind(prepared: &mut CachedStatement<'_>, values: &[SqlValue]) -> rusqlite::Result<()> {
+    for index in 1..=prepared.parameter_count() {
+        let number = prepared.parameter_name(index).and_then(|name| name.get(1..)?.parse().ok()).unwrap_or(index);
+        let value = number.checked_sub(1).and_then(|place| values.get(place));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), number))?;
+        prepared.raw_bind_parameter(index, value)?;
+    }
+    Ok(())
+}
+
 fn value_of(value: ValueRef<'_>) -> SqlValue {
     match value {
         ValueRef::Null => SqlValue::Null,
@@ -88,13 +99,14 @@ impl Session for SqliteSession {
 
     fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
         let mut prepared = self.connection.prepare_cached(&statement.sql)?;
-        Ok(prepared.execute(rusqlite::params_from_iter(&statement.values))? as u64)
+        Ok(bind(&mut prepared, &statement.values).and_then(|()| prepared.raw_execute())? as u64)
     }
 
     fn query(&mut self, statement: &Statement) -> Result<Vec<SqlRow>, StoreError> {
         let mut prepared = self.connection.prepare_cached(&statement.sql)?;
         let columns = prepared.column_count();
-        let mut rows = prepared.query(rusqlite::params_from_iter(&statement.values))?;
+        bind(&mut prepared, &statement.values)?;
+        let mut rows = prepared.raw_query();
         let mut answer = Vec::new();
         while let Some(row) = rows.next()? {
             let values = (0..columns).map(|n| row.get_ref(n).map(value_of)).collect::<Result<_, _>>()?;
@@ -125,5 +137,22 @@ impl Session for SqliteSession {
     fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_go_by_number_not_by_first_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut session = SqliteSession::open(&directory.path().join("x.db"), Mode::Write).unwrap();
+        let values = vec!["one".into(), 2_i64.into(), 3_i64.into()];
+        let rows = session.query(&Statement::new("SELECT $3, $1, $2, $1", values)).unwrap();
+        let row = rows.first().unwrap();
+        assert_eq!((row.i64(0).unwrap(), row.text(1).unwrap()), (3, "one"));
+        assert_eq!((row.i64(2).unwrap(), row.text(3).unwrap()), (2, "one"));
+        assert!(session.query(&Statement::new("SELECT $2", vec![1_i64.into()])).is_err());
     }
 }

@@ -4,7 +4,7 @@ use policy::{Interaction, Source};
 use serde_json::json;
 use store::{HistoryPage, HistoryTarget, Location, Method, Store, StoreError, WriteBatch, WriteOp, WriteStatus};
 
-use crate::support::{on_each, options, patient, postgres_url, put, query, system, validated};
+use crate::support::{drop_schema, on_each, options, patient, postgres_url, put, query, system, validated};
 
 #[test]
 fn versions_follow_one_another_and_stay_readable() {
@@ -272,5 +272,28 @@ fn two_that_open_a_new_store_at_once_both_may() {
             let report = second.check(&system()).await.unwrap();
             assert_eq!((report.resources, report.problems), (2, Vec::new()));
         }
+        drop_schema("open_twice").await;
+    });
+}
+
+#[test]
+fn check_tells_what_was_tampered_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(1));
+    let location = Location::Sqlite(directory.path().to_owned());
+    runtime.block_on(async {
+        let store = Store::open(options(location, &clock)).await.unwrap();
+        for family in ["Marlow", "Kurtz"] {
+            let batch = WriteBatch::new(vec![put("p", &patient(family, "1970-01-01"))], Source::feed("rest"));
+            store.write(&system(), batch).await.unwrap();
+        }
+        let file = rusqlite::Connection::open(directory.path().join("weir.db")).unwrap();
+        assert!(store.check(&system()).await.unwrap().problems.is_empty());
+        file.execute("DELETE FROM string_index WHERE value = 'kurtz'", []).unwrap();
+        let problems = store.check(&system()).await.unwrap().problems;
+        assert_eq!(problems, ["the index rows of Patient/p do not match the body"]);
+        file.execute("DELETE FROM history", []).unwrap();
+        assert_eq!(store.check(&system()).await.unwrap().problems.len(), 2);
     });
 }

@@ -116,7 +116,10 @@ pub fn say_what_is_left_out() {
             include_str!("scan.rs"),
             include_str!("search_type.rs"),
         ];
-        let count: usize = sources.iter().map(|source| source.matches("    on_each(").count() + source.matches("= postgres_url(").count()).sum();
+        let count: usize = sources
+            .iter()
+            .map(|source| source.matches("    on_each(").count() + source.matches("= postgres_url(").count())
+            .sum();
         let line = format!("store: {count} tests left out on PostgreSQL: WEIR_TEST_DATABASE_URL is not set\n");
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     });
