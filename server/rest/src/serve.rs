@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use policy::{Interaction, Subject};
 use tokio::io::AsyncReadExt as _;
@@ -54,10 +54,13 @@ impl ServerHandle {
 /// Starts the server on its own threads. Signals are the caller's business.
 pub fn start(weir: Arc<Weir>, options: &ServerOptions) -> std::io::Result<ServerHandle> {
     let data = web::Data::from(weir);
+    let state = web::Data::new(smart::State::new());
     let mut server = HttpServer::new(move || {
         let base_path = data.settings.base_path.clone();
         App::new()
             .app_data(data.clone())
+            .app_data(state.clone())
+            .wrap(from_fn(smart::cors))
             .wrap(Compress::default())
             .wrap(TracingLogger::<RouteSpan>::new())
             .route("/health/live", web::get().to(health::live))

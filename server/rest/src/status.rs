@@ -5,6 +5,7 @@ use export::ExportError;
 use fhir::Issue;
 use ingest::IngestError;
 use policy::Denied;
+use smart::OAuthErrorCode;
 use store::StoreError;
 
 use crate::answer::Outcome;
@@ -47,6 +48,22 @@ impl Reason {
             Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Reason::Full => StatusCode::INSUFFICIENT_STORAGE,
         }
+    }
+}
+
+/// The status of an OAuth error. <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>
+pub(crate) fn of_oauth_error(code: OAuthErrorCode) -> StatusCode {
+    match code {
+        OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+        OAuthErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        OAuthErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        OAuthErrorCode::InvalidRequest
+        | OAuthErrorCode::InvalidGrant
+        | OAuthErrorCode::UnauthorizedClient
+        | OAuthErrorCode::UnsupportedGrantType
+        | OAuthErrorCode::UnsupportedResponseType
+        | OAuthErrorCode::InvalidScope
+        | OAuthErrorCode::AccessDenied => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::OAuthError;
 use crate::handle::{is_same_secret, secret_hash};
 use crate::jwks::Jwks;
 use crate::params::Params;
+use crate::token::{TokenKind, TokenRecord};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fhir::Instant;
@@ -109,13 +110,19 @@ fn basic_credentials(header: &str) -> Option<Credentials> {
     Some(Credentials::Secret { client_id, secret, is_basic: true })
 }
 
-/// A client that proved who it is; made only by [`Admission::admit`].
+/// A client that proved who it is; made by [`Admission::admit`], and for introspection by a token of its own.
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient {
     client: Client,
 }
 
 impl AuthenticatedClient {
+    /// Takes a live access token of the client for its proof: for questions about tokens, never for new ones.
+    pub fn by_token(client: Client, record: &TokenRecord, now: Instant) -> Option<AuthenticatedClient> {
+        let is_proof = record.kind == TokenKind::Access && record.client_id == client.client_id && record.is_live(now);
+        is_proof.then_some(AuthenticatedClient { client })
+    }
+
     /// Returns the registration.
     pub fn client(&self) -> &Client {
         &self.client

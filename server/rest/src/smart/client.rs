@@ -2,7 +2,10 @@
 
 use policy::Scopes;
 use smart::{Authentication, Client, Jwks, KeySource, SmartError};
+use store::StoreError;
 use store::control::{Client as Stored, ClientKind};
+
+use crate::weir::Weir;
 
 /// Reads a registration and refuses one that SMART does not allow or that could not work.
 pub fn registered_client(stored: &Stored) -> Result<Client, SmartError> {
@@ -34,4 +37,17 @@ pub fn registered_client(stored: &Stored) -> Result<Client, SmartError> {
     };
     client.check()?;
     Ok(client)
+}
+
+/// The client with that identifier, if it may do anything; a registration that cannot be read counts as none.
+pub(super) async fn active_client(weir: &Weir, client_id: &str) -> Result<Option<Client>, StoreError> {
+    let stored = weir.store.control().client(client_id).await?.filter(|stored| stored.is_active);
+    let Some(stored) = stored else { return Ok(None) };
+    match registered_client(&stored) {
+        Ok(client) => Ok(Some(client)),
+        Err(error) => {
+            tracing::error!(%error, client_id = stored.client_id, "a registration cannot be used");
+            Ok(None)
+        }
+    }
 }

@@ -4,10 +4,9 @@ use actix_web::{HttpResponse, web};
 
 use crate::weir::Weir;
 
-/// The discovery document: always JSON, for any origin.
+/// The discovery document: always JSON.
 pub(super) async fn configuration(weir: web::Data<Weir>) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header(("access-control-allow-origin", "*"))
         .content_type("application/json")
         .body(smart::smart_configuration(&weir.smart_server()).to_string())
 }

@@ -1,14 +1,48 @@
 //! The SMART endpoints and pages: the protocol is in the `smart` crate, here it becomes HTTP.
 
+mod audit;
+mod authorize;
 mod client;
+mod client_auth;
 mod configuration;
+mod consent;
+mod consent_page;
+mod cookie;
+mod cors;
+mod form;
+mod introspect;
+mod key_sets;
+mod login;
+mod oauth;
+mod page;
+mod patient;
+mod revoke;
+mod scope_words;
+mod state;
+mod stored_token;
+mod token;
 
 use actix_web::web;
 
+use crate::serve;
+
 pub use client::registered_client;
+pub(crate) use cors::cors;
+pub(crate) use state::State;
 
 /// Adds the endpoints below `/auth` and the discovery documents.
 pub(crate) fn configure(config: &mut web::ServiceConfig, base_path: &str) {
     let well_known = format!("{base_path}/.well-known/smart-configuration");
     config.route(&well_known, web::get().to(configuration::configuration));
+    let posted = |path: &str, route: actix_web::Route| {
+        web::resource(path.to_owned()).route(route).default_service(web::to(serve::not_allowed))
+    };
+    config.service(
+        posted("/auth/authorize", web::post().to(authorize::authorize)).route(web::get().to(authorize::authorize)),
+    );
+    config.service(posted("/auth/login", web::post().to(login::login)));
+    config.service(posted("/auth/consent", web::post().to(consent::consent)));
+    config.service(posted("/auth/token", web::post().to(token::token)));
+    config.service(posted("/auth/introspect", web::post().to(introspect::introspect)));
+    config.service(posted("/auth/revoke", web::post().to(revoke::revoke)));
 }
