@@ -31,7 +31,7 @@ impl Export {
             return Ok(());
         }
         let now = self.now();
-        let is_known = self.requests(id).await?.first().is_some();
+        let is_known = !self.requests(id).await?.is_empty();
         // The same people again give the same text: the next question about them needs an id of its own.
         let id = if is_known { format!("{id}.{}", now.0) } else { id.to_owned() };
         Ok(self.register().await?.record_request(&id, numbers, now).await?)
