@@ -1,12 +1,21 @@
 //! `receive(feed, bytes)`: map, link, validate, store; quarantine and replay; the MLLP listener.
 
+mod audit;
 mod error;
+mod frame;
+mod identity;
+mod incoming;
+mod known;
+mod linking;
+mod logical_id;
 pub mod mllp;
 mod options;
 mod pipeline;
+mod plan;
+mod provenance;
 mod receipt;
 
 pub use error::IngestError;
-pub use options::{Clock, IngestOptions, QuarantineCode, Strictnesses};
+pub use options::{Clock, IngestOptions, QuarantineCode, Random, Strictnesses};
 pub use pipeline::Ingest;
 pub use receipt::{Envelope, MessageOutcome, MessageReceipt, Receipt};

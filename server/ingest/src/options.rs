@@ -11,6 +11,9 @@ use store::Store;
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
+/// Gives 32 random bytes.
+pub type Random = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
+
 /// The parts and settings of the pipeline.
 pub struct IngestOptions {
     /// Where it all goes.
@@ -21,6 +24,8 @@ pub struct IngestOptions {
     pub validator: Arc<Validator>,
     /// The time.
     pub clock: Clock,
+    /// Where the secret behind logical ids comes from.
+    pub random: Random,
     /// The right to write what feeds send and to link it.
     pub token: SystemToken,
     /// ODS code of the organisation that runs this server.

@@ -7,10 +7,12 @@ use fhir::Issue;
 /// What is known of a delivery besides its bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
-    /// The authenticated client, or the peer's address.
+    /// The authenticated client; none for MLLP and files, whose messages name their sender themselves.
     pub sender: Option<String>,
     /// `X-Request-ID`.
     pub request_id: Option<String>,
+    /// The peer's address.
+    pub source_address: Option<String>,
 }
 
 /// What became of a delivery: a file may hold many messages.

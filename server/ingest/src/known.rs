@@ -1,0 +1,74 @@
+//! What is stored of the resources that a message tells of.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use feeds::Mapped;
+use fhir::{Instant, Json};
+use policy::Grant;
+use serde_json::Value;
+use store::{Standing, Store, StoreError};
+
+use crate::incoming::Naming;
+use crate::logical_id::LogicalIds;
+
+/// Resources as they stand, by type and id.
+#[derive(Default)]
+pub(crate) struct Known {
+    of: HashMap<(String, String), Standing>,
+}
+
+impl Known {
+    /// Reads what the message tells of, and the Patients that it merges.
+    pub(crate) async fn read(
+        store: &Store,
+        grant: &Grant,
+        ids: &LogicalIds,
+        mapped: &[Mapped],
+        own: &str,
+    ) -> Result<Known, StoreError> {
+        let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for unit in mapped {
+            let naming = Naming::of(ids, unit, own);
+            for entry in &unit.entries {
+                wanted.entry(&entry.key.type_name).or_default().insert(naming.id(&entry.key));
+            }
+            for action in &unit.actions {
+                let (survivor, loser) = naming.merge(action);
+                wanted.entry("Patient").or_default().extend([survivor, loser]);
+            }
+        }
+        let mut known = Known::default();
+        for (type_name, ids) in wanted {
+            let ids: Vec<String> = ids.into_iter().collect();
+            for standing in store.standings(grant, type_name, &ids).await? {
+                known.of.insert((type_name.to_owned(), standing.id.clone()), standing);
+            }
+        }
+        Ok(known)
+    }
+
+    fn get(&self, type_name: &str, id: &str) -> Option<&Standing> {
+        self.of.get(&(type_name.to_owned(), id.to_owned()))
+    }
+
+    /// Version and whether it is a deletion.
+    pub(crate) fn version(&self, type_name: &str, id: &str) -> Option<(u64, bool)> {
+        self.get(type_name, id).map(|standing| (standing.version, standing.is_deleted))
+    }
+
+    /// When the newest that was told of it had happened.
+    pub(crate) fn event_time(&self, type_name: &str, id: &str) -> Option<Instant> {
+        self.get(type_name, id).and_then(|standing| standing.event_time)
+    }
+
+    /// The resource, unless it is deleted.
+    pub(crate) fn json(&self, type_name: &str, id: &str) -> Option<Json> {
+        let standing = self.get(type_name, id).filter(|standing| !standing.is_deleted)?;
+        Json::parse(&standing.body).ok()
+    }
+
+    /// The resource as a value.
+    pub(crate) fn value(&self, type_name: &str, id: &str) -> Option<Value> {
+        self.json(type_name, id).map(|json| json.root().to_value())
+    }
+}

@@ -1,0 +1,109 @@
+//! Which Patients become one person, and which are left to the review list.
+
+use serde_json::json;
+
+use crate::support::{ARAMINTA, Acute, NUMBER, OTHER_NUMBER, cld, gp_record, id, on_each};
+
+#[test]
+fn three_feeds_of_one_patient_become_one_person() {
+    on_each("three", |house| async move {
+        house.hl7(ARAMINTA.registration("M1", "20260105093000")).await;
+        house.receive("gp-connect", gp_record(NUMBER, "1944-10-26").to_string()).await;
+        house.receive("social-care-cld", cld(&[["LA1", NUMBER, "26/10/1944"]])).await;
+        assert_eq!(house.patients(NUMBER).await.len(), 3);
+        assert_eq!(house.persons(NUMBER).await, 1);
+        assert_eq!(house.reasons().await, Vec::<String>::new());
+        house.assert_whole().await;
+    });
+}
+
+#[test]
+fn another_birth_date_goes_to_the_review_list() {
+    on_each("review", |house| async move {
+        house.hl7(ARAMINTA.registration("M1", "20260105093000")).await;
+        house.receive("gp-connect", gp_record(NUMBER, "1944-10-27").to_string()).await;
+        assert_eq!(house.persons(NUMBER).await, 2);
+        assert_eq!(house.reasons().await, ["birth-date-differs"]);
+        // The same question is asked once.
+        house.hl7(ARAMINTA.registration("M2", "20260106093000")).await;
+        assert_eq!(house.reasons().await.len(), 1);
+    });
+}
+
+#[test]
+fn a_number_that_fails_its_check_never_links() {
+    on_each("check_digit", |house| async move {
+        let number = "9990000019";
+        house.hl7(Acute { number, ..ARAMINTA }.registration("M1", "20260105093000")).await;
+        house.receive("gp-connect", gp_record(number, "1944-10-26").to_string()).await;
+        assert_eq!(house.patients(number).await.len(), 2);
+        assert_eq!(house.persons(number).await, 2);
+    });
+}
+
+#[test]
+fn two_rows_of_one_file_are_linked_too() {
+    on_each("rows", |house| async move {
+        let file = cld(&[["LA1", NUMBER, "26/10/1944"], ["LA2", NUMBER, "26/10/1944"], ["LA3", NUMBER, "01/01/1950"]]);
+        let receipt = house.receive("social-care-cld", file).await;
+        assert_eq!(receipt.quarantined, 0, "{:?}", receipt.issues);
+        assert_eq!(house.persons(NUMBER).await, 2);
+        assert_eq!(house.reasons().await, ["birth-date-differs", "birth-date-differs"]);
+    });
+}
+
+#[test]
+fn two_feeds_at_once_see_one_another() {
+    on_each("race", |house| async move {
+        let acute = house.hl7(ARAMINTA.registration("M1", "20260105093000"));
+        let gp = house.receive("gp-connect", gp_record(NUMBER, "1944-10-26").to_string());
+        let care = house.receive("social-care-cld", cld(&[["LA1", NUMBER, "26/10/1944"]]));
+        tokio::join!(acute, gp, care);
+        assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (3, 1));
+    });
+}
+
+#[test]
+fn a_merge_message_makes_one_person_and_can_be_undone() {
+    on_each("merge", |house| async move {
+        let loser = Acute { record: "WT2", number: OTHER_NUMBER, ..ARAMINTA };
+        house.hl7(ARAMINTA.registration("M1", "20260105093000")).await;
+        house.hl7(loser.registration("M2", "20260105093000")).await;
+        house.receive("gp-connect", gp_record(OTHER_NUMBER, "1944-10-26").to_string()).await;
+        house.hl7(loser.result("R1", "20260105103000")).await;
+        let result = house.find("Observation", "code", "718-7").await;
+        let receipt = house.hl7(ARAMINTA.merge("M3", "20260107090000", "WT2")).await;
+        assert_eq!(receipt.quarantined, 0, "{:?}", receipt.issues);
+        let survivor = house.patients(NUMBER).await.remove(0);
+        let losers = house.patients(OTHER_NUMBER).await;
+        let replaced = losers.iter().find(|patient| patient["active"] == json!(false)).unwrap();
+        let link = json!([{ "other": { "reference": format!("Patient/{}", id(&survivor)) }, "type": "replaced-by" }]);
+        assert_eq!(replaced["link"], link);
+        let person = house.store.person_of_patient(id(&survivor)).await.unwrap().unwrap();
+        // The GP's Patient was of the loser's person and moves along.
+        assert_eq!(house.store.patients_of_person(person).await.unwrap().len(), 3);
+        assert_eq!(house.find("Observation", "code", "718-7").await, result);
+
+        let event = house.store.last_person_event(id(replaced)).await.unwrap().unwrap();
+        house.store.unmerge(event, "wrong patient").await.unwrap();
+        assert_eq!(house.store.patients_of_person(person).await.unwrap(), [id(&survivor)]);
+        // An undone merge is not made again by the next message.
+        house.hl7(loser.registration("M4", "20260108093000")).await;
+        assert_eq!(house.store.patients_of_person(person).await.unwrap(), [id(&survivor)]);
+        house.assert_whole().await;
+    });
+}
+
+#[test]
+fn a_merge_holds_for_a_record_that_comes_later() {
+    on_each("later", |house| async move {
+        let receipt = house.hl7(ARAMINTA.merge("M1", "20260107090000", "WT2")).await;
+        assert_eq!(receipt.quarantined, 0, "{:?}", receipt.issues);
+        assert!(receipt.issues.iter().any(|issue| issue.detail.as_deref() == Some("merged-record-unknown")));
+        let loser = Acute { record: "WT2", number: OTHER_NUMBER, ..ARAMINTA };
+        house.hl7(loser.registration("M2", "20260105093000")).await;
+        let (survivor, loser) = (house.patients(NUMBER).await.remove(0), house.patients(OTHER_NUMBER).await.remove(0));
+        let person = house.store.person_of_patient(id(&survivor)).await.unwrap();
+        assert_eq!(house.store.person_of_patient(id(&loser)).await.unwrap(), person);
+    });
+}

@@ -1,0 +1,6 @@
+//! The pipeline through its public doors, on each database that there is.
+
+mod linking;
+mod messages;
+mod mllp;
+mod support;
