@@ -1,0 +1,371 @@
+//! The command line: stable, and `--help` of each command is complete.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A FHIR R4 interoperability server for the NHS.
+///
+/// GP, acute and social-care feeds flow in and become UK Core resources; apps read them by SMART on FHIR, analysts by bulk export with consent
+/// and the national data opt-out applied. Start with `weir demo`.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows the whole way through on synthetic patients, then stays up.
+    Demo(DemoArgs),
+    /// Runs the server until it is asked to stop (SIGINT or SIGTERM).
+    Serve(ServeArgs),
+    /// Sends files or folders through a feed, as if they had come over the network.
+    ///
+    /// Prints a table of what was stored by type. Exit code 1 if anything went to quarantine.
+    Ingest(IngestArgs),
+    /// Checks resources against R4 and UK Core; one OperationOutcome a file. Exit code 1 on errors.
+    Validate(ValidateArgs),
+    /// Registers apps and services.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Registers people who log in.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Asks for, and loads, national data opt-outs.
+    #[command(subcommand, name = "opt-out")]
+    OptOut(OptOutCommand),
+    /// Prints the controller's evidence of an export: who was withheld, by which rule, on which answer.
+    Evidence(EvidenceArgs),
+    /// Shows what is in quarantine, and runs it again.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Shows and decides who is who: the review list, merges and their undoing.
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Brings the database to this version; `serve` does it too.
+    Migrate(StoreArgs),
+    /// Prints every setting with its default.
+    Config,
+}
+
+/// Where the data are and which settings hold.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoreArgs {
+    /// Settings file (TOML). `weir config` prints every setting with its default.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the embedded databases and of export files [default: ./weir-data].
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// PostgreSQL instead of the embedded database, as postgres://user:password@host/database.
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+/// `weir serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Address and port of the HTTP server [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Address and port of the HL7 v2 listener; without it none is started.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub mllp: Option<SocketAddr>,
+    /// Serve everything without a token. Refused unless the server listens on loopback.
+    #[arg(long)]
+    pub open_access: bool,
+}
+
+/// `weir demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Folder for the demo's data; must be new or empty [default: a fresh temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address and port of the HTTP server.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Check the numbers of the summary and leave instead of staying up. For CI.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `weir ingest`.
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The feed.
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub feed: FeedName,
+    /// Files, or folders of files.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// The feeds by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FeedName {
+    /// HL7 v2 messages, one or many a file.
+    AcuteHl7v2,
+    /// GP Connect structured records (FHIR STU3 Bundles).
+    GpConnect,
+    /// Adult social care client-level data (CSV).
+    SocialCareCld,
+}
+
+impl FeedName {
+    /// The name as it is written in configuration, in paths and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FeedName::AcuteHl7v2 => "acute-hl7v2",
+            FeedName::GpConnect => "gp-connect",
+            FeedName::SocialCareCld => "social-care-cld",
+        }
+    }
+}
+
+/// `weir validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Canonical URL of a profile to check as well; may be given several times.
+    #[arg(long, value_name = "URL")]
+    pub profile: Vec<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: OutputFormat,
+    /// Files (JSON or XML), or folders of them.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Output for people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A line an issue.
+    Text,
+    /// A JSON array with an OperationOutcome a file.
+    Json,
+}
+
+/// `weir client ...`.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Registers a SMART client and prints its id, and its secret if it has one (shown once).
+    Add(ClientAddArgs),
+    /// Lists the clients.
+    List(StoreArgs),
+}
+
+/// `weir client add`.
+#[derive(Debug, Args)]
+pub struct ClientAddArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Name that people see on the consent page.
+    #[arg(long)]
+    pub name: String,
+    /// Client id; made up when left out.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// How the client proves who it is.
+    #[arg(long, value_enum)]
+    pub kind: ClientKind,
+    /// Public keys of an asymmetric client: a JWKS file or its https URL.
+    #[arg(long, value_name = "FILE|URL", required_if_eq("kind", "asymmetric"))]
+    pub jwks: Option<String>,
+    /// Scopes that the client may ask for, separated by spaces, as "patient/*.rs launch/patient".
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: String,
+    /// Where the browser goes after consent; must match exactly. May be given several times.
+    #[arg(long, value_name = "URL")]
+    pub redirect_uri: Vec<String>,
+    /// Web origin from which a browser app calls, as https://app.example.
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Vec<String>,
+    /// What the client is for. Without a purpose there is no token.
+    #[arg(long, value_enum)]
+    pub purpose: ClientPurpose,
+}
+
+/// How a client authenticates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientKind {
+    /// Cannot keep a secret: a browser or mobile app.
+    Public,
+    /// Shares a secret, which Weir makes and prints once.
+    Symmetric,
+    /// Signs with its own key (private_key_jwt); needed for backend services.
+    Asymmetric,
+}
+
+/// The purpose of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientPurpose {
+    /// Individual care.
+    DirectCare,
+    /// Research and planning: reaches its own exports and nothing else.
+    SecondaryUse,
+    /// Running the server: nothing clinical.
+    Administration,
+}
+
+/// `weir user ...`.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Registers a login. The password is read from the first line of standard input.
+    Add(UserAddArgs),
+}
+
+/// `weir user add`.
+#[derive(Debug, Args)]
+pub struct UserAddArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Login name.
+    #[arg(long)]
+    pub name: String,
+    /// What the person is.
+    #[arg(long, value_enum)]
+    pub role: UserRole,
+    /// Logical id of the Patient that a patient login belongs to; may be given several times for a proxy.
+    #[arg(long, value_name = "ID", required_if_eq("role", "patient"))]
+    pub patient: Vec<String>,
+    /// Reference to the person's own resource, as Practitioner/123.
+    #[arg(long, value_name = "REFERENCE")]
+    pub fhir_user: Option<String>,
+}
+
+/// The role of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UserRole {
+    /// May open any patient's record, within the client's scopes.
+    Clinician,
+    /// May open the named patients' records only.
+    Patient,
+}
+
+/// `weir opt-out ...`.
+#[derive(Debug, Subcommand)]
+pub enum OptOutCommand {
+    /// Writes the NHS numbers that a release needs to standard output, in the national format.
+    ///
+    /// Send the file through MESH (workflow SPINE_NTT_UPHOLDING) and load what comes back with `weir opt-out load`.
+    Request(StoreArgs),
+    /// Loads an answer: the numbers that have NOT opted out. Whoever was asked for and is not in it is withheld.
+    Load(OptOutLoadArgs),
+}
+
+/// `weir opt-out load`.
+#[derive(Debug, Args)]
+pub struct OptOutLoadArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The answer.
+    #[arg(value_name = "ANSWER")]
+    pub answer: PathBuf,
+    /// The request that it answers, as `weir opt-out request` wrote it.
+    #[arg(long, value_name = "FILE")]
+    pub asked: PathBuf,
+}
+
+/// `weir evidence`.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Id of the export job: the last part of its status URL.
+    #[arg(value_name = "JOB")]
+    pub job: String,
+}
+
+/// `weir quarantine ...`.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// Lists messages in quarantine with their reasons.
+    List(StoreArgs),
+    /// Runs messages again, all or the named ones, after a mapping or a setting has changed.
+    Replay(ReplayArgs),
+}
+
+/// `weir quarantine replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Keys of messages, as `weir quarantine list` prints them; all when none is given.
+    #[arg(value_name = "KEY")]
+    pub keys: Vec<i64>,
+}
+
+/// `weir person ...`.
+#[derive(Debug, Subcommand)]
+pub enum PersonCommand {
+    /// Lists records that may be the same person and that a human must decide.
+    Reviews(StoreArgs),
+    /// Makes two Patient records one person.
+    Merge(MergeArgs),
+    /// Takes a merge back.
+    Unmerge(UnmergeArgs),
+}
+
+/// `weir person merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Logical id of the Patient whose person stays.
+    #[arg(value_name = "SURVIVOR")]
+    pub survivor: String,
+    /// Logical id of the Patient that joins it.
+    #[arg(value_name = "LOSER")]
+    pub loser: String,
+}
+
+/// `weir person unmerge`.
+#[derive(Debug, Args)]
+pub struct UnmergeArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Logical id of the Patient that was merged away.
+    #[arg(value_name = "PATIENT")]
+    pub patient: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_has_help() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|a| a.get_id() != "help" && a.get_id() != "version") {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,242 @@
+//! Puts the parts together, as configuration says. The only place that mints the system token.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use definitions::Definitions;
+use export::{Export, ExportOptions};
+use fhir::Instant;
+use ingest::mllp::{MllpHandle, MllpOptions};
+use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
+use outbound::Outbound;
+use policy::SystemToken;
+use profiles::Validator;
+use rest::{ServerHandle, ServerOptions, Weir};
+use search::Registry;
+use store::{Location, Store, StoreOptions};
+
+use crate::config::{Config, Strictness};
+
+/// What the definitions give; the same for every command.
+pub struct Knowledge {
+    /// R4 and UK Core.
+    pub definitions: Arc<Definitions>,
+    /// Search parameters.
+    pub registry: Arc<Registry>,
+    /// Profiles, compiled.
+    pub validator: Arc<Validator>,
+}
+
+impl Knowledge {
+    /// Reads the embedded definitions.
+    pub fn load() -> Result<Knowledge> {
+        let base = Definitions::r4().context("read the embedded R4 definitions")?;
+        let definitions = Arc::new(profiles::with_uk_core(&base).context("read the embedded UK Core definitions")?);
+        let registry = Arc::new(Registry::new(&definitions));
+        let validator = Arc::new(Validator::new(Arc::clone(&definitions)));
+        Ok(Knowledge { definitions, registry, validator })
+    }
+}
+
+/// An opened store with what works on it.
+pub struct House {
+    /// Settings.
+    pub config: Config,
+    /// Definitions.
+    pub knowledge: Knowledge,
+    /// Resources and control data.
+    pub store: Store,
+    /// The right to do the server's own work.
+    pub token: SystemToken,
+}
+
+/// The time now.
+pub fn now() -> Instant {
+    Instant(jiff::Timestamp::now().as_millisecond())
+}
+
+/// 32 random bytes of the operating system; without them nothing secret can be made, so there is no way on.
+#[expect(clippy::expect_used, reason = "an operating system without randomness cannot run this server safely")]
+pub fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+impl House {
+    /// Opens the store and migrates it.
+    pub async fn open(config: Config) -> Result<House> {
+        let knowledge = Knowledge::load()?;
+        let location = if config.server.database_url.is_empty() {
+            std::fs::create_dir_all(&config.server.data_dir)
+                .with_context(|| format!("make the folder {}", config.server.data_dir.display()))?;
+            Location::Sqlite(config.server.data_dir.clone())
+        } else {
+            Location::Postgres(config.server.database_url.clone())
+        };
+        let mut options = StoreOptions::new(location, Arc::clone(&knowledge.registry), Arc::new(now));
+        options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
+        let store = Store::open(options).await.context("open the store")?;
+        Ok(House { config, knowledge, store, token: SystemToken::mint() })
+    }
+
+    /// The pipeline of the feeds.
+    pub fn ingest(&self) -> Arc<Ingest> {
+        let strictness = |setting: Strictness| match setting {
+            Strictness::Reject => profiles::Strictness::Reject,
+            Strictness::Warn => profiles::Strictness::Warn,
+        };
+        let feeds = &self.config.feeds;
+        Arc::new(Ingest::new(IngestOptions {
+            store: self.store.clone(),
+            registry: Arc::clone(&self.knowledge.registry),
+            validator: Arc::clone(&self.knowledge.validator),
+            clock: Arc::new(now),
+            random: Arc::new(random),
+            token: self.token.clone(),
+            ods_code: self.config.organisation.ods_code.clone(),
+            strictness: Strictnesses {
+                acute_hl7v2: strictness(feeds.acute_hl7v2_strictness),
+                gp_connect: strictness(feeds.gp_connect_strictness),
+                social_care_cld: strictness(feeds.social_care_cld_strictness),
+            },
+            quarantine_code: match self.config.mllp.quarantine_acknowledgement.as_str() {
+                "AA" => QuarantineCode::Accept,
+                _ => QuarantineCode::Error,
+            },
+        }))
+    }
+
+    /// Bulk exports.
+    pub fn export(&self) -> Arc<Export> {
+        let settings = &self.config.export;
+        Arc::new(Export::new(ExportOptions {
+            store: self.store.clone(),
+            registry: Arc::clone(&self.knowledge.registry),
+            definitions: Arc::clone(&self.knowledge.definitions),
+            clock: Arc::new(now),
+            random: Arc::new(random),
+            token: self.token.clone(),
+            folder: self.export_folder(),
+            base_url: self.config.server.base_url(),
+            ods_code: self.config.organisation.ods_code.clone(),
+            answer_age_max_hours: settings.opt_out_answer_age_max_hours,
+            file_life_hours: settings.file_life_hours,
+            file_bytes_max: settings.file_bytes_max,
+        }))
+    }
+
+    fn export_folder(&self) -> PathBuf {
+        self.config.server.data_dir.join("export")
+    }
+}
+
+/// A running server with its listeners and workers.
+pub struct Running {
+    /// The HTTP server.
+    pub http: ServerHandle,
+    /// The HL7 v2 listener.
+    pub mllp: Option<MllpHandle>,
+    /// The way out, for callers of this process.
+    pub weir: Arc<Weir>,
+    worker: export::Worker,
+}
+
+impl Running {
+    /// Starts everything that configuration names.
+    pub async fn start(house: &House, pages: Vec<rest::Page>, is_private_allowed: bool) -> Result<Running> {
+        let config = &house.config;
+        let listen = config.server.listen.parse().with_context(|| format!("`{}` is not an address and port", config.server.listen))?;
+        refuse_open_access_beyond_loopback(config, listen)?;
+        let ingest = house.ingest();
+        let export = house.export();
+        let key = house.store.control().key_or_insert("page-link", &random(), now()).await?;
+        let page_link_key = key.secret.as_slice().try_into().map_err(|_| anyhow!("the page link key has the wrong length"))?;
+        let limits = outbound::Limits { is_private_allowed, ..outbound::Limits::default() };
+        let weir = Arc::new(Weir {
+            settings: settings(config, pages),
+            store: house.store.clone(),
+            definitions: Arc::clone(&house.knowledge.definitions),
+            registry: Arc::clone(&house.knowledge.registry),
+            validator: Arc::clone(&house.knowledge.validator),
+            ingest: Arc::clone(&ingest),
+            export: Arc::clone(&export),
+            outbound: Arc::new(Outbound::new(limits)?),
+            clock: Arc::new(now),
+            random: Arc::new(random),
+            metrics: rest::metrics_recorder()?,
+            page_link_key,
+        });
+        let options = ServerOptions {
+            listen,
+            workers: config.server.workers,
+            shutdown_timeout_s: config.server.shutdown_timeout_s,
+        };
+        let http = rest::start(Arc::clone(&weir), &options).with_context(|| format!("listen on {listen}"))?;
+        let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
+        Ok(Running { http, mllp, weir, worker: export.start() })
+    }
+
+    /// Lets requests, messages and the export in hand finish, then returns.
+    pub async fn stop(self) -> Result<()> {
+        if let Some(mllp) = self.mllp {
+            mllp.stop().await;
+        }
+        self.http.stop().await?;
+        self.worker.stop().await;
+        Ok(())
+    }
+}
+
+fn refuse_open_access_beyond_loopback(config: &Config, listen: std::net::SocketAddr) -> Result<()> {
+    if config.server.open_access && !listen.ip().is_loopback() {
+        bail!("--open-access serves everything without a token, so it starts on loopback only; {listen} is not");
+    }
+    Ok(())
+}
+
+async fn start_mllp(config: &Config, ingest: Arc<Ingest>) -> Result<MllpHandle> {
+    let listen = config.mllp.listen.parse().with_context(|| format!("`{}` is not an address and port", config.mllp.listen))?;
+    let allowed: Vec<IpAddr> = config
+        .mllp
+        .allowed_addresses
+        .iter()
+        .map(|text| text.parse().with_context(|| format!("mllp.allowed_addresses: `{text}` is not an IP address")))
+        .collect::<Result<_>>()?;
+    let options = MllpOptions { listen, allowed, message_bytes_max: config.mllp.message_bytes_max };
+    ingest::mllp::start(ingest, options).await.with_context(|| format!("listen on {listen} for HL7 v2"))
+}
+
+fn settings(config: &Config, pages: Vec<rest::Page>) -> rest::Settings {
+    let smart = &config.smart;
+    rest::Settings {
+        base_url: config.server.base_url(),
+        origin: config.server.public_origin(),
+        base_path: config.server.base_path.clone(),
+        is_open_access: config.server.open_access,
+        organisation_name: config.organisation.name.clone(),
+        ods_code: config.organisation.ods_code.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        limits: rest::Limits {
+            body_bytes_max: config.limits.body_bytes_max,
+            bundle_entries_max: config.limits.bundle_entries_max,
+            page_count_default: config.limits.page_count_default,
+            page_count_max: config.limits.page_count_max,
+        },
+        is_uk_core_required: config.validation.uk_core,
+        strictness: match config.validation.strictness {
+            Strictness::Reject => profiles::Strictness::Reject,
+            Strictness::Warn => profiles::Strictness::Warn,
+        },
+        lives: smart::Lives {
+            access_token_s: smart.access_token_life_s,
+            backend_token_s: smart.backend_token_life_s,
+            refresh_token_s: smart.refresh_token_life_s,
+            code_s: smart.authorization_code_life_s,
+            session_s: smart.session_life_s,
+        },
+        pages,
+    }
+}
