@@ -244,7 +244,9 @@ fn apply_environment(settings: &mut Value, environment: impl Iterator<Item = (St
         let Some(slot) = setting_named(groups, &name) else { bail!("environment variable `{name}` names no setting") };
         *slot = match slot {
             Value::String(_) => Value::String(text),
-            Value::Array(_) => Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()),
+            Value::Array(_) => {
+                Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect())
+            }
             _ => serde_json::from_str(&text)
                 .with_context(|| format!("environment variable `{name}` must be a number, true or false"))?,
         };
@@ -278,7 +280,11 @@ mod tests {
     fn tempfile() -> PathBuf {
         use std::sync::atomic::{AtomicU32, Ordering};
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        std::env::temp_dir().join(format!("weir-config-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+        std::env::temp_dir().join(format!(
+            "weir-config-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ))
     }
 
     #[test]

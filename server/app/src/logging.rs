@@ -7,7 +7,8 @@ use crate::config::Log;
 
 /// Starts logging as configuration says; a second call in one process is left without effect.
 pub fn start(log: &Log) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.filter).with_context(|| format!("log.filter `{}` is not a filter", log.filter))?;
+    let filter =
+        EnvFilter::try_new(&log.filter).with_context(|| format!("log.filter `{}` is not a filter", log.filter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format.as_str() {
         "json" => builder.json().try_init(),

@@ -148,12 +148,17 @@ impl Running {
     /// Starts everything that configuration names.
     pub async fn start(house: &House, pages: Vec<rest::Page>, is_private_allowed: bool) -> Result<Running> {
         let config = &house.config;
-        let listen = config.server.listen.parse().with_context(|| format!("`{}` is not an address and port", config.server.listen))?;
+        let listen = config
+            .server
+            .listen
+            .parse()
+            .with_context(|| format!("`{}` is not an address and port", config.server.listen))?;
         refuse_open_access_beyond_loopback(config, listen)?;
         let ingest = house.ingest();
         let export = house.export();
         let key = house.store.control().key_or_insert("page-link", &random(), now()).await?;
-        let page_link_key = key.secret.as_slice().try_into().map_err(|_| anyhow!("the page link key has the wrong length"))?;
+        let page_link_key =
+            key.secret.as_slice().try_into().map_err(|_| anyhow!("the page link key has the wrong length"))?;
         let limits = outbound::Limits { is_private_allowed, ..outbound::Limits::default() };
         let weir = Arc::new(Weir {
             settings: settings(config, pages),
@@ -198,7 +203,8 @@ fn refuse_open_access_beyond_loopback(config: &Config, listen: std::net::SocketA
 }
 
 async fn start_mllp(config: &Config, ingest: Arc<Ingest>) -> Result<MllpHandle> {
-    let listen = config.mllp.listen.parse().with_context(|| format!("`{}` is not an address and port", config.mllp.listen))?;
+    let listen =
+        config.mllp.listen.parse().with_context(|| format!("`{}` is not an address and port", config.mllp.listen))?;
     let allowed: Vec<IpAddr> = config
         .mllp
         .allowed_addresses

@@ -16,7 +16,9 @@ pub async fn run(arguments: &EvidenceArgs) -> Result<()> {
         vec!["released".to_owned(), evidence.persons_released.to_string()],
         vec!["released without general practice data".to_owned(), evidence.without_general_practice.to_string()],
     ];
-    rows.extend(evidence.withheld_by_rule.iter().map(|(rule, count)| vec![format!("withheld: {rule}"), count.to_string()]));
+    rows.extend(
+        evidence.withheld_by_rule.iter().map(|(rule, count)| vec![format!("withheld: {rule}"), count.to_string()]),
+    );
     crate::out(&table(&rows));
     crate::out(&format!("\n{}\n", serde_json::to_string_pretty(&evidence)?));
     Ok(())

@@ -76,7 +76,8 @@ impl Summary {
             *self.source.entry(name).or_default() += count;
         }
         if receipt.quarantined > 0 {
-            self.reasons.extend(receipt.issues.iter().filter(|issue| issue.is_error()).map(|issue| reason(file, issue)));
+            self.reasons
+                .extend(receipt.issues.iter().filter(|issue| issue.is_error()).map(|issue| reason(file, issue)));
         }
     }
 

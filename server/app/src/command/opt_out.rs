@@ -23,7 +23,8 @@ async fn write_request(arguments: &StoreArgs) -> Result<()> {
 }
 
 async fn load_files(arguments: &OptOutLoadArgs) -> Result<()> {
-    let read = |path: &std::path::Path| std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
+    let read =
+        |path: &std::path::Path| std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
     let (answer, asked) = (read(&arguments.answer)?, read(&arguments.asked)?);
     let house = House::open(super::config(&arguments.store)?).await?;
     let (asked, returned) = load(&house, &answer, &asked).await?;

@@ -47,12 +47,7 @@ async fn list(arguments: &StoreArgs) -> Result<()> {
     let house = House::open(super::config(arguments)?).await?;
     let mut rows = vec![["key", "feed", "received", "reason"].map(str::to_owned).to_vec()];
     for message in quarantined(&house.store).await? {
-        rows.push(vec![
-            message.key.0.to_string(),
-            message.feed.clone(),
-            message.received.to_fhir(),
-            reason(&message),
-        ]);
+        rows.push(vec![message.key.0.to_string(), message.feed.clone(), message.received.to_fhir(), reason(&message)]);
     }
     crate::out(&table(&rows));
     Ok(())

@@ -23,7 +23,9 @@ pub async fn run(command: UserCommand) -> Result<()> {
 /// Checks a login and keeps it.
 pub async fn register(house: &House, arguments: &UserAddArgs, password: &str) -> Result<()> {
     if password.chars().count() < PASSWORD_LENGTH_MIN {
-        bail!("the password needs {PASSWORD_LENGTH_MIN} characters or more; give it as the first line of standard input");
+        bail!(
+            "the password needs {PASSWORD_LENGTH_MIN} characters or more; give it as the first line of standard input"
+        );
     }
     let salt = wiring::random();
     let user = User {

@@ -6,10 +6,10 @@ use outbound::{Call, Response};
 use serde_json::Value;
 use url::Url;
 
-use super::http::{Http, expect, json};
+use super::http::{Http, expect, json, text_at};
 
 /// What an app was registered with.
-pub struct App<'a> {
+pub(super) struct App<'a> {
     /// Client id.
     pub client_id: &'a str,
     /// Registered redirect URI.
@@ -19,7 +19,7 @@ pub struct App<'a> {
 }
 
 /// What the user types and chooses.
-pub struct Choices<'a> {
+pub(super) struct Choices<'a> {
     /// Login name.
     pub username: &'a str,
     /// Password.
@@ -35,11 +35,11 @@ struct Form {
 }
 
 /// Walks through a standalone launch and gives the token response.
-pub async fn launch(http: &Http<'_>, app: &App<'_>, choices: &Choices<'_>) -> Result<Value> {
+pub(super) async fn launch(http: &Http<'_>, app: &App<'_>, choices: &Choices<'_>) -> Result<Value> {
     let configuration = http.smart_configuration().await?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let state = "demo-state";
-    let authorize = configuration["authorization_endpoint"].as_str().context("no authorization_endpoint")?;
+    let authorize = &text_at(&configuration, "/authorization_endpoint")?;
     let url = Url::parse_with_params(
         authorize,
         [
@@ -99,8 +99,12 @@ async fn follow(http: &Http<'_>, call: Call, cookies: &mut Vec<String>) -> Resul
         }
         let location = response.header("location").map(str::to_owned);
         match (response.status, location) {
-            (302 | 303, Some(location)) if location.starts_with('/') => call = Call::get(format!("{}{location}", http.origin)),
-            (302 | 303, Some(location)) if location.starts_with(&format!("{}/auth/", http.origin)) => call = Call::get(location),
+            (302 | 303, Some(location)) if location.starts_with('/') => {
+                call = Call::get(format!("{}{location}", http.origin))
+            }
+            (302 | 303, Some(location)) if location.starts_with(&format!("{}/auth/", http.origin)) => {
+                call = Call::get(location)
+            }
             (302 | 303, Some(_)) => return Ok(response),
             _ => return expect(response, 200),
         }
@@ -110,7 +114,8 @@ async fn follow(http: &Http<'_>, call: Call, cookies: &mut Vec<String>) -> Resul
 
 fn submit(http: &Http<'_>, form: &Form) -> Call {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
-    let url = if form.action.starts_with('/') { format!("{}{}", http.origin, form.action) } else { form.action.clone() };
+    let url =
+        if form.action.starts_with('/') { format!("{}{}", http.origin, form.action) } else { form.action.clone() };
     Call::post(url, "application/x-www-form-urlencoded", body)
         .header("origin", http.origin.clone())
         .header("referer", http.origin.clone())
@@ -149,7 +154,14 @@ fn form(page: &Response) -> Result<Form> {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
     let (value, _) = rest.split_once('"')?;
-    Some(value.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&amp;", "&"))
+    Some(
+        value
+            .replace("&quot;", "\"")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&#39;", "'")
+            .replace("&amp;", "&"),
+    )
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::keys::ClientKey;
 
 /// A client of the running server.
-pub struct Http<'a> {
+pub(super) struct Http<'a> {
     /// The way out.
     pub outbound: &'a Outbound,
     /// Scheme, host and port.
@@ -22,7 +22,7 @@ pub struct Http<'a> {
 
 impl Http<'_> {
     /// A token for a backend service, by a signed assertion.
-    pub async fn backend_token(&self, client_id: &str, key: &ClientKey, scope: &str) -> Result<String> {
+    pub(super) async fn backend_token(&self, client_id: &str, key: &ClientKey, scope: &str) -> Result<String> {
         let token_url = self.token_url().await?;
         let now_s = jiff::Timestamp::now().as_second();
         let jti = URL.encode(super::random::<16>()?);
@@ -35,28 +35,28 @@ impl Http<'_> {
         ];
         let response = self.post_form(&token_url, &form).await?;
         let token = json(&response)?;
-        Ok(token["access_token"].as_str().context("the token response has no access_token")?.to_owned())
+        text_at(&token, "/access_token")
     }
 
     /// The token endpoint, as the server's SMART configuration names it.
-    pub async fn token_url(&self) -> Result<String> {
-        Ok(self.smart_configuration().await?["token_endpoint"].as_str().context("no token_endpoint")?.to_owned())
+    pub(super) async fn token_url(&self) -> Result<String> {
+        text_at(&self.smart_configuration().await?, "/token_endpoint")
     }
 
     /// The server's SMART configuration.
-    pub async fn smart_configuration(&self) -> Result<Value> {
+    pub(super) async fn smart_configuration(&self) -> Result<Value> {
         let url = format!("{}/.well-known/smart-configuration", self.base_url);
         json(&expect(self.outbound.send(Call::get(url)).await?, 200)?)
     }
 
     /// Posts a form and wants a 200.
-    pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<Response> {
+    pub(super) async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<Response> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         expect(self.outbound.send(Call::post(url, "application/x-www-form-urlencoded", body)).await?, 200)
     }
 
     /// Sends a message or file to a feed; 200 and 422 (something in quarantine) are both answers.
-    pub async fn feed(&self, token: &str, name: &str, content_type: &str, body: &'static [u8]) -> Result<u16> {
+    pub(super) async fn feed(&self, token: &str, name: &str, content_type: &str, body: &'static [u8]) -> Result<u16> {
         let url = format!("{}/$feed/{name}", self.base_url);
         let call = Call::post(url, content_type, body).header("authorization", format!("Bearer {token}"));
         let response = self.outbound.send(call).await?;
@@ -67,27 +67,27 @@ impl Http<'_> {
     }
 
     /// Gets a FHIR resource or Bundle.
-    pub async fn get(&self, token: &str, path: &str) -> Result<Value> {
+    pub(super) async fn get(&self, token: &str, path: &str) -> Result<Value> {
         json(&expect(self.outbound.send(self.authorised(format!("{}/{path}", self.base_url), token)).await?, 200)?)
     }
 
     /// The status of a GET.
-    pub async fn status(&self, token: &str, path: &str) -> Result<u16> {
+    pub(super) async fn status(&self, token: &str, path: &str) -> Result<u16> {
         Ok(self.outbound.send(self.authorised(format!("{}/{path}", self.base_url), token)).await?.status)
     }
 
     /// A bulk export from kick-off to files: for each file its type and its lines.
-    pub async fn export(&self, token: &str) -> Result<(String, Vec<(String, String)>)> {
+    pub(super) async fn export(&self, token: &str) -> Result<(String, Vec<(String, String)>)> {
         let kick_off = self.authorised(format!("{}/Patient/$export", self.base_url), token);
         let kick_off = kick_off.header("accept", "application/fhir+json").header("prefer", "respond-async");
         let accepted = expect(self.outbound.send(kick_off).await?, 202)?;
         let status_url = accepted.header("content-location").context("no Content-Location")?.to_owned();
         let manifest = self.wait_for(&status_url, token).await?;
         let mut files = Vec::new();
-        for output in manifest["output"].as_array().into_iter().flatten() {
-            let url = output["url"].as_str().context("an output without url")?.to_owned();
+        for output in manifest.get("output").and_then(Value::as_array).into_iter().flatten() {
+            let url = text_at(output, "/url")?;
             let file = expect(self.outbound.send(self.authorised(url, token)).await?, 200)?;
-            let name = output["type"].as_str().unwrap_or_default().to_owned();
+            let name = text_at(output, "/type")?;
             files.push((name, String::from_utf8(file.body.to_vec())?));
         }
         let job = status_url.rsplit('/').next().unwrap_or_default().to_owned();
@@ -113,14 +113,20 @@ impl Http<'_> {
 }
 
 /// The response, if it has the wanted status.
-pub fn expect(response: Response, status: u16) -> Result<Response> {
+pub(super) fn expect(response: Response, status: u16) -> Result<Response> {
     if response.status == status {
         return Ok(response);
     }
     bail!("expected status {status}, got {}: {}", response.status, String::from_utf8_lossy(&response.body))
 }
 
+/// The text at a JSON pointer.
+pub(super) fn text_at(value: &Value, pointer: &str) -> Result<String> {
+    let text = value.pointer(pointer).and_then(Value::as_str);
+    Ok(text.with_context(|| format!("the answer has no text at {pointer}"))?.to_owned())
+}
+
 /// The body as JSON.
-pub fn json(response: &Response) -> Result<Value> {
+pub(super) fn json(response: &Response) -> Result<Value> {
     serde_json::from_slice(&response.body).context("the answer is not JSON")
 }

@@ -9,7 +9,7 @@ use p384::pkcs8::{EncodePrivateKey as _, LineEnding};
 use serde_json::{Value, json};
 
 /// A P-384 key (ES384, which every SMART server must take) with its key id.
-pub struct ClientKey {
+pub(super) struct ClientKey {
     signing: EncodingKey,
     public: Value,
     kid: String,
@@ -17,11 +17,12 @@ pub struct ClientKey {
 
 impl ClientKey {
     /// Makes a key from 48 random bytes.
-    pub fn from_random(random: [u8; 48], kid: &str) -> Result<ClientKey> {
+    pub(super) fn from_random(random: [u8; 48], kid: &str) -> Result<ClientKey> {
         let key = SigningKey::from_slice(&random).context("the random bytes are not a P-384 key")?;
         let pem = key.to_pkcs8_pem(LineEnding::LF).context("write the private key")?;
         let point = key.verifying_key().to_encoded_point(false);
-        let coordinate = |bytes: Option<&p384::FieldBytes>| bytes.map(|b| URL_SAFE_NO_PAD.encode(b)).unwrap_or_default();
+        let coordinate =
+            |bytes: Option<&p384::FieldBytes>| bytes.map(|b| URL_SAFE_NO_PAD.encode(b)).unwrap_or_default();
         let public = json!({
             "kty": "EC", "crv": "P-384", "use": "sig", "alg": "ES384", "kid": kid,
             "x": coordinate(point.x()), "y": coordinate(point.y()),
@@ -31,12 +32,12 @@ impl ClientKey {
     }
 
     /// The public half as a JSON Web Key Set.
-    pub fn jwks(&self) -> Value {
+    pub(super) fn jwks(&self) -> Value {
         json!({"keys": [self.public]})
     }
 
     /// A client assertion for the token endpoint, good for one use within a minute.
-    pub fn assertion(&self, client_id: &str, token_url: &str, now_s: i64, jti: &str) -> Result<String> {
+    pub(super) fn assertion(&self, client_id: &str, token_url: &str, now_s: i64, jti: &str) -> Result<String> {
         let mut header = Header::new(Algorithm::ES384);
         header.kid = Some(self.kid.clone());
         let claims = json!({

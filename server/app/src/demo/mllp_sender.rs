@@ -11,7 +11,7 @@ const END: [u8; 2] = [0x1c, 0x0d];
 
 /// Acknowledgements by their code.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Acknowledged {
+pub(super) struct Acknowledged {
     /// AA: stored.
     pub accepted: u64,
     /// AE: kept in quarantine.
@@ -21,7 +21,7 @@ pub struct Acknowledged {
 }
 
 /// Sends the messages of a file of messages and counts the acknowledgements.
-pub async fn send(address: SocketAddr, file: &[u8]) -> Result<Acknowledged> {
+pub(super) async fn send(address: SocketAddr, file: &[u8]) -> Result<Acknowledged> {
     let mut stream = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
     let mut count = Acknowledged::default();
     for message in messages(file) {

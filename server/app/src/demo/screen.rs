@@ -8,7 +8,8 @@ use crate::table::table;
 
 /// What came in, what was stored, what went out, and what to try next.
 pub fn text(story: &Story, took: Duration) -> String {
-    let mut text = String::from("\nWeir: three feeds in, one record a person, out again only to those who may.\n\nCame in\n");
+    let mut text =
+        String::from("\nWeir: three feeds in, one record a person, out again only to those who may.\n\nCame in\n");
     let mut rows = vec![row(["feed", "sent", "stored", "quarantine"])];
     for line in &story.feeds {
         let counts = [line.sent, line.accepted, line.quarantined].map(|count| count.to_string());
@@ -30,7 +31,10 @@ pub fn text(story: &Story, took: Duration) -> String {
         "\nNational data opt-out: asked about {} NHS numbers, {} came back as not opted out\n",
         story.asked, story.returned
     ));
-    text.push_str(&format!("\nExported for secondary use (job {}); the same client's search was answered {}\n", story.job, story.analyst_read_status));
+    text.push_str(&format!(
+        "\nExported for secondary use (job {}); the same client's search was answered {}\n",
+        story.job, story.analyst_read_status
+    ));
     text.push_str(&in_columns(&story.exported));
     text.push_str("\nWithheld persons, by rule: the controller's evidence, not in the analyst's manifest\n");
     let withheld: Vec<Vec<String>> =

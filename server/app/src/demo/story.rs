@@ -10,7 +10,7 @@ use serde_json::Value;
 use store::Page;
 
 use super::browser::{App, Choices, launch};
-use super::http::Http;
+use super::http::{Http, text_at};
 use super::keys::ClientKey;
 use super::mllp_sender::{Acknowledged, send};
 use super::samples::below;
@@ -86,11 +86,7 @@ pub struct FeedLine {
 
 /// The demo app's page, served beside the API.
 pub fn pages() -> Vec<rest::Page> {
-    vec![rest::Page {
-        path: "/demo/app",
-        content_type: "text/html; charset=utf-8",
-        body: include_bytes!("app.html"),
-    }]
+    vec![rest::Page { path: "/demo/app", content_type: "text/html; charset=utf-8", body: include_bytes!("app.html") }]
 }
 
 /// Tells it.
@@ -98,7 +94,8 @@ pub async fn tell(house: &House, running: &Running) -> Result<Story> {
     let outbound = Outbound::new(Limits { is_private_allowed: true, body_bytes_max: 1 << 28, timeout_ms: 60_000 })?;
     let origin = house.config.server.public_origin();
     let http = Http { outbound: &outbound, origin: origin.clone(), base_url: house.config.server.base_url() };
-    let mut story = Story { base_url: http.base_url.clone(), app_url: format!("{origin}/demo/app"), ..Story::default() };
+    let mut story =
+        Story { base_url: http.base_url.clone(), app_url: format!("{origin}/demo/app"), ..Story::default() };
     let analyst = ClientKey::from_random(super::random()?, "analyst-key")?;
     let sender = ClientKey::from_random(super::random()?, "sender-key")?;
     register(house, &story, &analyst, &sender).await?;
@@ -237,9 +234,9 @@ async fn open_a_record(house: &House, http: &Http<'_>, story: &mut Story) -> Res
     let app = App { client_id: APP_ID, redirect_uri: &story.app_url.clone(), scope: APP_SCOPE };
     let choices = Choices { username: USERNAME, password: PASSWORD, patient: &patient };
     let token = launch(http, &app, &choices).await?;
-    let access_token = token["access_token"].as_str().context("no access_token")?.to_owned();
+    let access_token = text_at(&token, "/access_token")?;
     let observations: Value = http.get(&access_token, &format!("Observation?patient={patient}&_count=100")).await?;
-    story.opened = observations["entry"].as_array().map_or(0, |entries| entries.len() as u64);
+    story.opened = observations.get("entry").and_then(Value::as_array).map_or(0, |entries| entries.len() as u64);
     story.patient = patient;
     story.access_token = access_token;
     Ok(())
@@ -272,7 +269,10 @@ impl Story {
             (self.persons >= 40 && self.persons < stored("Patient"), "the feeds' patients were not linked"),
             (self.asked > self.returned && self.returned > 0, "the opt-out answer is not as made"),
             (withheld > 0, "nobody was withheld"),
-            (patients_exported > 0 && patients_exported < stored("Patient"), "the export does not hold some of the patients"),
+            (
+                patients_exported > 0 && patients_exported < stored("Patient"),
+                "the export does not hold some of the patients",
+            ),
             (self.leaked == 0, "somebody who opted out is in the export"),
             (self.analyst_read_status == 403, "the analyst could read"),
             (!self.access_token.is_empty() && !self.patient.is_empty(), "the launch gave no token"),
