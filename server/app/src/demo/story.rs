@@ -188,8 +188,9 @@ async fn look_inside(house: &House, story: &mut Story) -> Result<()> {
     story.stored = house.store.counts_by_type().await?;
     story.persons = house.store.person_count().await?;
     story.reviews = house.store.open_reviews().await?.len() as u64;
-    for message in quarantine::quarantined(&house.store).await? {
-        story.quarantined.push((message.feed.clone(), quarantine::reason(&message)));
+    for kept in quarantine::quarantined(&house.store).await? {
+        let part = kept.part.map(|part| format!("{part}: ")).unwrap_or_default();
+        story.quarantined.push((kept.message.feed, format!("{part}{}", kept.reason)));
     }
     Ok(())
 }
