@@ -49,7 +49,7 @@ fn next(story: &Story) -> String {
     format!(
         "\nTry next\n  A clinician's read by SMART launch (opened one record, {opened} observations):\n    \
          curl -H 'Authorization: Bearer {token}' '{base}/Patient/{patient}'\n  \
-         Launch the app in a browser and log in as `{USERNAME}`, password `{PASSWORD}`:\n    {app}\n  \
+         Launch the app in a browser, log in as `{USERNAME}`, password `{PASSWORD}`, open NHS number {number}:\n    {app}\n  \
          What the server offers:\n    curl {base}/metadata\n  \
          Send HL7 v2 to {mllp}; start your own with `weir serve --help`.\n",
         opened = story.opened,
@@ -57,6 +57,7 @@ fn next(story: &Story) -> String {
         base = story.base_url,
         patient = story.patient,
         app = story.app_url,
+        number = story.nhs_number,
         mllp = story.mllp,
     )
 }

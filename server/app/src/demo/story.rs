@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, anyhow};
 use feeds::opt_out;
+use fhir::NHS_NUMBER_SYSTEM;
 use outbound::{Limits, Outbound};
 use policy::{Grant, Task};
 use serde_json::Value;
@@ -63,6 +64,8 @@ pub struct Story {
     pub analyst_read_status: u16,
     /// The patient whom the clinician opened.
     pub patient: String,
+    /// That patient's NHS number: invented, of the test range.
+    pub nhs_number: String,
     /// What she saw of that patient.
     pub opened: u64,
     /// Her token.
@@ -238,6 +241,11 @@ async fn open_a_record(house: &House, http: &Http<'_>, story: &mut Story) -> Res
     let access_token = text_at(&token, "/access_token")?;
     let observations: Value = http.get(&access_token, &format!("Observation?patient={patient}&_count=100")).await?;
     story.opened = observations.get("entry").and_then(Value::as_array).map_or(0, |entries| entries.len() as u64);
+    let record = http.get(&access_token, &format!("Patient/{patient}")).await?;
+    let mut identifiers = record.get("identifier").and_then(Value::as_array).into_iter().flatten();
+    let is_nhs_number =
+        |identifier: &&Value| identifier.get("system").and_then(Value::as_str) == Some(NHS_NUMBER_SYSTEM);
+    story.nhs_number = text_at(identifiers.find(is_nhs_number).context("the patient has no NHS number")?, "/value")?;
     story.patient = patient;
     story.access_token = access_token;
     Ok(())
