@@ -47,12 +47,13 @@ pub fn text(story: &Story, took: Duration) -> String {
 
 fn next(story: &Story) -> String {
     format!(
-        "\nTry next\n  A clinician's read by SMART launch (opened one record, {opened} observations):\n    \
+        "\nTry next\n  A clinician's read by SMART launch (one person: {linked} Patient records, {opened} observations):\n    \
          curl -H 'Authorization: Bearer {token}' '{base}/Patient/{patient}'\n  \
          Launch the app in a browser, log in as `{USERNAME}`, password `{PASSWORD}`, open NHS number {number}:\n    {app}\n  \
          What the server offers:\n    curl {base}/metadata\n  \
          Send HL7 v2 to {mllp}; start your own with `weir serve --help`.\n",
         opened = story.opened,
+        linked = story.linked,
         token = story.access_token,
         base = story.base_url,
         patient = story.patient,

@@ -66,7 +66,9 @@ pub struct Story {
     pub patient: String,
     /// That patient's NHS number: invented, of the test range.
     pub nhs_number: String,
-    /// What she saw of that patient.
+    /// Patient records of the same person that she saw.
+    pub linked: u64,
+    /// Observations of that person that she saw.
     pub opened: u64,
     /// Her token.
     pub access_token: String,
@@ -239,8 +241,11 @@ async fn open_a_record(house: &House, http: &Http<'_>, story: &mut Story) -> Res
     let choices = Choices { username: USERNAME, password: PASSWORD, patient: &patient };
     let token = launch(http, &app, &choices).await?;
     let access_token = text_at(&token, "/access_token")?;
-    let observations: Value = http.get(&access_token, &format!("Observation?patient={patient}&_count=100")).await?;
-    story.opened = observations.get("entry").and_then(Value::as_array).map_or(0, |entries| entries.len() as u64);
+    // No `patient=`: the token limits each search to the person, whose records lie under a Patient of each feed.
+    for (type_name, count) in [("Patient", &mut story.linked), ("Observation", &mut story.opened)] {
+        let found: Value = http.get(&access_token, &format!("{type_name}?_count=100")).await?;
+        *count = found.get("entry").and_then(Value::as_array).map_or(0, |entries| entries.len() as u64);
+    }
     let record = http.get(&access_token, &format!("Patient/{patient}")).await?;
     let mut identifiers = record.get("identifier").and_then(Value::as_array).into_iter().flatten();
     let is_nhs_number =
@@ -285,6 +290,7 @@ impl Story {
             (self.leaked == 0, "somebody who opted out is in the export"),
             (self.analyst_read_status == 403, "the analyst could read"),
             (!self.access_token.is_empty() && !self.patient.is_empty(), "the launch gave no token"),
+            (self.linked > 1 && self.linked < 9, "the launch did not open one person of several feeds"),
         ];
         checks.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned()).collect()
     }
