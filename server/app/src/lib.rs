@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+mod data_lock;
 pub mod demo;
 pub mod logging;
 mod table;

@@ -1,6 +1,6 @@
 //! Puts the parts together, as configuration says. The only place that mints the system token.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,8 +16,12 @@ use profiles::Validator;
 use rest::{ServerHandle, ServerOptions, Weir};
 use search::Registry;
 use store::{Location, Store, StoreOptions};
+use tokio::net::TcpSocket;
 
 use crate::config::{Config, Strictness};
+
+/// Connections that wait to be accepted; clients of a busy moment, not more.
+const BACKLOG: u32 = 1024;
 
 /// What the definitions give; the same for every command.
 pub struct Knowledge {
@@ -70,8 +74,6 @@ impl House {
     pub async fn open(config: Config) -> Result<House> {
         let knowledge = Knowledge::load()?;
         let location = if config.server.database_url.is_empty() {
-            std::fs::create_dir_all(&config.server.data_dir)
-                .with_context(|| format!("make the folder {}", config.server.data_dir.display()))?;
             Location::Sqlite(config.server.data_dir.clone())
         } else {
             Location::Postgres(config.server.database_url.clone())
@@ -145,15 +147,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts everything that configuration names.
-    pub async fn start(house: &House, pages: Vec<rest::Page>, is_private_allowed: bool) -> Result<Running> {
+    /// Starts everything that configuration names. Port 0 becomes the one that was free, in the house's settings too, since URLs are made of it.
+    pub async fn start(house: &mut House, pages: Vec<rest::Page>, is_private_allowed: bool) -> Result<Running> {
+        let listen = address("server.listen", &house.config.server.listen)?;
+        refuse_open_access_beyond_loopback(&house.config, listen)?;
+        let socket = bound(listen).with_context(|| cannot_listen(listen))?;
+        house.config.server.listen = socket.local_addr().with_context(|| cannot_listen(listen))?.to_string();
+        let house = &*house;
         let config = &house.config;
-        let listen = config
-            .server
-            .listen
-            .parse()
-            .with_context(|| format!("`{}` is not an address and port", config.server.listen))?;
-        refuse_open_access_beyond_loopback(config, listen)?;
         let ingest = house.ingest();
         let export = house.export();
         let key = house.store.control().key_or_insert("page-link", &random(), now()).await?;
@@ -174,12 +175,9 @@ impl Running {
             metrics: rest::metrics_recorder()?,
             page_link_key,
         });
-        let options = ServerOptions {
-            listen,
-            workers: config.server.workers,
-            shutdown_timeout_s: config.server.shutdown_timeout_s,
-        };
-        let http = rest::start(Arc::clone(&weir), &options).with_context(|| format!("listen on {listen}"))?;
+        let options =
+            ServerOptions { workers: config.server.workers, shutdown_timeout_s: config.server.shutdown_timeout_s };
+        let http = rest::start(Arc::clone(&weir), socket, &options).with_context(|| cannot_listen(listen))?;
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
         Ok(Running { http, mllp, weir, worker: export.start() })
     }
@@ -195,16 +193,33 @@ impl Running {
     }
 }
 
-fn refuse_open_access_beyond_loopback(config: &Config, listen: std::net::SocketAddr) -> Result<()> {
+fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {
     if config.server.open_access && !listen.ip().is_loopback() {
         bail!("--open-access serves everything without a token, so it starts on loopback only; {listen} is not");
     }
     Ok(())
 }
 
+/// An address and port, as a setting holds it.
+fn address(setting: &str, text: &str) -> Result<SocketAddr> {
+    text.parse().with_context(|| format!("{setting}: `{text}` is not an IP address and port, as 127.0.0.1:8080"))
+}
+
+/// A socket that listens.
+fn bound(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Without it a restart would wait for the connections of the last run to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+fn cannot_listen(at: SocketAddr) -> String {
+    format!("cannot listen on {at}")
+}
+
 async fn start_mllp(config: &Config, ingest: Arc<Ingest>) -> Result<MllpHandle> {
-    let listen =
-        config.mllp.listen.parse().with_context(|| format!("`{}` is not an address and port", config.mllp.listen))?;
+    let listen = address("mllp.listen", &config.mllp.listen)?;
     let allowed: Vec<IpAddr> = config
         .mllp
         .allowed_addresses
@@ -212,7 +227,7 @@ async fn start_mllp(config: &Config, ingest: Arc<Ingest>) -> Result<MllpHandle> 
         .map(|text| text.parse().with_context(|| format!("mllp.allowed_addresses: `{text}` is not an IP address")))
         .collect::<Result<_>>()?;
     let options = MllpOptions { listen, allowed, message_bytes_max: config.mllp.message_bytes_max };
-    ingest::mllp::start(ingest, options).await.with_context(|| format!("listen on {listen} for HL7 v2"))
+    ingest::mllp::start(ingest, options).await.with_context(|| format!("{} for HL7 v2", cannot_listen(listen)))
 }
 
 fn settings(config: &Config, pages: Vec<rest::Page>) -> rest::Settings {

@@ -1,6 +1,6 @@
 //! Between actix-web and the interactions: reads the HTTP request, writes the HTTP answer, starts and stops the server.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
@@ -27,8 +27,6 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// How the server is started.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Address and port; port 0 takes a free one.
-    pub listen: SocketAddr,
     /// Threads; 0: one a core.
     pub workers: usize,
     /// Seconds that a stop waits for requests in flight.
@@ -51,8 +49,9 @@ impl ServerHandle {
     }
 }
 
-/// Starts the server on its own threads. Signals are the caller's business.
-pub fn start(weir: Arc<Weir>, options: &ServerOptions) -> std::io::Result<ServerHandle> {
+/// Starts the server on its own threads, on a socket that is bound already: URLs are made of its address. Signals are the caller's business.
+pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> std::io::Result<ServerHandle> {
+    let address = socket.local_addr()?;
     let data = web::Data::from(weir);
     let state = web::Data::new(smart::State::new());
     let mut server = HttpServer::new(move || {
@@ -76,9 +75,7 @@ pub fn start(weir: Arc<Weir>, options: &ServerOptions) -> std::io::Result<Server
     if options.workers > 0 {
         server = server.workers(options.workers);
     }
-    let server = server.bind(options.listen)?;
-    let address = server.addrs().first().copied().unwrap_or(options.listen);
-    let running = server.run();
+    let running = server.listen(socket)?.run();
     let handle = running.handle();
     Ok(ServerHandle { address, server: handle, finished: tokio::spawn(running) })
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cli::{DemoArgs, StoreArgs};
 use crate::command::serve::stop_asked;
+use crate::data_lock::DataLock;
 use crate::demo::{screen, story};
 use crate::logging;
 use crate::wiring::{House, Running};
@@ -24,8 +25,9 @@ pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
     config.organisation.name = "Weir demonstration".to_owned();
     config.log.filter = "warn".to_owned();
     logging::start(&config.log)?;
-    let house = House::open(config).await?;
-    let running = Running::start(&house, story::pages(), true).await?;
+    let _lock = DataLock::take(&config.server)?;
+    let mut house = House::open(config).await?;
+    let running = Running::start(&mut house, story::pages(), true).await?;
     let story = story::tell(&house, &running).await?;
     crate::out(&screen::text(&story, started.elapsed()));
     let code = if arguments.check {
@@ -48,7 +50,6 @@ pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
 fn folder(asked: Option<PathBuf>) -> Result<(PathBuf, bool)> {
     let Some(folder) = asked else {
         let folder = std::env::temp_dir().join(format!("weir-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         return Ok((folder, true));
     };
     let is_used = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());

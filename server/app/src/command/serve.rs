@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
+use crate::data_lock::DataLock;
 use crate::logging;
 use crate::wiring::{House, Running};
 
@@ -18,8 +19,9 @@ pub async fn run(arguments: &ServeArgs) -> Result<()> {
     }
     config.server.open_access |= arguments.open_access;
     logging::start(&config.log)?;
-    let house = House::open(config).await?;
-    let running = Running::start(&house, Vec::new(), false).await?;
+    let _lock = DataLock::take(&config.server)?;
+    let mut house = House::open(config).await?;
+    let running = Running::start(&mut house, Vec::new(), false).await?;
     tracing::info!(address = %running.http.address, base = %house.config.server.base_url(), "weir serves FHIR");
     if let Some(mllp) = &running.mllp {
         tracing::info!(address = %mllp.address, "weir listens for HL7 v2");
