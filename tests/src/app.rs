@@ -1,0 +1,131 @@
+//! The server under test, put together by the binary's own wiring.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use app::config::Config;
+use app::wiring::{House, Running};
+use sqlx::Executor as _;
+use store::audit::{AuditEntry, AuditFilter};
+use tempfile::TempDir;
+
+use crate::{Api, Browser};
+
+/// A running Weir with what a test needs to reach it.
+pub struct TestApp {
+    /// The parts behind the front door, to look what an answer left in the store.
+    pub house: House,
+    /// Public URL of the FHIR API.
+    pub base_url: String,
+    /// Scheme, host and port.
+    pub origin: String,
+    pub(crate) client: reqwest::Client,
+    running: Running,
+    schema: Option<Schema>,
+    _folder: TempDir,
+}
+
+impl TestApp {
+    /// Starts a server on an empty SQLite store, or in an empty schema of the PostgreSQL that the URL names.
+    pub(crate) async fn start(postgres_url: Option<&str>, configure: &impl Fn(&mut Config)) -> TestApp {
+        let folder = tempfile::tempdir().unwrap();
+        let schema = match postgres_url {
+            Some(url) => Some(Schema::make(url).await),
+            None => None,
+        };
+        let mut config = Config::load(None, std::iter::empty()).unwrap();
+        config.server.data_dir = folder.path().to_owned();
+        config.server.workers = 2;
+        if let Some(schema) = &schema {
+            config.server.database_url = schema.database_url();
+        }
+        configure(&mut config);
+        config.server.listen = "127.0.0.1:0".to_owned();
+        let mut house = House::open(config).await.unwrap();
+        let running = Running::start(&mut house, Vec::new(), true).await.unwrap();
+        TestApp {
+            base_url: house.config.server.base_url(),
+            origin: house.config.server.public_origin(),
+            client: http_client(),
+            house,
+            running,
+            schema,
+            _folder: folder,
+        }
+    }
+
+    /// Stops the server as a signal would, and removes what it stored.
+    pub(crate) async fn stop(self) {
+        self.running.stop().await.unwrap();
+        drop(self.house);
+        if let Some(schema) = self.schema {
+            schema.remove().await;
+        }
+    }
+
+    /// Without a token.
+    pub fn anonymous(&self) -> Api<'_> {
+        Api { app: self, token: None }
+    }
+
+    /// With a token.
+    pub fn with_token(&self, token: &str) -> Api<'_> {
+        Api { app: self, token: Some(token.to_owned()) }
+    }
+
+    /// A browser without cookies.
+    pub fn browser(&self) -> Browser<'_> {
+        Browser::new(self)
+    }
+
+    /// The audit records of one request.
+    pub async fn audited(&self, request_id: &str) -> Vec<AuditEntry> {
+        let audit = self.house.store.audit();
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let page = audit.page(&AuditFilter::default(), after, 1000).await.unwrap();
+            found.extend(page.entries.into_iter().filter(|e| e.record.request_id.as_deref() == Some(request_id)));
+            match page.next {
+                Some(next) => after = next,
+                None => return found,
+            }
+        }
+    }
+}
+
+fn http_client() -> reqwest::Client {
+    // The process may have one already; whichever is there will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+}
+
+/// A schema of its own in a PostgreSQL that somebody else uses too.
+struct Schema {
+    url: String,
+    name: String,
+}
+
+impl Schema {
+    async fn make(url: &str) -> Schema {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tests_{}_{count}", std::process::id());
+        let schema = Schema { url: url.to_owned(), name };
+        schema.run(format!("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}", schema.name)).await;
+        schema
+    }
+
+    fn database_url(&self) -> String {
+        let join = if self.url.contains('?') { '&' } else { '?' };
+        format!("{}{join}options=-c%20search_path%3D{}", self.url, self.name)
+    }
+
+    async fn remove(self) {
+        self.run(format!("DROP SCHEMA {} CASCADE", self.name)).await;
+    }
+
+    async fn run(&self, sql: String) {
+        let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
+        pool.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await.unwrap();
+        pool.close().await;
+    }
+}
