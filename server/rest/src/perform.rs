@@ -1,6 +1,7 @@
 //! One interaction from decision to audit record.
 
 use policy::{Grant, Interaction, Subject};
+use search::Handling;
 use store::audit::{AuditOutcome, AuditRecord};
 
 use crate::access;
@@ -32,6 +33,7 @@ pub(crate) async fn perform(weir: &Weir, caller: &Caller, request: &Request) -> 
 
 async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
     check_type(weir, request)?;
+    check_params(request)?;
     let grant = access::grant(caller, request)?;
     let context = Context { weir, caller, request, grant: &grant };
     match request.interaction {
@@ -61,17 +63,43 @@ fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     let is_feed = request.interaction == Interaction::Feed;
     match &request.type_name {
         Some(name) if !is_feed && !weir.definitions.is_resource_type(name) => {
-            let message = format!("`{}` is not a resource type of FHIR R4", printable(name));
+            let message = format!("{} is not a resource type of FHIR R4", plain(name, "the path segment"));
             Err(Failure::new(Reason::NotFound, "not-supported", message))
         }
         _ => Ok(()),
     }
 }
 
-/// A path segment as it may stand in a message: a wrong one could hold anything.
-fn printable(name: &str) -> String {
-    let is_plain = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphabetic());
-    if is_plain { name.to_owned() } else { "the path segment".to_owned() }
+/// Interactions on one resource take no criteria: one that is not read would be thought to hold.
+fn check_params(request: &Request) -> Result<(), Failure> {
+    let is_one = matches!(
+        request.interaction,
+        Interaction::Read
+            | Interaction::Vread
+            | Interaction::Create
+            | Interaction::Update
+            | Interaction::Delete
+            | Interaction::Batch
+    );
+    if !is_one || request.conditions.handling == Handling::Lenient {
+        return Ok(());
+    }
+    let is_known = |(name, value): &&(String, String)| {
+        matches!(name.as_str(), "_format" | "_pretty") || (name == "_summary" && value == "false")
+    };
+    match request.params.iter().find(|param| !is_known(param)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let message = format!("{} is not a parameter of this interaction", plain(name, "the query parameter"));
+            Err(Failure::bad_request("not-supported", message))
+        }
+    }
+}
+
+/// A piece of the URL as it may stand in a message: a wrong one could hold anything.
+fn plain(name: &str, otherwise: &str) -> String {
+    let is_plain = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphabetic() || "_-:$".contains(c));
+    if is_plain { format!("`{name}`") } else { otherwise.to_owned() }
 }
 
 async fn audit(

@@ -6,6 +6,7 @@ use actix_web::web;
 use policy::Interaction;
 
 use crate::serve;
+use crate::weir::Weir;
 
 /// Where an interaction is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,12 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                 web::method(method).to(move |http, weir, payload| serve::exchange(http, weir, payload, interaction)),
             );
         }
-        config.service(resource.default_service(web::to(serve::not_allowed)));
+        let methods: Vec<&str> = ROUTES.iter().filter(|route| route.pattern == pattern).map(|r| r.method).collect();
+        let allowed = methods.join(", ");
+        let not_allowed = move |http, weir: web::Data<Weir>| {
+            let response = serve::not_allowed(&http, &weir, &allowed);
+            async move { response }
+        };
+        config.service(resource.default_service(web::to(not_allowed)));
     }
 }

@@ -13,7 +13,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
-use crate::headers::Conditions;
+use crate::headers::{Conditions, check_format};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
 use crate::root_span::RouteSpan;
@@ -99,7 +99,9 @@ pub(crate) async fn exchange(
     tracing::Span::current().record("request_id", ids.request_id.as_str());
     let result = answer(&http, &weir, payload, interaction, &ids).await;
     let response = respond(&http, &ids, result);
-    metric::count(interaction, response.status().as_u16(), started.elapsed());
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    metric::count(interaction, status, took);
+    tracing::info!(status, duration_ms = took.as_millis() as u64, "answered");
     response
 }
 
@@ -118,8 +120,14 @@ async fn answer(
     let caller =
         Caller { subject, request_id: ids.request_id.clone(), correlation_id: ids.correlation_id.clone(), token_hash };
     let mut request = request(http, interaction)?;
+    let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
     request.body = body::read(payload, http.headers(), weir.settings.limits.body_bytes_max).await?;
-    if request.content_type.as_deref() == Some("application/x-www-form-urlencoded") {
+    // Criteria that are not read would find everything.
+    if interaction == Interaction::SearchType && !is_form && !request.body.is_empty() {
+        let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
+        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
+    }
+    if is_form {
         let form = url::form_urlencoded::parse(&request.body);
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }
@@ -138,6 +146,11 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
     request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
+    // A feed answers with its own summary, a file with its own type.
+    if !matches!(interaction, Interaction::Feed | Interaction::ExportFile) {
+        let format = request.params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.as_str());
+        check_format(format, text(http, header::ACCEPT))?;
+    }
     request.content_type = text(http, header::CONTENT_TYPE)
         .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
@@ -266,8 +279,14 @@ pub(crate) async fn no_route(http: HttpRequest, weir: web::Data<Weir>) -> HttpRe
     respond(&http, &Ids::of(&http, &weir), Err(Failure::new(Reason::NotFound, "not-found", message)))
 }
 
-/// A path that is there, with a method that is not offered on it.
-pub(crate) async fn not_allowed(http: HttpRequest, weir: web::Data<Weir>) -> HttpResponse {
-    let message = "this method is not offered here; GET [base]/metadata tells what is";
-    respond(&http, &Ids::of(&http, &weir), Err(Failure::new(Reason::NotAllowed, "not-supported", message)))
+/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are.
+pub(crate) fn not_allowed(http: &HttpRequest, weir: &Weir, allowed: &str) -> HttpResponse {
+    let message =
+        format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
+    let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
+    let mut response = respond(http, &Ids::of(http, weir), Err(failure));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }

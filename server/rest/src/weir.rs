@@ -125,6 +125,8 @@ impl Weir {
     /// What the SMART protocol needs to know of this server.
     pub fn smart_server(&self) -> smart::Server {
         let mut server = smart::Server::new(&self.settings.base_url, &format!("{}/auth", self.settings.origin));
+        // No endpoint or command makes a launch yet.
+        server.offers_ehr_launch = false;
         server.lives = self.settings.lives;
         server
     }

@@ -21,8 +21,7 @@ const CAPABILITIES: [&str; 12] = [
 
 const EHR_CAPABILITIES: [&str; 3] = ["launch-ehr", "context-ehr-patient", "context-ehr-encounter"];
 
-const SCOPES: [&str; 9] = [
-    "launch",
+const SCOPES: [&str; 8] = [
     "launch/patient",
     "offline_access",
     "online_access",
@@ -37,6 +36,7 @@ const SCOPES: [&str; 9] = [
 pub fn smart_configuration(server: &Server) -> Value {
     let ehr = if server.offers_ehr_launch { &EHR_CAPABILITIES[..] } else { &[] };
     let capabilities: Vec<&str> = ehr.iter().chain(&CAPABILITIES).copied().collect();
+    let scopes: Vec<&str> = server.offers_ehr_launch.then_some("launch").into_iter().chain(SCOPES).collect();
     let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str);
     let mut document = json!({
         "authorization_endpoint": server.authorize_url,
@@ -46,7 +46,7 @@ pub fn smart_configuration(server: &Server) -> Value {
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
-        "scopes_supported": SCOPES,
+        "scopes_supported": scopes,
         "capabilities": capabilities,
     });
     let optional = [

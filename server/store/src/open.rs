@@ -1,5 +1,6 @@
 //! The store and how it is opened: migrated first, then one writer and as many readers as are wanted.
 
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::writer::{Opener, Writer};
 
 /// The file of the main database in the data directory.
 const MAIN_FILE: &str = "weir.db";
+const AUDIT_FILE: &str = "audit.db";
+const CONTROL_FILE: &str = "control.db";
 
 /// Everything that Weir keeps. Cheap to clone.
 #[derive(Clone)]
@@ -155,8 +158,8 @@ impl Store {
 async fn open_beside(backend: &Backend) -> Result<(Audit, Control), StoreError> {
     match backend {
         Backend::Sqlite { directory, .. } => {
-            let audit = Audit::open_sqlite(&directory.join("audit.db")).await?;
-            Ok((audit, Control::open_sqlite(&directory.join("control.db")).await?))
+            let audit = Audit::open_sqlite(&directory.join(AUDIT_FILE)).await?;
+            Ok((audit, Control::open_sqlite(&directory.join(CONTROL_FILE)).await?))
         }
         Backend::Postgres(pool) => {
             Ok((Audit::open_postgres(pool.clone()).await?, Control::open_postgres(pool.clone()).await?))
@@ -165,8 +168,9 @@ async fn open_beside(backend: &Backend) -> Result<(Audit, Control), StoreError> 
 }
 
 async fn open_sqlite(directory: &Path) -> Result<(Backend, Opener), StoreError> {
-    let unavailable = |error: std::io::Error| StoreError::Unavailable(format!("data directory: {error}"));
-    std::fs::create_dir_all(directory).map_err(unavailable)?;
+    let unavailable =
+        |error: std::io::Error| StoreError::Unavailable(format!("data directory {}: {error}", directory.display()));
+    make_private(directory).map_err(unavailable)?;
     // Two processes that start at once migrate one after the other; the lock goes with the file.
     let lock = std::fs::File::create(directory.join("migrate.lock")).map_err(unavailable)?;
     lock.lock().map_err(unavailable)?;
@@ -179,6 +183,16 @@ async fn open_sqlite(directory: &Path) -> Result<(Backend, Opener), StoreError> 
     let opener: Opener =
         Box::new(move || SqliteSession::open(&path, Mode::Write).map(|session| Box::new(session) as Box<dyn Session>));
     Ok((Backend::Sqlite { main, directory: directory.to_owned() }, opener))
+}
+
+/// Makes the folder and the database files for their owner alone, whatever the umask; SQLite gives the files beside them the same mode.
+/// What is there already keeps the mode that its administrator gave it.
+fn make_private(directory: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    for name in [MAIN_FILE, AUDIT_FILE, CONTROL_FILE] {
+        std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(directory.join(name))?;
+    }
+    Ok(())
 }
 
 /// A sea-orm connection to a SQLite file, for migrations and control data.

@@ -9,16 +9,11 @@ use crate::perform::Context;
 use crate::router::{Level, ROUTES};
 use crate::weir::Weir;
 
-/// Search parameters that describe every resource; listed with each type.
+/// What `Patient/$export` does.
 const EXPORT_DEFINITION: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export";
 
 /// What this server offers, exactly.
 pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
-    for (name, value) in &context.request.params {
-        if name == "_format" {
-            super::search_type::check_format(Some(value))?;
-        }
-    }
     Ok(Answer::json(Outcome::Ok, statement(context.weir).to_string()))
 }
 
@@ -31,10 +26,6 @@ fn statement(weir: &Weir) -> Value {
         "kind": "instance",
         "software": {"name": "Weir", "version": weir.settings.version},
         "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
-        "instantiates": [
-            "https://fhir.hl7.org.uk/CapabilityStatement/ukcore-conformance",
-            "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data",
-        ],
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [{

@@ -86,8 +86,7 @@ fn parameters(context: &Context<'_>) -> Result<Parameters, Failure> {
                 read.page = Some(value.clone());
                 continue;
             }
-            "_format" => crate::interaction::search_type::check_format(Some(value))?,
-            "_pretty" => {}
+            "_format" | "_pretty" => {}
             _ if context.request.conditions.handling == search::Handling::Lenient => continue,
             _ => {
                 return Err(Failure::bad_request(

@@ -1,7 +1,7 @@
 //! `GET [base]/[type]?...` and `POST [base]/[type]/_search`. <https://hl7.org/fhir/R4/search.html>
 
 use fhir::{BundleEntry, BundleWriter, Issue};
-use search::{Options, Query, Summary};
+use search::{Handling, Options, Query, Summary};
 use store::{CommitSeq, Cursor, Page};
 
 use crate::answer::{Answer, Outcome, Touched};
@@ -20,8 +20,8 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
         base_url: Some(weir.settings.base_url.clone()),
         ..Options::default()
     };
-    let query = search::parse(type_name, &params, &weir.registry, &options).map_err(Failure::bad_search)?;
-    check_format(query.format.as_deref())?;
+    let mut query = search::parse(type_name, &params, &weir.registry, &options).map_err(Failure::bad_search)?;
+    check_whole(&mut query, context.request.conditions.handling)?;
     let search = encoded(&query.self_params);
     let binding = Binding {
         key: &weir.page_link_key,
@@ -65,6 +65,21 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     Ok(answer)
 }
 
+/// Resources are given whole: a caller who asked for less would take what it gets for less.
+fn check_whole(query: &mut Query, handling: Handling) -> Result<(), Failure> {
+    let is_whole = matches!(query.summary, Summary::False | Summary::Count) && query.elements.is_empty();
+    let message = "`_summary` other than `false` and `count`, and `_elements`, are not supported yet";
+    match handling {
+        _ if is_whole => Ok(()),
+        Handling::Strict => Err(Failure::bad_request("not-supported", message)),
+        Handling::Lenient => {
+            query.self_params.retain(|(name, _)| name != "_summary" && name != "_elements");
+            query.notices.push(Issue::warning("not-supported", message));
+            Ok(())
+        }
+    }
+}
+
 /// The state that is searched and where the page before ended.
 fn position(text: &str, binding: &Binding<'_>) -> Result<(Option<CommitSeq>, Option<Cursor>), Failure> {
     let (as_of, cursor): (i64, String) = page_link::open(text, binding)?;
@@ -83,14 +98,6 @@ fn add_notices(writer: &mut BundleWriter, query: &Query) {
         search_mode: Some("outcome"),
         ..BundleEntry::default()
     });
-}
-
-/// Only JSON is offered.
-pub(crate) fn check_format(format: Option<&str>) -> Result<(), Failure> {
-    match format {
-        None | Some("json" | "application/json" | "application/fhir+json" | "text/json") => Ok(()),
-        Some(_) => Err(Failure::not_acceptable()),
-    }
 }
 
 fn self_url(context: &Context<'_>, type_name: &str, search: &str, page: Option<String>) -> String {

@@ -25,6 +25,7 @@ mod token;
 use actix_web::web;
 
 use crate::serve;
+use crate::weir::Weir;
 
 pub use client::registered_client;
 pub(crate) use cors::cors;
@@ -34,11 +35,18 @@ pub(crate) use state::State;
 pub(crate) fn configure(config: &mut web::ServiceConfig, base_path: &str) {
     let well_known = format!("{base_path}/.well-known/smart-configuration");
     config.route(&well_known, web::get().to(configuration::configuration));
-    let posted = |path: &str, route: actix_web::Route| {
-        web::resource(path.to_owned()).route(route).default_service(web::to(serve::not_allowed))
+    let resource = |path: &str, allowed: &'static str| {
+        let not_allowed = move |http, weir: web::Data<Weir>| {
+            let response = serve::not_allowed(&http, &weir, allowed);
+            async move { response }
+        };
+        web::resource(path.to_owned()).default_service(web::to(not_allowed))
     };
+    let posted = |path: &str, route: actix_web::Route| resource(path, "POST").route(route);
     config.service(
-        posted("/auth/authorize", web::post().to(authorize::authorize)).route(web::get().to(authorize::authorize)),
+        resource("/auth/authorize", "GET, POST")
+            .route(web::post().to(authorize::authorize))
+            .route(web::get().to(authorize::authorize)),
     );
     config.service(posted("/auth/login", web::post().to(login::login)));
     config.service(posted("/auth/consent", web::post().to(consent::consent)));

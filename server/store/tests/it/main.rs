@@ -17,6 +17,7 @@ mod messages;
 mod opt_out;
 mod paging;
 mod person;
+mod private_files;
 mod reviews;
 mod scan;
 mod search_type;

@@ -44,7 +44,7 @@ pub fn options(location: Location, clock: &Arc<AtomicI64>) -> StoreOptions {
     StoreOptions::new(location, registry(), Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst))))
 }
 
-async fn sqlite(directory: &std::path::Path) -> TestStore {
+pub async fn sqlite(directory: &std::path::Path) -> TestStore {
     let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
     let store = Store::open(options(Location::Sqlite(directory.to_owned()), &clock)).await.unwrap();
     TestStore { store }
