@@ -55,7 +55,7 @@ impl<'a> Output<'a> {
     async fn begin(&self) -> std::io::Result<(BufWriter<File>, JobFile)> {
         let prefix = if self.kind == "output" { self.type_name } else { self.kind };
         let name = format!("{prefix}-{}.ndjson", self.files.len() + 1);
-        let file = File::create(self.folder.join(part_name(&name))).await?;
+        let file = create_private(&self.folder.join(part_name(&name))).await?;
         let (type_name, kind) = (self.type_name.to_owned(), self.kind.to_owned());
         let entry = JobFile { name, type_name, kind, resources: 0, size_bytes: 0 };
         Ok((BufWriter::with_capacity(BUFFER_BYTES, file), entry))
@@ -76,12 +76,15 @@ fn part_name(name: &str) -> String {
     format!("{name}.part")
 }
 
+/// Makes a file that only this user can read.
+async fn create_private(path: &Path) -> std::io::Result<File> {
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).await
+}
+
 /// Makes an empty folder that only this user can read.
 pub(crate) async fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    builder.mode(0o700);
+    builder.recursive(true).mode(0o700);
     builder.create(path).await
 }
 

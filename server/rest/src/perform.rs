@@ -63,7 +63,11 @@ fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     let is_feed = request.interaction == Interaction::Feed;
     match &request.type_name {
         Some(name) if !is_feed && !weir.definitions.is_resource_type(name) => {
-            let message = format!("{} is not a resource type of FHIR R4", plain(name, "the path segment"));
+            let what = plain(name, "the path segment");
+            let message = match name.strip_prefix('$') {
+                Some(_) => format!("operation {what} is not offered here; GET [base]/metadata tells what is"),
+                None => format!("{what} is not a resource type of FHIR R4"),
+            };
             Err(Failure::new(Reason::NotFound, "not-supported", message))
         }
         _ => Ok(()),

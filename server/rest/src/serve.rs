@@ -24,6 +24,9 @@ use crate::{access, body, health, metric, router, smart};
 /// Bytes of a file that are in memory at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// Refusals that another scope would lift.
+const SCOPE_REASONS: [&str; 3] = ["scope-missing", "type-not-granted", "export-needs-system"];
+
 /// How the server is started.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
@@ -62,9 +65,7 @@ pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> s
             .wrap(from_fn(smart::cors))
             .wrap(Compress::default())
             .wrap(TracingLogger::<RouteSpan>::new())
-            .route("/health/live", web::get().to(health::live))
-            .route("/health/ready", web::get().to(health::ready))
-            .route("/metrics", web::get().to(metric::metrics))
+            .configure(operations)
             .configure(|config| smart::configure(config, &base_path))
             .configure(|config| pages(config, &data))
             .service(web::scope(&base_path).configure(router::configure).default_service(web::to(no_route)))
@@ -78,6 +79,15 @@ pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> s
     let running = server.listen(socket)?.run();
     let handle = running.handle();
     Ok(ServerHandle { address, server: handle, finished: tokio::spawn(running) })
+}
+
+/// What whoever watches the process asks for; probes use HEAD too.
+fn operations(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/health/live").get(health::live).head(health::live));
+    config.service(web::resource("/health/ready").get(health::ready).head(health::ready));
+    config.service(web::resource("/metrics").get(metric::metrics).head(metric::metrics));
+    // Browsers ask for it by themselves.
+    config.route("/favicon.ico", web::get().to(HttpResponse::NoContent));
 }
 
 fn pages(config: &mut web::ServiceConfig, weir: &Weir) {
@@ -262,7 +272,8 @@ fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
             };
             builder.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        Reason::Denied => {
+        // RFC 6750 section 3.1: only when a token with another scope would do.
+        Reason::Denied if failure.denied.is_some_and(|reason| SCOPE_REASONS.contains(&reason)) => {
             builder.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"weir\", error=\"insufficient_scope\""));
         }
         Reason::Unavailable | Reason::TooManyRequests => {

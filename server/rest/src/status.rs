@@ -83,7 +83,9 @@ impl From<StoreError> for Failure {
             StoreError::Gone(what) => Failure::new(Reason::Gone, "deleted", format!("{what} was deleted")),
             StoreError::Invalid(text) => Failure::new(Reason::BadRequest, "invalid", text),
             StoreError::Duplicate => Failure::new(Reason::Conflict, "duplicate", "this message was received before"),
-            StoreError::Timeout(_) => Failure::new(Reason::Denied, "too-costly", "the search took too long; narrow it"),
+            StoreError::Timeout(_) => {
+                Failure::new(Reason::Unavailable, "too-costly", "the search took too long; narrow it")
+            }
             StoreError::Full => {
                 tracing::error!("the database is full");
                 Failure::new(Reason::Full, "no-store", "there is no room to store anything")

@@ -1,9 +1,11 @@
 //! `weir opt-out`: the national data opt-out by files. <https://digital.nhs.uk/services/national-data-opt-out>
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use export::ExportError;
 use feeds::opt_out;
 use fhir::NhsNumber;
 use sha2::{Digest as _, Sha256};
+use store::StoreError;
 
 use crate::cli::{OptOutCommand, OptOutLoadArgs, StoreArgs};
 use crate::wiring::House;
@@ -48,7 +50,12 @@ pub async fn request(house: &House) -> Result<String> {
 pub async fn load(house: &House, answer: &str, asked: &str) -> Result<(u64, u64)> {
     let returned: Vec<NhsNumber> = opt_out::parse_answer(answer).context("the answer")?;
     let request = house.export().record_opt_out_answer(&id(asked), &returned).await;
-    let request = request.context("the file given by --asked is not an open request of this store")?;
+    let request = request.map_err(|error| match error {
+        ExportError::Store(StoreError::NotFound(_)) => {
+            anyhow!("the file given by --asked is not a request of this store that waits for an answer")
+        }
+        other => anyhow!(other).context("the answer is not loaded"),
+    })?;
     Ok((request.asked_count, request.returned_count.unwrap_or_default()))
 }
 

@@ -150,8 +150,34 @@ fn label(resource: &Value) -> String {
     let name = official.or_else(|| names.iter().find(|name| !is_old(name))).and_then(name_text);
     let name = name.unwrap_or_else(|| "Name not known".to_owned());
     match resource.get("birthDate").and_then(Value::as_str) {
-        Some(birth_date) => format!("{name}, born {birth_date}"),
+        Some(birth_date) => format!("{name}, born {}", in_words(birth_date)),
         None => name,
+    }
+}
+
+/// A FHIR date as people read it: `3 February 1980`; as it is when it is none.
+fn in_words(date: &str) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let mut parts = date.splitn(3, '-');
+    let year = parts.next().unwrap_or_default();
+    let month = parts.next().and_then(|text| text.parse::<usize>().ok()).and_then(|n| MONTHS.get(n.checked_sub(1)?));
+    match (month, parts.next().and_then(|text| text.parse::<u8>().ok())) {
+        (Some(month), Some(day)) => format!("{day} {month} {year}"),
+        (Some(month), None) => format!("{month} {year}"),
+        _ => date.to_owned(),
     }
 }
 
@@ -173,7 +199,9 @@ mod tests {
     fn a_patient_is_named_by_official_name_and_birth_date() {
         let patient = json!({"name": [{"use": "old", "family": "Before"},
             {"use": "official", "given": ["Ada", "Jo"], "family": "Test"}], "birthDate": "1980-02-03"});
-        assert_eq!(label(&patient), "Ada Jo Test, born 1980-02-03");
+        assert_eq!(label(&patient), "Ada Jo Test, born 3 February 1980");
+        assert_eq!(in_words("1980-12"), "December 1980");
+        assert_eq!(in_words("1980"), "1980");
         assert_eq!(label(&json!({"name": [{"text": "A. Test"}]})), "A. Test");
         assert_eq!(label(&json!({})), "Name not known");
     }
