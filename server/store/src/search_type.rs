@@ -79,8 +79,17 @@ impl Store {
     }
 }
 
-/// Keys of current resources that match, for the writer: no grant, since it only learns whether there are any.
-pub(crate) fn find_current(session: &mut dyn Session, query: &Query, limit: i64) -> Result<Vec<i64>, StoreError> {
+/// Keys of current resources that match and that the grant may find, for the writer: a condition must not tell of what a search hides.
+pub(crate) fn find_current(
+    session: &mut dyn Session,
+    query: &Query,
+    (grant, registry, now): (&Grant, &Registry, Instant),
+    limit: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let mut visible = Visibility::of(session, grant, Reach::Search, now)?;
+    if reads_redacted(grant, query, registry) {
+        visible.hide_redacted(session)?;
+    }
     let conditions = conditions(session, query)?;
     if conditions.iter().any(|condition| matches!(condition, Condition::Never)) {
         return Ok(Vec::new());
@@ -94,6 +103,7 @@ pub(crate) fn find_current(session: &mut dyn Session, query: &Query, limit: i64)
             Condition::Never => {}
         }
     }
+    visible.push(&mut sql, "r", &query.type_name);
     sql.push(" LIMIT ").bind(limit);
     session.query(&sql.build())?.iter().map(|row| row.i64(0)).collect()
 }

@@ -129,10 +129,18 @@ impl Apply<'_, '_> {
 
     fn put(&mut self, put: &PreparedPut) -> Result<Written, StoreError> {
         if let Some(query) = &put.if_none_exist {
-            let found = crate::search_type::find_current(self.transaction.session, query, 2)?;
+            let reach = (self.grant, self.registry, self.transaction.now);
+            let found = crate::search_type::find_current(self.transaction.session, query, reach, 2)?;
             match found.as_slice() {
                 [] => {}
-                [key] => return self.matched(*key, put.interaction),
+                [key] => {
+                    let matched = self.matched(*key, put.interaction)?;
+                    // Other writes of the batch refer to it under the id that the caller found or made.
+                    if self.batch.ops.len() > 1 && matched.id != put.id {
+                        return Err(StoreError::Busy);
+                    }
+                    return Ok(matched);
+                }
                 _ => {
                     return Err(StoreError::Conflict("several resources match the condition of the create".to_owned()));
                 }

@@ -6,13 +6,14 @@ use policy::Interaction;
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
-use crate::headers::{Conditions, version_of_etag};
+use crate::headers::Conditions;
 use crate::interaction::{transaction, written};
 use crate::perform::{Context, perform};
 use crate::request::Request;
 
 /// A batch or a transaction, as the Bundle says.
 pub(crate) async fn batch(context: &Context<'_>) -> Result<Answer, Failure> {
+    written::check_content_type(context.request)?;
     let bundle = written::parse(&context.request.body)?;
     let root = bundle.root();
     if bundle.resource_type() != Some("Bundle") {
@@ -51,18 +52,25 @@ pub(crate) fn request_of(context: &Context<'_>, entry: Node<'_>, index: usize) -
     let method = asked.str("method").ok_or_else(|| missing("request.method"))?;
     let url = asked.str("url").ok_or_else(|| missing("request.url"))?;
     let mut request = route(&context.weir.settings.base_url, &method, &url).map_err(at)?;
-    request.conditions = Conditions {
-        if_match: asked.str("ifMatch").as_deref().and_then(version_of_etag),
-        if_none_match: asked.str("ifNoneMatch").as_deref().and_then(version_of_etag),
-        if_none_exist: asked.str("ifNoneExist").map(|text| text.into_owned()),
-        handling: context.request.conditions.handling,
-        prefer_return: context.request.conditions.prefer_return,
-        ..Conditions::default()
-    };
+    request.conditions = conditions(context, asked).map_err(at)?;
     if let Some(resource) = entry.get("resource") {
         request.body = Bytes::copy_from_slice(resource.raw().as_bytes());
     }
     Ok(request)
+}
+
+/// The conditions of an entry, read as strictly as those of headers; preferences are those of the whole request.
+fn conditions(context: &Context<'_>, asked: Node<'_>) -> Result<Conditions, Failure> {
+    let [if_match, if_none_match, if_none_exist] =
+        ["ifMatch", "ifNoneMatch", "ifNoneExist"].map(|name| asked.str(name));
+    let read = Conditions::read(|header| match header {
+        "if-match" => if_match.as_deref(),
+        "if-none-match" => if_none_match.as_deref(),
+        "if-none-exist" => if_none_exist.as_deref(),
+        _ => None,
+    })?;
+    let asked = &context.request.conditions;
+    Ok(Conditions { handling: asked.handling, prefer_return: asked.prefer_return, ..read })
 }
 
 /// The interaction that a method and a URL relative to the base mean.

@@ -2,10 +2,10 @@
 
 use policy::Interaction;
 use search::{Options, Query};
-use store::WriteOp;
+use store::{Page, WriteOp};
 
 use crate::answer::Answer;
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 use crate::interaction::written::{answer, resource_of, validated, write_one};
 use crate::perform::Context;
 
@@ -27,6 +27,21 @@ pub(crate) async fn create(context: &Context<'_>) -> Result<Answer, Failure> {
     };
     let written = write_one(context, op).await?;
     answer(context, &written, &issues).await
+}
+
+/// The one resource that a condition finds among those that the caller may see.
+pub(crate) async fn matching(context: &Context<'_>, text: &str) -> Result<Option<String>, Failure> {
+    let query = condition(context, text)?;
+    let grant = crate::access::also(context.caller, Interaction::SearchType, context.request.type_str())?;
+    let found = context.weir.store.search(&grant, &query, Page { count: 2, ..Page::default() }).await?;
+    match found.matches.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one.facts().id.clone())),
+        _ => {
+            let message = "several resources match the condition of the create";
+            Err(Failure::new(Reason::PreconditionFailed, "multiple-matches", message))
+        }
+    }
 }
 
 /// The query of a condition; the caller must be allowed to search, since the answer tells whether a match exists.

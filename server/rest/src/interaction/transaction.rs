@@ -25,18 +25,19 @@ struct Planned<'a> {
 pub(crate) async fn transaction(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer, Failure> {
     let mut plan = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
-        plan.push(planned(context, *entry, index)?);
+        let at = |failure: Failure| failure.at(&format!("Bundle.entry[{index}].request"));
+        let request = batch::request_of(context, *entry, index)?;
+        plan.push(planned(context, request, *entry).await.map_err(at)?);
     }
     check_identities(&plan)?;
+    let grants = decided(context, &plan)?;
     let targets = new_references(context, &plan);
     let mut ops: Vec<(usize, WriteOp)> = Vec::new();
-    let mut grants: Vec<Grant> = Vec::new();
     for (index, planned) in plan.iter().enumerate() {
         let at = |failure: Failure| failure.at(&format!("Bundle.entry[{index}]"));
         if !planned.request.interaction.is_write() {
             continue;
         }
-        grants.push(access::grant(context.caller, &planned.request).map_err(at)?);
         ops.push((index, operation(context, planned, &targets).map_err(at)?));
     }
     ops.sort_by_key(|(_, op)| order(op));
@@ -57,18 +58,33 @@ async fn write(
     Ok(indexes.into_iter().zip(written).collect())
 }
 
-fn planned<'a>(context: &Context<'_>, entry: Node<'a>, index: usize) -> Result<Planned<'a>, Failure> {
-    let mut request = batch::request_of(context, entry, index)?;
+/// The grants of the writes. What may not be read is refused here too, before anything is written.
+fn decided(context: &Context<'_>, plan: &[Planned<'_>]) -> Result<Vec<Grant>, Failure> {
+    let mut grants: Vec<Grant> = Vec::new();
+    for (index, planned) in plan.iter().enumerate() {
+        let grant = access::grant(context.caller, &planned.request);
+        let grant = grant.map_err(|failure| failure.at(&format!("Bundle.entry[{index}]")))?;
+        if planned.request.interaction.is_write() {
+            grants.push(grant);
+        }
+    }
+    Ok(grants)
+}
+
+async fn planned<'a>(context: &Context<'_>, mut request: Request, entry: Node<'a>) -> Result<Planned<'a>, Failure> {
     let type_name = request.type_str().to_owned();
     if !context.weir.definitions.is_resource_type(&type_name) && request.interaction != Interaction::Capabilities {
         let message = "the entry's url names no resource type of FHIR R4";
-        return Err(
-            Failure::new(Reason::NotFound, "not-supported", message).at(&format!("Bundle.entry[{index}].request.url"))
-        );
+        return Err(Failure::new(Reason::NotFound, "not-supported", message));
     }
     let target = match request.interaction {
         Interaction::Create => {
-            let id = context.weir.new_id();
+            // References to the entry must lead to the match. When another writer is faster, the store gives the transaction up.
+            let matching = match &request.conditions.if_none_exist {
+                Some(text) => create::matching(&Context { request: &request, ..*context }, text).await?,
+                None => None,
+            };
+            let id = matching.unwrap_or_else(|| context.weir.new_id());
             request.id = Some(id.clone());
             Some(format!("{type_name}/{id}"))
         }
@@ -162,7 +178,8 @@ fn put(
     WriteOp::Put { resource, id, interaction, if_match, if_none_exist }
 }
 
-/// The response, in the order of the request; reads run after the writes.
+/// The response, in the order of the request; reads run after the writes. A read that finds nothing says so in its own entry, since what
+/// was written stays written.
 async fn respond(
     context: &Context<'_>,
     plan: &[Planned<'_>],
@@ -171,18 +188,19 @@ async fn respond(
     let mut writer = BundleWriter::new("transaction-response");
     let mut touched = crate::answer::Touched::default();
     for (index, planned) in plan.iter().enumerate() {
-        let answer = match written.get(&index) {
+        let result = match written.get(&index) {
+            Some(written) if planned.request.interaction == Interaction::Delete => Ok(written::deleted(written)),
             Some(written) => {
                 let inner = Context { request: &planned.request, ..*context };
-                written::answer(&inner, written, &[]).await?
+                written::answer(&inner, written, &[]).await
             }
-            None => Box::pin(perform(context.weir, context.caller, &planned.request))
-                .await
-                .map_err(|failure| failure.at(&format!("Bundle.entry[{index}]")))?,
+            None => Box::pin(perform(context.weir, context.caller, &planned.request)).await,
         };
-        touched.resources.extend(answer.touched.resources.iter().cloned());
-        touched.patients.extend(answer.touched.patients.iter().cloned());
-        batch::write_response(&mut writer, &Ok(answer));
+        if let Ok(answer) = &result {
+            touched.resources.extend(answer.touched.resources.iter().cloned());
+            touched.patients.extend(answer.touched.patients.iter().cloned());
+        }
+        batch::write_response(&mut writer, &result);
     }
     let mut answer = Answer::json(Outcome::Ok, writer.finish());
     answer.touched = touched;

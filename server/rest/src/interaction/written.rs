@@ -9,6 +9,7 @@ use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
 use crate::headers::PreferReturn;
 use crate::perform::Context;
+use crate::request::Request;
 use crate::weir::Weir;
 
 /// The name under which REST writes are kept as a source.
@@ -17,12 +18,7 @@ pub(super) const REST_FEED: &str = "rest";
 /// Reads the body as one resource of the type that the path names.
 pub(super) fn resource_of(context: &Context<'_>) -> Result<Json, Failure> {
     let request = context.request;
-    if let Some(content_type) = &request.content_type
-        && !matches!(content_type.as_str(), "application/fhir+json" | "application/json" | "text/json")
-    {
-        let message = "the body must be application/fhir+json";
-        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
-    }
+    check_content_type(request)?;
     if request.body.is_empty() {
         return Err(Failure::bad_request("required", "the request has no body; a resource is needed"));
     }
@@ -33,6 +29,17 @@ pub(super) fn resource_of(context: &Context<'_>) -> Result<Json, Failure> {
         return Err(Failure::bad_request("invalid", message));
     }
     Ok(json)
+}
+
+/// Refuses a body that says it is something else than JSON.
+pub(super) fn check_content_type(request: &Request) -> Result<(), Failure> {
+    match request.content_type.as_deref() {
+        None | Some("application/fhir+json" | "application/json" | "text/json") => Ok(()),
+        Some(_) => {
+            let message = "the body must be application/fhir+json";
+            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message))
+        }
+    }
 }
 
 /// Parses a body as JSON; a 400 says line and column.
@@ -97,6 +104,15 @@ pub(super) async fn answer(
     answer.location = Some(location(context.weir, written));
     answer.touched.resources.push(format!("{}/{}", written.type_name, written.id));
     Ok(answer)
+}
+
+/// The answer to a delete.
+pub(super) fn deleted(written: &Written) -> Answer {
+    let mut answer = Answer::empty(Outcome::NoContent);
+    // Version 0: there was nothing to delete.
+    answer.version = Some(written.version).filter(|version| *version > 0);
+    answer.touched.resources.push(format!("{}/{}", written.type_name, written.id));
+    answer
 }
 
 /// The versioned URL of what was written.
