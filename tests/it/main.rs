@@ -2,9 +2,19 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod batch;
+mod capabilities;
+mod create;
+mod delete;
+mod history;
+mod paging;
 mod read;
+mod search_type;
+mod transaction;
+mod update;

@@ -1,0 +1,85 @@
+//! The CapabilityStatement: what it lists works.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tests::on_each;
+
+fn resources(statement: &Value) -> &Vec<Value> {
+    statement["rest"][0]["resource"].as_array().unwrap()
+}
+
+#[test]
+fn the_statement_needs_no_token_and_says_what_this_is() {
+    on_each("capabilities", |app| async move {
+        let statement = app.anonymous().get("metadata").await.expect(200).json();
+        assert_eq!(
+            (statement["resourceType"].as_str(), statement["fhirVersion"].as_str()),
+            (Some("CapabilityStatement"), Some("4.0.1"))
+        );
+        assert_eq!(statement["implementation"]["url"].as_str(), Some(app.base_url.as_str()));
+        let service = &statement["rest"][0]["security"]["service"][0]["coding"][0]["code"];
+        assert_eq!(service, "SMART-on-FHIR");
+        app.anonymous().get("metadata?_format=xml").await.refused(406);
+        app.anonymous().get("metadata?_format=json").await.expect(200);
+        assert_eq!(resources(&statement).len(), 148 - 2, "every type that is a resource of its own");
+    });
+}
+
+#[test]
+fn every_type_and_search_parameter_that_is_listed_is_answered() {
+    on_each("capabilities_search", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let statement = app.anonymous().get("metadata").await.expect(200).json();
+        let mut asked = 0;
+        for resource in resources(&statement) {
+            let name = resource["type"].as_str().unwrap();
+            api.get(&format!("{name}?_count=1")).await.expect(200);
+            let mut search = String::new();
+            for parameter in resource["searchParam"].as_array().unwrap() {
+                let code = parameter["name"].as_str().unwrap();
+                let value = match parameter["type"].as_str().unwrap() {
+                    "date" => "2026-01-01",
+                    "number" => "1",
+                    "quantity" => "1.5||mg",
+                    "reference" => "Patient/nobody",
+                    "uri" => "http://example.org/nothing",
+                    _ => "nothing",
+                };
+                // All of a type at once: a parameter that is not understood is named in the refusal.
+                search.push_str(&format!("&{code}={}", value.replace('|', "%7C")));
+                asked += 1;
+            }
+            api.get(&format!("{name}?_summary=count{search}")).await.expect(200);
+        }
+        assert!(asked > 1000, "{asked} parameters are listed");
+    });
+}
+
+#[test]
+fn every_interaction_that_is_listed_is_routed() {
+    on_each("capabilities_interactions", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let statement = app.anonymous().get("metadata").await.expect(200).json();
+        let routed = |code: &str| match code {
+            "read" => ("GET", "Basic/none", 404),
+            "vread" => ("GET", "Basic/none/_history/1", 404),
+            "update" => ("PUT", "Basic/none", 400),
+            "delete" => ("DELETE", "Basic/none", 204),
+            "history-instance" => ("GET", "Basic/none/_history", 404),
+            "history-type" => ("GET", "Basic/_history", 200),
+            "create" => ("POST", "Basic", 400),
+            "search-type" => ("GET", "Basic", 200),
+            "history-system" => ("GET", "_history", 200),
+            "transaction" | "batch" => ("POST", "", 400),
+            other => panic!("`{other}` is listed and this test knows no route of it"),
+        };
+        let types = resources(&statement).iter().flat_map(|resource| resource["interaction"].as_array().unwrap());
+        let listed = types.chain(statement["rest"][0]["interaction"].as_array().unwrap());
+        let listed: BTreeSet<&str> = listed.map(|interaction| interaction["code"].as_str().unwrap()).collect();
+        for code in listed {
+            let (method, path, status) = routed(code);
+            assert_eq!(api.call(method, path).send().await.status, status, "{method} {path}");
+        }
+    });
+}
