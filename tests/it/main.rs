@@ -8,13 +8,17 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod authorisation;
+mod bad_input;
 mod batch;
 mod capabilities;
 mod create;
 mod delete;
 mod history;
 mod paging;
+mod patient_scope;
 mod read;
+mod scopes;
 mod search_type;
 mod transaction;
 mod update;

@@ -137,7 +137,8 @@ async fn answer(
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
         return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
     }
-    if is_form {
+    // To any other interaction a form is a body of the wrong type.
+    if is_form && matches!(interaction, Interaction::SearchType | Interaction::Export) {
         let form = url::form_urlencoded::parse(&request.body);
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }

@@ -1,0 +1,226 @@
+//! What cannot be taken is refused with an OperationOutcome that says what and where, and never what was typed.
+
+use serde_json::json;
+use tests::{Person, observation, on_each, on_each_own};
+
+#[test]
+fn broken_json_is_refused_with_its_place() {
+    on_each("bad_json", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let post = |body: &str| api.call("POST", "Patient").body("application/fhir+json", body.to_owned()).send();
+        let answer = post("{\n  \"resourceType\": \"Patient\",\n  \"gender\" \"female\"}").await;
+        let issue = answer.json()["issue"][0].clone();
+        let told = issue["extension"].as_array().unwrap();
+        let number = |name: &str| {
+            told.iter()
+                .find(|e| e["url"].as_str().unwrap().ends_with(name))
+                .map(|e| e["valueInteger"].as_u64().unwrap())
+        };
+        assert_eq!((number("issue-line"), number("issue-col").is_some()), (Some(3), true), "{issue}");
+        answer.refused(400);
+        for body in [
+            "",
+            "[]",
+            "null",
+            "\"Patient\"",
+            "{\"resourceType\":\"Patient\"",
+            "{}",
+            "\u{0}",
+            "{\"resourceType\":\"Patient\",\"resourceType\":\"Patient\"}",
+        ] {
+            post(body).await.refused(400);
+        }
+        let deep =
+            format!("{{\"resourceType\":\"Patient\",\"extension\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
+        post(&deep).await.refused(400);
+        let bytes = b"{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"\xff\xfe\"}]}".to_vec();
+        api.call("POST", "Patient").body("application/fhir+json", bytes).send().await.refused(400);
+    });
+}
+
+#[test]
+fn an_invalid_resource_is_refused_with_its_element() {
+    on_each("invalid", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = |name: &str, value: serde_json::Value| {
+            let mut patient = Person::new().patient();
+            patient[name] = value;
+            patient
+        };
+        for (resource, element) in [
+            (patient("birthDate", json!("05/04/1980")), "Patient.birthDate"),
+            (patient("gender", json!("unknown-code")), "Patient.gender"),
+            (patient("nonsense", json!(1)), "Patient"),
+            (patient("active", json!("yes")), "Patient.active"),
+            (patient("name", json!({"family": "One"})), "Patient.name"),
+            (patient("contact", json!([{}])), "Patient.contact"),
+            (json!({"resourceType": "Observation", "code": {"text": "no status"}}), "Observation.status"),
+            (json!({"resourceType": "Observation", "status": "final"}), "Observation.code"),
+        ] {
+            let type_name = resource["resourceType"].as_str().unwrap();
+            let answer = api.post(type_name, &resource).await;
+            let said = answer.refused(422);
+            assert!(
+                said.contains(&format!("{element}\"")) || said.contains(&format!("`{element}`")),
+                "{element}: {said}"
+            );
+            assert!(!said.contains("05/04/1980") && !said.contains("\"yes\""), "{said}");
+        }
+        // A reference that leads nowhere is the sender's business, a resource of another type than the path is not.
+        api.post("Observation", &Person::new().patient()).await.refused(400);
+    });
+}
+
+#[test]
+fn a_refused_resource_is_not_stored() {
+    on_each("refused", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let mut patient = person.patient();
+        patient["gender"] = json!("unknown-code");
+        api.post("Patient", &patient).await.refused(422);
+        assert!(api.find(&format!("Patient?family={}", person.family)).await.is_empty());
+        patient["gender"] = json!("female");
+        let id = api.create(&patient).await;
+        patient["id"] = json!(id);
+        patient["gender"] = json!("unknown-code");
+        api.put(&format!("Patient/{id}"), &patient).await.refused(422);
+        let there = api.get(&format!("Patient/{id}")).await.expect(200);
+        assert_eq!((there.header("etag"), there.json()["gender"].as_str()), (Some("W/\"1\""), Some("female")));
+    });
+}
+
+#[test]
+fn an_unknown_type_is_not_found() {
+    on_each("unknown_type", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        for path in [
+            "Nothing",
+            "Nothing/1",
+            "Nothing/1/_history",
+            "Nothing/1/_history/1",
+            "Nothing/_history",
+            "patient/1",
+            "DomainResource",
+        ] {
+            api.get(path).await.refused(404);
+        }
+        api.post("Nothing", &json!({"resourceType": "Nothing"})).await.refused(404);
+        api.put("Nothing/1", &json!({"resourceType": "Nothing", "id": "1"})).await.refused(404);
+        api.delete("Nothing/1").await.refused(404);
+        let person = Person::new();
+        // What stands where a type should could be anything, a name for instance.
+        let said = api.get(&format!("{}%20{}", person.family, person.nhs_number)).await.refused(404);
+        assert!(!said.contains(&person.nhs_number), "{said}");
+        api.get("a/b/c/d/e/f").await.refused(404);
+        api.get(&format!("{}/elsewhere", app.origin)).await.refused(404);
+    });
+}
+
+#[test]
+fn a_body_of_another_type_than_json_is_refused() {
+    on_each("media_type", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let body = Person::new().patient().to_string();
+        for media_type in
+            ["text/plain", "application/fhir+xml", "application/xml", "application/x-www-form-urlencoded", "nonsense"]
+        {
+            api.call("POST", "Patient").body(media_type, body.clone()).send().await.refused(415);
+        }
+        for media_type in
+            ["application/fhir+json", "application/json", "Application/FHIR+JSON; charset=UTF-8; fhirVersion=4.0"]
+        {
+            api.call("POST", "Patient").body(media_type, body.clone()).send().await.expect(201);
+        }
+    });
+}
+
+#[test]
+fn a_method_that_is_not_offered_is_refused() {
+    on_each("method", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        for (method, path) in [
+            ("PATCH", "Patient/1"),
+            ("PUT", "Patient"),
+            ("DELETE", "Patient"),
+            ("POST", "Patient/1"),
+            ("POST", "metadata"),
+            ("DELETE", "_history"),
+            ("PUT", "Patient/1/_history/1"),
+            ("GET", "Patient/_search/1/2/3/4"),
+        ] {
+            let answer = api.call(method, path).send().await;
+            let status = if method == "GET" { 404 } else { 405 };
+            answer.refused(status);
+        }
+        for (method, path) in
+            [("GET", "/auth/token"), ("GET", "/auth/consent"), ("PUT", "/auth/authorize"), ("GET", "/auth/revoke")]
+        {
+            app.anonymous().call(method, &format!("{}{path}", app.origin)).send().await.refused(405);
+        }
+    });
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    on_each_own(
+        "too_large",
+        |config| config.limits.body_bytes_max = 4096,
+        |app| async move {
+            let api = app.system("system/*.cruds").await;
+            let mut patient = Person::new().patient();
+            api.create(&patient).await;
+            patient["name"][0]["text"] = json!("x".repeat(5000));
+            api.post("Patient", &patient).await.refused(413);
+            api.put("Patient/large", &patient).await.refused(413);
+            let form = "x".repeat(5000);
+            api.call("POST", "Patient/_search").form(&[("family", form.as_str())]).send().await.refused(413);
+        },
+    );
+}
+
+#[test]
+fn a_bundle_of_too_many_entries_is_refused() {
+    on_each_own(
+        "too_many",
+        |config| config.limits.bundle_entries_max = 2,
+        |app| async move {
+            let api = app.system("system/*.cruds").await;
+            let entry = json!({"request": {"method": "GET", "url": "Patient"}});
+            for kind in ["batch", "transaction"] {
+                let bundle =
+                    |count: usize| json!({"resourceType": "Bundle", "type": kind, "entry": vec![entry.clone(); count]});
+                api.post("", &bundle(2)).await.expect(200);
+                api.post("", &bundle(3)).await.refused(413);
+            }
+        },
+    );
+}
+
+#[test]
+fn a_search_that_is_not_understood_is_refused_without_its_values() {
+    on_each("bad_search", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = api.create(&Person::new().patient()).await;
+        api.create(&observation(&patient, "2345-7", "2026-01-01")).await;
+        for (search, named) in [
+            ("Patient?birthdate=Jonesvalue", "birthdate"),
+            ("Patient?name:nonsense=Jonesvalue", "name"),
+            ("Patient?nonsense=Jonesvalue", "nonsense"),
+            ("Patient?birthdate=", "birthdate"),
+            ("Observation?date=gt", "date"),
+            ("Observation?value-quantity=Jonesvalue", "value-quantity"),
+            ("Patient?_sort=nonsense", "nonsense"),
+            ("Patient?_count=Jonesvalue", "_count"),
+            ("Patient?_lastUpdated=Jonesvalue", "_lastUpdated"),
+            ("Patient?_total=Jonesvalue", "_total"),
+            ("Patient?_summary=Jonesvalue", "_summary"),
+        ] {
+            let said = api.get(search).await.refused(400);
+            assert!(said.contains(named) && !said.contains("Jonesvalue"), "{search}: {said}");
+        }
+        for format in ["xml", "application/fhir+xml", "ttl", "nonsense"] {
+            api.get(&format!("Patient?_format={format}")).await.refused(406);
+        }
+    });
+}
