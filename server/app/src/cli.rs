@@ -164,6 +164,19 @@ pub enum ClientCommand {
     Add(ClientAddArgs),
     /// Lists the clients.
     List(StoreArgs),
+    /// Stops a client at once: it gets no more tokens, and those it has are refused.
+    Disable(NamedArgs),
+}
+
+/// A thing by its name or id.
+#[derive(Debug, Args)]
+pub struct NamedArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Client id, or login name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// `weir client add`.
@@ -223,8 +236,14 @@ pub enum ClientPurpose {
 /// `weir user ...`.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Registers a login. The password is read from the first line of standard input.
+    /// Registers a login. The password is asked for, or read from the first line of standard input when that is no terminal.
     Add(UserAddArgs),
+    /// Gives a login another password, read as for `add`; a lock after wrong passwords is lifted.
+    Password(NamedArgs),
+    /// Lists the logins.
+    List(StoreArgs),
+    /// Stops a login at once: its sessions and tokens are refused.
+    Disable(NamedArgs),
 }
 
 /// `weir user add`.
@@ -295,10 +314,39 @@ pub struct EvidenceArgs {
 /// `weir quarantine ...`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
-    /// Lists messages in quarantine with their reasons.
+    /// Lists messages in quarantine with their first reason.
     List(StoreArgs),
+    /// Prints every reason of one message, and the message itself with --message.
+    Show(QuarantineShowArgs),
+    /// Takes messages out of quarantine that will never be stored; their bytes are kept.
+    Discard(QuarantineDiscardArgs),
     /// Runs messages again, all or the named ones, after a mapping or a setting has changed.
     Replay(ReplayArgs),
+}
+
+/// `weir quarantine show`.
+#[derive(Debug, Args)]
+pub struct QuarantineShowArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Key of the message, as `weir quarantine list` prints it.
+    #[arg(value_name = "KEY")]
+    pub key: i64,
+    /// Print the message as it came as well: personal data, and recorded in the audit log.
+    #[arg(long)]
+    pub message: bool,
+}
+
+/// `weir quarantine discard`.
+#[derive(Debug, Args)]
+pub struct QuarantineDiscardArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Keys of messages, as `weir quarantine list` prints them.
+    #[arg(value_name = "KEY", required = true)]
+    pub keys: Vec<i64>,
 }
 
 /// `weir quarantine replay`.
@@ -317,10 +365,35 @@ pub struct ReplayArgs {
 pub enum PersonCommand {
     /// Lists records that may be the same person and that a human must decide.
     Reviews(StoreArgs),
+    /// Decides a review: the same person, or two; either way it leaves the list for good.
+    Decide(DecideArgs),
     /// Makes two Patient records one person.
     Merge(MergeArgs),
     /// Takes a merge back.
     Unmerge(UnmergeArgs),
+}
+
+/// `weir person decide`.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Key of the review, as `weir person reviews` prints it.
+    #[arg(value_name = "KEY")]
+    pub key: i64,
+    /// The decision.
+    #[arg(value_enum, value_name = "DECISION")]
+    pub decision: Decision,
+}
+
+/// What somebody decided about two records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Decision {
+    /// One person: the records are linked.
+    Same,
+    /// Two persons: they stay apart.
+    Different,
 }
 
 /// `weir person merge`.

@@ -1,6 +1,7 @@
 //! One server for one folder of embedded databases. Commands may run beside it: they write through SQLite's own locks.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -19,7 +20,9 @@ impl DataLock {
             return Ok(None);
         }
         let folder = &server.data_dir;
-        std::fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
+        // The store makes it likewise: for its owner alone.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| format!("make the folder {}", folder.display()))?;
         let path = folder.join("serve.lock");
         let cannot = || format!("lock {}", path.display());
         let file = File::create(&path).with_context(cannot)?;

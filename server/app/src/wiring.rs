@@ -11,10 +11,11 @@ use fhir::Instant;
 use ingest::mllp::{MllpHandle, MllpOptions};
 use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
-use policy::SystemToken;
+use policy::{Purpose, SystemToken};
 use profiles::Validator;
 use rest::{ServerHandle, ServerOptions, Weir};
 use search::Registry;
+use store::audit::{AuditOutcome, AuditRecord};
 use store::{Location, Store, StoreOptions};
 use tokio::net::TcpSocket;
 
@@ -69,6 +70,13 @@ pub fn random() -> [u8; 32] {
     bytes
 }
 
+/// The user of the operating system that runs this process, by number: names can be set by whoever calls.
+pub fn operating_system_user() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = std::fs::metadata("/proc/self").map(|metadata| metadata.uid().to_string());
+    format!("uid {}", user.as_deref().unwrap_or("not known"))
+}
+
 impl House {
     /// Opens the store and migrates it.
     pub async fn open(config: Config) -> Result<House> {
@@ -82,6 +90,19 @@ impl House {
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
         Ok(House { config, knowledge, store, token: SystemToken::mint() })
+    }
+
+    /// Records in the audit log what a command does, before it is done or shown: who (the operating system's user), which command, on what.
+    /// `detail` and `patients` hold logical ids and names of settings, never personal data.
+    pub async fn audit(&self, command: &str, patients: Vec<String>, detail: serde_json::Value) -> Result<()> {
+        let mut record = AuditRecord::new(now(), format!("command {command}"), AuditOutcome::Success);
+        record.user = Some(operating_system_user());
+        record.purpose = Some(Purpose::Administration.to_string());
+        record.organisation = Some(self.config.organisation.ods_code.clone());
+        record.patients = patients;
+        record.detail = Some(detail);
+        self.store.audit().append(record).await.context("write the audit log; nothing is done without it")?;
+        Ok(())
     }
 
     /// The pipeline of the feeds.
@@ -151,6 +172,7 @@ impl Running {
     pub async fn start(house: &mut House, pages: Vec<rest::Page>, is_private_allowed: bool) -> Result<Running> {
         let listen = address("server.listen", &house.config.server.listen)?;
         refuse_open_access_beyond_loopback(&house.config, listen)?;
+        refuse_address_for_nobody(&house.config, listen)?;
         let socket = bound(listen).with_context(|| cannot_listen(listen))?;
         house.config.server.listen = socket.local_addr().with_context(|| cannot_listen(listen))?.to_string();
         let house = &*house;
@@ -196,6 +218,16 @@ impl Running {
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {
     if config.server.open_access && !listen.ip().is_loopback() {
         bail!("--open-access serves everything without a token, so it starts on loopback only; {listen} is not");
+    }
+    Ok(())
+}
+
+/// Tokens, links and the SMART configuration hold the server's URL, and nobody can reach 0.0.0.0.
+fn refuse_address_for_nobody(config: &Config, listen: SocketAddr) -> Result<()> {
+    if listen.ip().is_unspecified() && config.server.public_url.is_empty() {
+        bail!(
+            "{listen} is every address of this machine: say with the setting server.public_url (WEIR_SERVER_PUBLIC_URL) by which URL clients reach it"
+        );
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use policy::{Purpose, Scopes};
+use serde_json::json;
 use store::control::{Client, ClientKind as StoredKind};
 
-use crate::cli::{ClientAddArgs, ClientCommand, ClientKind, ClientPurpose, StoreArgs};
+use crate::cli::{ClientAddArgs, ClientCommand, ClientKind, ClientPurpose, NamedArgs, StoreArgs};
 use crate::table::table;
 use crate::wiring::{self, House};
 
@@ -35,7 +36,18 @@ pub async fn run(command: ClientCommand) -> Result<()> {
     match command {
         ClientCommand::Add(arguments) => add(arguments).await,
         ClientCommand::List(arguments) => list(&arguments).await,
+        ClientCommand::Disable(arguments) => disable(&arguments).await,
     }
+}
+
+async fn disable(arguments: &NamedArgs) -> Result<()> {
+    let house = House::open(super::config(&arguments.store)?).await?;
+    house.audit("client disable", Vec::new(), json!({"client": arguments.name})).await?;
+    if !house.store.control().deactivate_client(&arguments.name).await? {
+        bail!("there is no client `{}`; `weir client list` lists them", arguments.name);
+    }
+    crate::out(&format!("client {} is disabled\n", arguments.name));
+    Ok(())
 }
 
 async fn add(arguments: ClientAddArgs) -> Result<()> {
@@ -56,6 +68,7 @@ async fn add(arguments: ClientAddArgs) -> Result<()> {
         purpose: arguments.purpose,
     };
     let (id, secret) = register(&house, registration).await?;
+    house.audit("client add", Vec::new(), json!({"client": id})).await?;
     crate::out(&format!("client_id      {id}\n"));
     if let Some(secret) = secret {
         crate::out(&format!("client_secret  {secret}\n\nThe secret is shown once; Weir keeps its hash only.\n"));
@@ -66,6 +79,9 @@ async fn add(arguments: ClientAddArgs) -> Result<()> {
 /// Checks a registration and keeps it; answers the client id, and the secret of a symmetric client.
 pub async fn register(house: &House, registration: Registration) -> Result<(String, Option<String>)> {
     let scopes = Scopes::parse(&registration.scope).context("--scope")?;
+    if registration.jwks.is_some() && registration.kind != ClientKind::Asymmetric {
+        bail!("--jwks is for clients that sign with a key of their own; give --kind asymmetric with it");
+    }
     let id = match registration.id {
         Some(id) => id,
         None => URL_SAFE_NO_PAD.encode(wiring::random().get(..12).unwrap_or_default()),
@@ -104,20 +120,21 @@ pub async fn register(house: &House, registration: Registration) -> Result<(Stri
         is_active: true,
         created: wiring::now(),
     };
-    rest::registered_client(&client).context("the registration is not one that SMART allows")?;
+    rest::registered_client(&client)?;
     house.store.control().put_client(&client).await?;
     Ok((id, secret))
 }
 
 async fn list(arguments: &StoreArgs) -> Result<()> {
     let house = House::open(super::config(arguments)?).await?;
-    let mut rows = vec![["client_id", "name", "kind", "purpose"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["client_id", "name", "kind", "purpose", "state"].map(str::to_owned).to_vec()];
     for client in house.store.control().clients().await? {
         rows.push(vec![
             client.client_id,
             client.name,
             format!("{:?}", client.kind).to_lowercase(),
             client.purpose.to_string(),
+            super::state(client.is_active),
         ]);
     }
     crate::out(&table(&rows));

@@ -1,6 +1,7 @@
 //! `weir evidence`: what an export disclosed and withheld, for the controller.
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 
 use crate::cli::EvidenceArgs;
 use crate::table::table;
@@ -9,6 +10,7 @@ use crate::wiring::House;
 /// Prints the evidence of one job.
 pub async fn run(arguments: &EvidenceArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
+    house.audit("evidence", Vec::new(), json!({"job": arguments.job})).await?;
     let evidence = house.export().evidence(&arguments.job).await;
     let evidence = evidence.with_context(|| format!("export {}", arguments.job))?;
     let mut rows = vec![

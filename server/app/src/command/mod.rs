@@ -21,14 +21,16 @@ use crate::config::Config;
 
 /// The configuration that a command's arguments name; arguments win over file and environment.
 pub fn config(arguments: &StoreArgs) -> Result<Config> {
-    let mut config = Config::load(arguments.config.as_deref(), std::env::vars())?;
-    if let Some(folder) = &arguments.data_dir {
-        config.server.data_dir.clone_from(folder);
-    }
-    if let Some(url) = &arguments.database_url {
-        config.server.database_url.clone_from(url);
-    }
-    Ok(config)
+    let folder = arguments.data_dir.as_ref().map(|folder| folder.to_string_lossy().into_owned());
+    let given = [("WEIR_SERVER_DATA_DIR", folder), ("WEIR_SERVER_DATABASE_URL", arguments.database_url.clone())];
+    let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    // Arguments are held against the same contract as the settings that they replace.
+    Config::load(arguments.config.as_deref(), std::env::vars().chain(given))
+}
+
+/// How lists say whether something works.
+pub(crate) fn state(is_active: bool) -> String {
+    if is_active { "active" } else { "disabled" }.to_owned()
 }
 
 /// The files that paths name: folders are walked, hidden files left out, in the order of their names.

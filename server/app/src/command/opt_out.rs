@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, anyhow};
 use export::ExportError;
 use feeds::opt_out;
 use fhir::NhsNumber;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use store::StoreError;
 
@@ -20,6 +21,7 @@ pub async fn run(command: OptOutCommand) -> Result<()> {
 
 async fn write_request(arguments: &StoreArgs) -> Result<()> {
     let house = House::open(super::config(arguments)?).await?;
+    house.audit("opt-out request", Vec::new(), json!({})).await?;
     crate::out(&request(&house).await?);
     Ok(())
 }
@@ -29,6 +31,7 @@ async fn load_files(arguments: &OptOutLoadArgs) -> Result<()> {
         |path: &std::path::Path| std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()));
     let (answer, asked) = (read(&arguments.answer)?, read(&arguments.asked)?);
     let house = House::open(super::config(&arguments.store)?).await?;
+    house.audit("opt-out load", Vec::new(), json!({"request": id(&asked)})).await?;
     let (asked, returned) = load(&house, &answer, &asked).await?;
     crate::out(&format!(
         "loaded: {asked} numbers asked about, {returned} came back as not opted out, {} are withheld\n",

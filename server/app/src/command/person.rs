@@ -1,10 +1,13 @@
 //! `weir person`: the review list, merges and their undoing.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use policy::PersonKey;
+use serde_json::json;
+use store::{NewReview, ReviewState};
 
-use crate::cli::{MergeArgs, PersonCommand, StoreArgs, UnmergeArgs};
+use crate::cli::{DecideArgs, Decision, MergeArgs, PersonCommand, StoreArgs, UnmergeArgs};
 use crate::table::table;
-use crate::wiring::House;
+use crate::wiring::{self, House, operating_system_user};
 
 /// Recorded with a merge made by hand.
 const BY_HAND: &str = "decided by hand";
@@ -13,6 +16,7 @@ const BY_HAND: &str = "decided by hand";
 pub async fn run(command: PersonCommand) -> Result<()> {
     match command {
         PersonCommand::Reviews(arguments) => reviews(&arguments).await,
+        PersonCommand::Decide(arguments) => decide(&arguments).await,
         PersonCommand::Merge(arguments) => merge(&arguments).await,
         PersonCommand::Unmerge(arguments) => unmerge(&arguments).await,
     }
@@ -36,13 +40,45 @@ async fn reviews(arguments: &StoreArgs) -> Result<()> {
     Ok(())
 }
 
+async fn decide(arguments: &DecideArgs) -> Result<()> {
+    let house = House::open(super::config(&arguments.store)?).await?;
+    let reviews = house.store.open_reviews().await?;
+    let review = reviews.into_iter().find(|review| review.key == arguments.key);
+    let review = review.with_context(|| format!("there is no open review {}", arguments.key))?;
+    let NewReview { patient_id, other_patient_id, person, .. } = review.question;
+    let patients = [Some(patient_id.clone()), other_patient_id.clone()].into_iter().flatten().collect();
+    let state = match arguments.decision {
+        Decision::Same => ReviewState::Same,
+        Decision::Different => ReviewState::Different,
+    };
+    let detail = json!({"review": arguments.key, "decision": format!("{state:?}").to_lowercase()});
+    house.audit("person decide", patients, detail).await?;
+    if state == ReviewState::Same {
+        let other = match (other_patient_id, person) {
+            (Some(id), _) => person_of(&house, &id).await?,
+            (None, Some(person)) => person,
+            (None, None) => bail!("review {} names nobody else; use `weir person merge`", arguments.key),
+        };
+        house.store.merge_persons(other, person_of(&house, &patient_id).await?, BY_HAND).await?;
+    }
+    house.store.decide_review(arguments.key, state, &operating_system_user(), wiring::now()).await?;
+    crate::out(match state {
+        ReviewState::Same => "they are one person now; `weir person unmerge` takes it back\n",
+        _ => "they stay two persons\n",
+    });
+    Ok(())
+}
+
+async fn person_of(house: &House, id: &str) -> Result<PersonKey> {
+    house.store.person_of_patient(id).await?.with_context(|| format!("there is no Patient/{id}"))
+}
+
 async fn merge(arguments: &MergeArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
-    let person = async |id: &str| {
-        let found = house.store.person_of_patient(id).await?;
-        found.with_context(|| format!("there is no Patient/{id}"))
-    };
-    let (survivor, loser) = (person(&arguments.survivor).await?, person(&arguments.loser).await?);
+    let (survivor, loser) = (&arguments.survivor, &arguments.loser);
+    house.audit("person merge", vec![survivor.clone(), loser.clone()], json!({})).await?;
+    close_reviews(&house, [survivor, loser]).await?;
+    let (survivor, loser) = (person_of(&house, survivor).await?, person_of(&house, loser).await?);
     match house.store.merge_persons(survivor, loser, BY_HAND).await? {
         Some(_) => crate::out("merged; `weir person unmerge` takes it back\n"),
         None => crate::out("they are one person already\n"),
@@ -50,8 +86,21 @@ async fn merge(arguments: &MergeArgs) -> Result<()> {
     Ok(())
 }
 
+/// What is merged by hand is no question any more.
+async fn close_reviews(house: &House, pair: [&String; 2]) -> Result<()> {
+    for review in house.store.open_reviews().await? {
+        let asked = [Some(&review.question.patient_id), review.question.other_patient_id.as_ref()];
+        if pair.iter().all(|id| asked.contains(&Some(*id))) {
+            let by = operating_system_user();
+            house.store.decide_review(review.key, ReviewState::Same, &by, wiring::now()).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn unmerge(arguments: &UnmergeArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
+    house.audit("person unmerge", vec![arguments.patient.clone()], json!({})).await?;
     let event = house.store.last_person_event(&arguments.patient).await?;
     let event = event.with_context(|| format!("Patient/{} was never merged or linked", arguments.patient))?;
     house.store.unmerge(event, BY_HAND).await?;

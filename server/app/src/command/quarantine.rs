@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
 use store::{MessageFilter, MessageKey, MessageStatus, MessageSummary, Store};
 
-use crate::cli::{QuarantineCommand, ReplayArgs, StoreArgs};
+use crate::cli::{QuarantineCommand, QuarantineDiscardArgs, QuarantineShowArgs, ReplayArgs, StoreArgs};
 use crate::table::table;
 use crate::wiring::House;
 
@@ -16,6 +17,8 @@ const PAGE: u32 = 500;
 pub async fn run(command: QuarantineCommand) -> Result<ExitCode> {
     match command {
         QuarantineCommand::List(arguments) => list(&arguments).await.map(|()| ExitCode::SUCCESS),
+        QuarantineCommand::Show(arguments) => show(&arguments).await.map(|()| ExitCode::SUCCESS),
+        QuarantineCommand::Discard(arguments) => discard(&arguments).await.map(|()| ExitCode::SUCCESS),
         QuarantineCommand::Replay(arguments) => replay(&arguments).await,
     }
 }
@@ -74,6 +77,52 @@ async fn list(arguments: &StoreArgs) -> Result<()> {
     Ok(())
 }
 
+async fn show(arguments: &QuarantineShowArgs) -> Result<()> {
+    let house = House::open(super::config(&arguments.store)?).await?;
+    let key = arguments.key;
+    let found = house.store.message(MessageKey(key)).await?;
+    let (summary, bytes) = found.with_context(|| format!("there is no message {key}"))?;
+    let mut text = format!("message {key} of {}, received {}\n", summary.feed, summary.received.to_fhir());
+    text.push_str(&reasons(summary.issues.as_deref(), "the whole message"));
+    for (_, unit) in house.store.quarantined_units(Some(MessageKey(key))).await? {
+        text.push_str(&reasons(Some(&unit.issues), &unit.unit));
+    }
+    if arguments.message {
+        house.audit("quarantine show", Vec::new(), json!({"message": key})).await?;
+        text.push_str(&format!("\n{}\n", String::from_utf8_lossy(&bytes).replace('\r', "\n")));
+    }
+    crate::out(&text);
+    Ok(())
+}
+
+/// A line for each issue of a message or a part of it.
+fn reasons(issues: Option<&str>, part: &str) -> String {
+    let issues: serde_json::Value = issues.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let list = issues.get("issue").unwrap_or(&issues).as_array().cloned().unwrap_or_default();
+    let text = |issue: &serde_json::Value, pointer: &str| {
+        issue.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned)
+    };
+    let line = |issue: &serde_json::Value| {
+        let place = text(issue, "/expression/0").map(|place| format!(" ({place})")).unwrap_or_default();
+        let severity = text(issue, "/severity").unwrap_or_default();
+        format!("  {part}: {severity}: {}{place}\n", text(issue, "/diagnostics").unwrap_or_default())
+    };
+    list.iter().map(line).collect()
+}
+
+async fn discard(arguments: &QuarantineDiscardArgs) -> Result<()> {
+    let house = House::open(super::config(&arguments.store)?).await?;
+    house.audit("quarantine discard", Vec::new(), json!({"messages": arguments.keys})).await?;
+    for key in &arguments.keys {
+        let (from, to) = (MessageStatus::Quarantined, MessageStatus::Superseded);
+        if !house.store.set_message_status(MessageKey(*key), from, to).await? {
+            bail!("message {key} is not in quarantine");
+        }
+        crate::out(&format!("message {key} is out of quarantine; its bytes are kept\n"));
+    }
+    Ok(())
+}
+
 async fn replay(arguments: &ReplayArgs) -> Result<ExitCode> {
     let house = House::open(super::config(&arguments.store)?).await?;
     let ingest = house.ingest();
@@ -85,6 +134,7 @@ async fn replay(arguments: &ReplayArgs) -> Result<ExitCode> {
         }
         keys => keys.to_vec(),
     };
+    house.audit("quarantine replay", Vec::new(), json!({"messages": keys})).await?;
     let mut still = 0;
     for key in &keys {
         let receipt = ingest.replay(*key).await.with_context(|| format!("replay message {key}"))?;

@@ -37,13 +37,19 @@ pub fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
 
 fn text(file: &Path, issues: &[Issue]) -> String {
     let errors = issues.iter().filter(|issue| issue.is_error()).count();
-    let verdict = if errors == 0 { "valid".to_owned() } else { format!("{errors} errors") };
+    let verdict = match errors {
+        0 => "valid".to_owned(),
+        1 => "1 error".to_owned(),
+        _ => format!("{errors} errors"),
+    };
     let mut text = format!("{}: {verdict}\n", file.display());
     for issue in issues {
-        let at = issue.expression.as_deref().unwrap_or("-");
-        let place = issue.line_column.map(|(line, column)| format!("{line}:{column} ")).unwrap_or_default();
+        let at = issue.expression.as_deref().map(|at| format!("{at}: ")).unwrap_or_default();
+        let line = issue.line_column.map(|(line, column)| format!("line {line} column {column}: "));
+        // A message of the parser says the place itself.
+        let place = line.filter(|line| !issue.diagnostics.starts_with(line.as_str())).unwrap_or_default();
         let rule = issue.rule.as_deref().map(|rule| format!(" [{rule}]")).unwrap_or_default();
-        text.push_str(&format!("  {:<11} {place}{at}: {}{rule}\n", issue.severity.as_str(), issue.diagnostics));
+        text.push_str(&format!("  {:<11} {place}{at}{}{rule}\n", issue.severity.as_str(), issue.diagnostics));
     }
     text
 }

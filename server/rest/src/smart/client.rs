@@ -17,7 +17,13 @@ pub fn registered_client(stored: &Stored) -> Result<Client, SmartError> {
             Authentication::Symmetric { secret_hash: hash.ok_or_else(|| incomplete("secret"))? }
         }
         ClientKind::Asymmetric => match (&stored.jwks, &stored.jwks_url) {
-            (Some(text), _) => Authentication::Asymmetric(KeySource::Inline(Jwks::parse(text)?)),
+            (Some(text), _) => {
+                let keys = Jwks::parse(text)?;
+                if keys.is_empty() {
+                    return Err(incomplete("key that can be used: RS384 or ES384 with a `kid`"));
+                }
+                Authentication::Asymmetric(KeySource::Inline(keys))
+            }
             (None, Some(url)) => Authentication::Asymmetric(KeySource::Url(url.clone())),
             (None, None) => return Err(incomplete("key set")),
         },
