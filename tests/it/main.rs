@@ -20,5 +20,7 @@ mod patient_scope;
 mod read;
 mod scopes;
 mod search_type;
+mod smart_launch;
+mod smart_token;
 mod transaction;
 mod update;

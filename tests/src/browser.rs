@@ -124,6 +124,12 @@ impl<'a> Browser<'a> {
         ]
     }
 
+    /// What the browser sends as its cookies.
+    pub fn cookie_header(&self) -> String {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
     /// Opens the authorize page.
     pub async fn authorize(&mut self, request: &[(&'static str, String)]) -> Answer {
         let url = Url::parse_with_params(&format!("{}/auth/authorize", self.app.origin), request).unwrap();
@@ -191,8 +197,7 @@ impl<'a> Browser<'a> {
         for _ in 0..5 {
             let mut call = self.app.anonymous().call(&method, &url);
             if !self.cookies.is_empty() {
-                let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                call = call.header("cookie", &pairs.join("; "));
+                call = call.header("cookie", &self.cookie_header());
             }
             if let Some(form) = form {
                 let fields: Vec<(&str, &str)> = form.fields.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
