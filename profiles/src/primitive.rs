@@ -105,9 +105,7 @@ impl Primitive {
         match self {
             Self::String | Self::Markdown => is_text(text),
             Self::Code => is_code(text),
-            Self::Uri | Self::Url | Self::Canonical => {
-                !text.is_empty() && !text.bytes().any(|byte| byte.is_ascii_whitespace())
-            }
+            Self::Uri | Self::Url | Self::Canonical => !text.is_empty() && !text.bytes().any(|byte| byte <= b' '),
             Self::Id => FhirId::parse(text).is_some(),
             Self::Date => FhirDate::parse(text).is_some_and(|date| date.is_date()),
             Self::DateTime => FhirDate::parse(text).is_some_and(|date| date.is_date_time()),
@@ -135,7 +133,8 @@ fn is_text(text: &str) -> bool {
 fn is_code(text: &str) -> bool {
     let mut before = b' ';
     for byte in text.bytes() {
-        if byte.is_ascii_whitespace() && before.is_ascii_whitespace() {
+        let is_control = byte < b' ' && !byte.is_ascii_whitespace();
+        if is_control || (byte.is_ascii_whitespace() && before.is_ascii_whitespace()) {
             return false;
         }
         before = byte;

@@ -41,6 +41,12 @@ fn primitive_forms_are_checked() {
     check(json!({"resourceType": "Patient", "id": "a b"}), &["value Patient.id"]);
     check(json!({"resourceType": "Patient", "implicitRules": "a b"}), &["value Patient.implicitRules"]);
     check(json!({"resourceType": "Patient", "name": [{"family": ""}]}), &["value Patient.name[0].family"]);
+    check(json!({"resourceType": "Patient", "name": [{"family": "a\0b"}]}), &["value Patient.name[0].family"]);
+    check(json!({"resourceType": "Patient", "implicitRules": "a\0b"}), &["value Patient.implicitRules"]);
+    check(
+        json!({"resourceType": "Patient", "maritalStatus": {"coding": [{"code": "a\0b"}]}}),
+        &["value Patient.maritalStatus.coding[0].code"],
+    );
     check(
         json!({"resourceType": "Patient", "deceasedDateTime": "2020-01-01T10:00"}),
         &["value Patient.deceased.ofType(dateTime)"],
