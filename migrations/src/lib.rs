@@ -13,6 +13,7 @@ mod m0011_job;
 mod m0012_opt_out;
 mod m0013_review;
 mod m0014_message_unit;
+mod m0015_newest_message;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -33,6 +34,7 @@ impl MigratorTrait for Main {
             Box::new(m0012_opt_out::Migration),
             Box::new(m0013_review::Migration),
             Box::new(m0014_message_unit::Migration),
+            Box::new(m0015_newest_message::Migration),
         ]
     }
 }

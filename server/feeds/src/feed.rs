@@ -1,5 +1,7 @@
 //! The feeds that Weir reads, and the one door through which their messages are mapped.
 
+use std::collections::BTreeMap;
+
 use fhir::Instant;
 
 use crate::{MapError, Mapped, acute, gp, social_care};
@@ -59,6 +61,15 @@ pub fn map(message: &Message<'_>) -> Result<Vec<Mapped>, MapError> {
         Feed::Hl7v2 => acute::map(message),
         Feed::GpConnect => gp::map(message),
         Feed::Cld => social_care::map(message),
+    }
+}
+
+/// Counts what one message of [`split`] holds, by the same kinds as [`Mapped::counts`], whether it can be mapped or not.
+pub fn count(feed: Feed, bytes: &[u8]) -> BTreeMap<String, usize> {
+    match feed {
+        Feed::Hl7v2 => acute::count(bytes),
+        Feed::GpConnect => gp::count(bytes),
+        Feed::Cld => social_care::count(bytes),
     }
 }
 

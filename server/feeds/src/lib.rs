@@ -13,6 +13,6 @@ pub mod system;
 
 pub use element::{codeable, codeable_text, coding, extension, extension_url, identifier, label, profile_url};
 pub use error::MapError;
-pub use feed::{Feed, Message, map, split};
+pub use feed::{Feed, Message, count, map, split};
 pub use key::{BusinessKey, reference};
-pub use mapped::{Entry, Label, Mapped, Method, PatientAction, Source};
+pub use mapped::{Entry, EntryPart, Label, Mapped, Method, PatientAction, Source};

@@ -18,11 +18,13 @@ pub struct Mapped {
     pub source: Source,
     /// The sender's own id of the message, for idempotency: control id, bundle id, event key.
     pub message_id: String,
+    /// Which part of the source it is, as `line-7`, when the source holds several; no two alike, and nothing that was sent.
+    pub part: Option<String>,
     /// Acts on patients that are not a resource of their own.
     pub actions: Vec<PatientAction>,
     /// When it happened, as the source says; an older message never overwrites a newer fact.
     pub event_time: Option<Instant>,
-    /// How many things of each kind the source held (segments, STU3 entries, rows), for reconciliation.
+    /// How many things of each kind the source held (messages, STU3 entries, rows), for reconciliation.
     pub counts: BTreeMap<String, usize>,
 }
 
@@ -37,6 +39,17 @@ pub struct Entry {
     pub method: Method,
     /// Top-level elements that the source asks to delete (HL7 v2 `""`); used by [`Method::Merge`].
     pub cleared: Vec<String>,
+    /// The part of the source that it was, where each is stored or refused by itself.
+    pub part: Option<EntryPart>,
+}
+
+/// A part of a source message that became one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryPart {
+    /// What the source calls it, as it is counted in [`Mapped::counts`].
+    pub kind: &'static str,
+    /// Which one it is, as `entry-7`.
+    pub name: String,
 }
 
 /// How an entry meets a stored resource with the same business key.
@@ -85,18 +98,18 @@ pub struct Label {
 impl Entry {
     /// An entry that takes the place of what is stored.
     pub fn upsert(key: BusinessKey, resource: Value) -> Self {
-        Self { resource, key, method: Method::Upsert, cleared: Vec::new() }
+        Self { resource, key, method: Method::Upsert, cleared: Vec::new(), part: None }
     }
 
     /// An entry that adds to what is stored.
     pub fn merge(key: BusinessKey, resource: Value) -> Self {
-        Self { resource, key, method: Method::Merge, cleared: Vec::new() }
+        Self { resource, key, method: Method::Merge, cleared: Vec::new(), part: None }
     }
 
     /// The resource to store, given what is stored now (with its id and meta, or none).
     ///
-    /// `Merge` keeps elements that the source did not send. `identifier` is joined by system and value,
-    /// `extension` by url, `period` and `hospitalization` by member; `meta.profile` and `meta.security` are unions: a label falls only when the
+    /// `Merge` keeps elements that the source did not send. `identifier` is joined by system and value (the NHS
+    /// number by system), `extension` by url, `period` and `hospitalization` by member; `meta.profile` and `meta.security` are unions: a label falls only when the
     /// source clears it (`meta.security` in [`Entry::cleared`]). A choice element (`deceased[x]`) leaves as one.
     pub fn onto(&self, stored: Option<&Value>) -> Value {
         let (Method::Merge, Some(Value::Object(stored))) = (self.method, stored) else {
@@ -143,8 +156,10 @@ fn remove_choice(resource: &mut serde_json::Map<String, Value>, stem: &str) {
     resource.retain(|name, _| !name.trim_start_matches('_').starts_with(stem));
 }
 
+/// A person has one NHS number: a corrected one takes the place of the wrong one, which stays in history.
 fn same_identifier(a: &Value, b: &Value) -> bool {
-    a.get("system") == b.get("system") && a.get("value") == b.get("value")
+    let is_nhs_number = a.get("system").and_then(Value::as_str) == Some(crate::system::NHS_NUMBER);
+    a.get("system") == b.get("system") && (is_nhs_number || a.get("value") == b.get("value"))
 }
 
 /// The new items, then the old ones that none of them replaces.

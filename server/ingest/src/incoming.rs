@@ -5,6 +5,7 @@ use feeds::{BusinessKey, Feed, MapError, Mapped, PatientAction};
 use fhir::{Instant, Issue};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use store::MessageKey;
 
 use crate::logical_id::LogicalIds;
 
@@ -18,8 +19,16 @@ pub(crate) struct Incoming {
     pub(crate) sender: String,
     /// The sender's id of the message, when it is known from before; else it is read from the message.
     pub(crate) message_id: Option<String>,
-    /// Whether it is kept already and is run again.
-    pub(crate) is_replay: bool,
+    /// The message that it is, when it is kept already and is run again.
+    pub(crate) replay: Option<Replay>,
+}
+
+/// A kept message that is run again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Replay {
+    pub(crate) message: MessageKey,
+    /// Whether it was stored before; else it comes from quarantine.
+    pub(crate) was_stored: bool,
 }
 
 impl Incoming {
@@ -44,10 +53,11 @@ impl Incoming {
         if let Some(known) = &self.message_id {
             return known.clone();
         }
-        match (self.feed, mapped) {
-            (_, [only]) => only.message_id.clone(),
-            (Feed::GpConnect, [record, ..]) => record.message_id.clone(),
-            _ => String::new(),
+        let own = mapped.first().map(|unit| unit.message_id.as_str()).unwrap_or_default();
+        match self.feed {
+            // Not all databases keep a NUL.
+            Feed::Hl7v2 | Feed::GpConnect => own.replace('\0', ""),
+            Feed::Cld => String::new(),
         }
     }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use feeds::Mapped;
-use fhir::{Instant, Json};
+use fhir::Json;
 use policy::Grant;
 use serde_json::Value;
 use store::{Standing, Store, StoreError};
 
-use crate::incoming::Naming;
+use crate::incoming::{Incoming, Naming};
 use crate::logical_id::LogicalIds;
 
 /// Resources as they stand, by type and id.
@@ -25,8 +25,15 @@ impl Known {
         ids: &LogicalIds,
         mapped: &[Mapped],
         own: &str,
+        incoming: &Incoming,
     ) -> Result<Known, StoreError> {
         let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        // What a message that is run again has proved before is not forgotten.
+        if incoming.replay.is_some() {
+            let sha256 = incoming.sha256();
+            let named = mapped.iter().map(|unit| ids.of_provenance(unit.source.feed.name(), &sha256, &unit.message_id));
+            wanted.entry("Provenance").or_default().extend(named);
+        }
         for unit in mapped {
             let naming = Naming::of(ids, unit, own);
             for entry in &unit.entries {
@@ -47,18 +54,14 @@ impl Known {
         Ok(known)
     }
 
-    fn get(&self, type_name: &str, id: &str) -> Option<&Standing> {
+    /// How a resource stands.
+    pub(crate) fn get(&self, type_name: &str, id: &str) -> Option<&Standing> {
         self.of.get(&(type_name.to_owned(), id.to_owned()))
     }
 
     /// Version and whether it is a deletion.
     pub(crate) fn version(&self, type_name: &str, id: &str) -> Option<(u64, bool)> {
         self.get(type_name, id).map(|standing| (standing.version, standing.is_deleted))
-    }
-
-    /// When the newest that was told of it had happened.
-    pub(crate) fn event_time(&self, type_name: &str, id: &str) -> Option<Instant> {
-        self.get(type_name, id).and_then(|standing| standing.event_time)
     }
 
     /// The resource, unless it is deleted.

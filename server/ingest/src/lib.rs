@@ -14,8 +14,9 @@ mod pipeline;
 mod plan;
 mod provenance;
 mod receipt;
+mod unmerge;
 
 pub use error::IngestError;
 pub use options::{Clock, IngestOptions, QuarantineCode, Random, Strictnesses};
 pub use pipeline::Ingest;
-pub use receipt::{Envelope, MessageOutcome, MessageReceipt, Receipt};
+pub use receipt::{Envelope, MessageOutcome, MessageReceipt, Receipt, RefusedPart, UnitCounts};

@@ -6,16 +6,19 @@ use bytes::Bytes;
 use feeds::{Feed, Mapped};
 use fhir::{Instant, Issue, operation_outcome};
 use policy::{Grant, Task};
-use profiles::Strictness;
-use store::{MessageKept, MessageKey, MessageRecord, QuarantinedUnit, StoreError, WriteBatch, WriteStatus, Written};
+use profiles::{Strictness, Validated};
+use store::{
+    MessageKept, MessageKey, MessageRecord, MessageStatus, QuarantinedUnit, Store, StoreError, WriteBatch, WriteStatus,
+    Written,
+};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::incoming::{Incoming, code_of, issue_of};
+use crate::incoming::{Incoming, Replay, code_of, issue_of};
 use crate::known::Known;
 use crate::linking::{Linker, identities};
 use crate::logical_id::{KEY_NAME, LogicalIds};
-use crate::plan::{Plan, Planner};
-use crate::receipt::{MessageOutcome, MessageReceipt};
+use crate::plan::{Plan, Planner, Refusal};
+use crate::receipt::{MessageOutcome, MessageReceipt, RefusedPart, UnitCounts};
 use crate::{Envelope, IngestError, IngestOptions, QuarantineCode, Receipt, audit};
 
 /// How often a plan is made again because somebody else wrote the same resources in between.
@@ -40,7 +43,6 @@ struct Outcome {
     plan: Plan,
     written: Vec<Written>,
     issues: Vec<Issue>,
-    quarantined: u64,
 }
 
 impl Ingest {
@@ -66,7 +68,7 @@ impl Ingest {
                 received,
                 sender: envelope.sender.clone().unwrap_or_default(),
                 message_id: None,
-                is_replay: false,
+                replay: None,
             };
             let outcome = self.message(incoming, &envelope).await?;
             receipt.add(outcome);
@@ -85,11 +87,26 @@ impl Ingest {
             received: summary.received,
             sender: summary.sender,
             message_id: Some(summary.message_id),
-            is_replay: true,
+            replay: Some(Replay { message: summary.key, was_stored: summary.status != MessageStatus::Quarantined }),
         };
         let mut receipt = Receipt::default();
         receipt.add(self.message(incoming, &Envelope::default()).await?);
         Ok(receipt)
+    }
+
+    /// Where it all goes.
+    pub(crate) fn store(&self) -> &Store {
+        &self.options.store
+    }
+
+    /// The right to write what feeds send and to link it.
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// A resource that was stored before and is changed by the server itself; what was not refused then is not now.
+    pub(crate) fn validate_again(&self, value: &serde_json::Value) -> Result<Validated, Vec<Issue>> {
+        crate::plan::validate(&self.options.validator, Strictness::Warn, value)
     }
 
     /// How a message in quarantine is acknowledged over MLLP.
@@ -112,7 +129,7 @@ impl Ingest {
             feed,
             outcome = ?outcome.outcome,
             resources = outcome.written.len(),
-            quarantined = outcome.quarantined,
+            refused = outcome.plan.refused.len(),
             "message received"
         );
         Ok(outcome)
@@ -123,13 +140,19 @@ impl Ingest {
         // Away from the threads that serve, and so that a fault of a mapping costs one message and not the server.
         let mapped = match tokio::task::spawn_blocking(move || source.map()).await {
             Ok(Ok(mapped)) => Arc::new(mapped),
-            Ok(Err(error)) => return self.quarantine(&incoming, "", code_of(&error), vec![issue_of(&error)]).await,
-            Err(_) => return self.quarantine(&incoming, "", "internal", vec![internal("mapped")]).await,
+            Ok(Err(error)) => {
+                return self
+                    .quarantine(&incoming, "", refused_whole(&incoming, code_of(&error), issue_of(&error)))
+                    .await;
+            }
+            Err(_) => {
+                return self.quarantine(&incoming, "", refused_whole(&incoming, "internal", internal("mapped"))).await;
+            }
         };
         let message_id = incoming.message_id(&mapped);
         let mut attempt = 1;
         loop {
-            match self.store(&incoming, &message_id, &mapped).await {
+            match self.attempt(&incoming, &message_id, &mapped).await {
                 Err(IngestError::Store(StoreError::Conflict(_))) if attempt < ATTEMPTS_MAX => attempt += 1,
                 done => return done,
             }
@@ -137,7 +160,7 @@ impl Ingest {
     }
 
     /// One attempt to store a message as things stand.
-    async fn store(
+    async fn attempt(
         &self,
         incoming: &Incoming,
         message_id: &str,
@@ -145,12 +168,13 @@ impl Ingest {
     ) -> Result<Outcome, IngestError> {
         let options = &self.options;
         let ids = self.ids().await?;
-        let known = Arc::new(Known::read(&options.store, &self.grant, ids, mapped, &options.ods_code).await?);
+        let known = Arc::new(Known::read(&options.store, &self.grant, ids, mapped, &options.ods_code, incoming).await?);
         let Some(mut plan) = self.plan(incoming, mapped, &known, ids).await else {
-            return self.quarantine(incoming, message_id, "internal", vec![internal("validated")]).await;
+            let plan = refused_whole(incoming, "internal", internal("validated"));
+            return self.quarantine(incoming, message_id, plan).await;
         };
         if plan.is_refused() {
-            return self.quarantine_plan(incoming, message_id, plan).await;
+            return self.quarantine(incoming, message_id, plan).await;
         }
         let _locks = self.lock(&plan).await;
         let linker = Linker { store: &options.store, registry: &options.registry, grant: &self.grant, now: self.now() };
@@ -159,19 +183,20 @@ impl Ingest {
         let batch = WriteBatch {
             ops: plan.take_operations(&known),
             source: plan.source(incoming.feed, &options.ods_code),
-            message: Some(if incoming.is_replay { record.again() } else { record }),
+            message: Some(if incoming.replay.is_some() { record.again() } else { record }),
             links: linking.links,
+            undo: None,
             reviews: linking.reviews,
             units: plan.refused.iter().map(unit).collect(),
         };
-        let quarantined = plan.refused.len() as u64;
         match options.store.write(&self.grant, batch).await {
-            Ok(written) => {
-                let issues =
-                    plan.issues.iter().chain(plan.refused.iter().flat_map(|one| &one.issues)).cloned().collect();
-                Ok(Outcome { outcome: MessageOutcome::Stored, plan, written, issues, quarantined })
+            Ok(written) => Ok(Outcome::of(MessageOutcome::Stored, plan, written)),
+            Err(StoreError::Duplicate) => Ok(Outcome::of(MessageOutcome::Duplicate, plan, Vec::new())),
+            // The same message would fail again, so that its sender is not told to try.
+            Err(StoreError::Invalid(_)) => {
+                let issue = Issue::error("value", "a value of the message cannot be stored").detail("not-storable");
+                self.quarantine(incoming, message_id, refused_whole(incoming, "not-storable", issue)).await
             }
-            Err(StoreError::Duplicate) => Ok(Outcome::empty(MessageOutcome::Duplicate)),
             Err(error) => Err(error.into()),
         }
     }
@@ -198,47 +223,27 @@ impl Ingest {
         tokio::task::spawn_blocking(make).await.ok()
     }
 
-    async fn quarantine_plan(
-        &self,
-        incoming: &Incoming,
-        message_id: &str,
-        mut plan: Plan,
-    ) -> Result<Outcome, IngestError> {
-        let code = plan.refused.first().map_or("refused", |refusal| refusal.code);
-        let quarantined = plan.refused.len() as u64;
-        let issues = plan.refused.iter_mut().flat_map(|refusal| std::mem::take(&mut refusal.issues)).collect();
-        let outcome = self.quarantine(incoming, message_id, code, issues).await?;
-        Ok(match outcome.outcome {
-            MessageOutcome::Duplicate => outcome,
-            MessageOutcome::Stored | MessageOutcome::Quarantined => Outcome { quarantined, plan, ..outcome },
-        })
-    }
-
-    /// Keeps a message that cannot be stored. One that waits there already waits on.
-    async fn quarantine(
-        &self,
-        incoming: &Incoming,
-        message_id: &str,
-        code: &str,
-        issues: Vec<Issue>,
-    ) -> Result<Outcome, IngestError> {
+    /// Keeps a message of which nothing can be stored. One that waits there already waits on.
+    async fn quarantine(&self, incoming: &Incoming, message_id: &str, mut plan: Plan) -> Result<Outcome, IngestError> {
         let message_id = incoming.message_id.as_deref().unwrap_or(message_id);
         let kept = record(incoming, message_id)?;
         let store = &self.options.store;
+        let code = plan.refused.first().map_or("refused", |refusal| refusal.code);
+        let issues: Vec<Issue> = plan.refused.iter().flat_map(|refusal| &refusal.issues).cloned().collect();
         let outcome = match store.quarantine_message(kept, code, &outcome_text(&issues)).await? {
             MessageKept::New(_) => MessageOutcome::Quarantined,
+            MessageKept::Duplicate(_) if incoming.replay.is_some() => MessageOutcome::Quarantined,
             MessageKept::Duplicate(key) => match store.message(key).await? {
-                Some((summary, _)) if summary.status == store::MessageStatus::Quarantined => {
-                    MessageOutcome::Quarantined
-                }
-                _ if incoming.is_replay => MessageOutcome::Quarantined,
+                Some((summary, _)) if summary.status == MessageStatus::Quarantined => MessageOutcome::Quarantined,
                 _ => MessageOutcome::Duplicate,
             },
         };
         if outcome == MessageOutcome::Duplicate {
-            return Ok(Outcome::empty(outcome));
+            // It was stored before, when it could be read.
+            plan.refused.clear();
+            plan.units.values_mut().for_each(|counts| counts.quarantined = 0);
         }
-        Ok(Outcome { issues, quarantined: 1, ..Outcome::empty(outcome) })
+        Ok(Outcome::of(outcome, plan, Vec::new()))
     }
 
     async fn ids(&self) -> Result<&LogicalIds, IngestError> {
@@ -266,30 +271,48 @@ impl Ingest {
 }
 
 impl Outcome {
-    fn empty(outcome: MessageOutcome) -> Outcome {
-        Outcome { outcome, plan: Plan::default(), written: Vec::new(), issues: Vec::new(), quarantined: 0 }
+    fn of(outcome: MessageOutcome, plan: Plan, written: Vec<Written>) -> Outcome {
+        let refused = plan.refused.iter().flat_map(|refusal| &refusal.issues);
+        let said = plan.issues.iter().filter(|_| outcome == MessageOutcome::Stored);
+        let issues = said.chain(refused).cloned().collect();
+        Outcome { outcome, plan, written, issues }
     }
 }
 
 impl Receipt {
     fn add(&mut self, one: Outcome) {
         self.messages += 1;
-        self.quarantined += one.quarantined;
         match one.outcome {
-            MessageOutcome::Stored if one.quarantined == 0 => self.stored_messages += 1,
+            MessageOutcome::Stored if one.plan.refused.is_empty() => self.stored_messages += 1,
             MessageOutcome::Duplicate => self.duplicates += 1,
             MessageOutcome::Stored | MessageOutcome::Quarantined => {}
         }
-        for (kind, count) in one.plan.counts {
-            *self.source_counts.entry(kind).or_default() += count;
+        for (kind, counts) in one.plan.units {
+            let is_duplicate = one.outcome == MessageOutcome::Duplicate;
+            let counts = if is_duplicate { counts.received_before() } else { counts };
+            self.quarantined += counts.quarantined;
+            self.units.entry(kind).or_default().add(counts);
         }
         for written in one.written.iter().filter(|written| written.status != WriteStatus::Deleted) {
             *self.stored.entry(written.type_name.clone()).or_default() += 1;
             self.resources.push(format!("{}/{}", written.type_name, written.id));
         }
+        let refused = one.plan.refused.into_iter();
+        self.refusals.extend(refused.map(|Refusal { part, code, issues }| RefusedPart { part, code, issues }));
         self.issues.extend(one.issues.iter().cloned());
         self.each.push(MessageReceipt { outcome: one.outcome, issues: one.issues });
     }
+}
+
+/// The plan of a message of which nothing can be stored.
+fn refused_whole(incoming: &Incoming, code: &'static str, issue: Issue) -> Plan {
+    let mut plan = Plan::default();
+    for (kind, count) in feeds::count(incoming.feed, &incoming.bytes) {
+        let count = count as u64;
+        plan.units.insert(kind, UnitCounts { received: count, quarantined: count, ..UnitCounts::default() });
+    }
+    plan.refused.push(Refusal { part: None, code, issues: vec![issue] });
+    plan
 }
 
 fn strictness(options: &IngestOptions, feed: Feed) -> Strictness {
@@ -304,8 +327,9 @@ fn record(incoming: &Incoming, message_id: &str) -> Result<MessageRecord, StoreE
     MessageRecord::new(incoming.feed.name(), &incoming.sender, message_id, &incoming.bytes, incoming.received)
 }
 
-fn unit(refusal: &crate::plan::Refusal) -> QuarantinedUnit {
-    QuarantinedUnit { unit: refusal.unit.clone(), code: refusal.code.to_owned(), issues: outcome_text(&refusal.issues) }
+fn unit(refusal: &Refusal) -> QuarantinedUnit {
+    let unit = refusal.part.clone().unwrap_or_else(|| "message".to_owned());
+    QuarantinedUnit { unit, code: refusal.code.to_owned(), issues: outcome_text(&refusal.issues) }
 }
 
 fn outcome_text(issues: &[Issue]) -> String {

@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use feeds::{Entry, Feed, Mapped, Method};
+use feeds::{Entry, EntryPart, Feed, Mapped, Method};
 use fhir::{Instant, Issue, Json, Severity};
 use policy::Interaction;
 use profiles::{AnsweredFacts, Options, Strictness, Validated, Validator, Verdict};
 use search::Registry;
 use serde_json::{Value, json};
-use store::WriteOp;
+use store::{Telling, WriteOp};
 
 use crate::incoming::{Incoming, Naming};
 use crate::known::Known;
 use crate::logical_id::LogicalIds;
-use crate::provenance;
+use crate::{UnitCounts, provenance};
 
 /// What a plan is made with.
 pub(crate) struct Planner<'a> {
@@ -32,13 +32,25 @@ pub(crate) struct Put {
     pub(crate) id: String,
     pub(crate) resource: Validated,
     value: Value,
+    /// The part of the source that it was, where each is stored or refused by itself.
+    part: Option<EntryPart>,
 }
 
 /// A part of a message that is not stored, and why.
 pub(crate) struct Refusal {
-    pub(crate) unit: String,
+    /// Which part, as `line-7`; none for the whole message.
+    pub(crate) part: Option<String>,
     pub(crate) code: &'static str,
     pub(crate) issues: Vec<Issue>,
+}
+
+/// A resource that is refused by itself.
+struct RefusedEntry {
+    type_name: String,
+    id: String,
+    part: Option<EntryPart>,
+    code: &'static str,
+    issues: Vec<Issue>,
 }
 
 /// What a message does.
@@ -52,7 +64,7 @@ pub(crate) struct Plan {
     pub(crate) refused: Vec<Refusal>,
     /// What was said about what is stored.
     pub(crate) issues: Vec<Issue>,
-    pub(crate) counts: BTreeMap<String, u64>,
+    pub(crate) units: BTreeMap<String, UnitCounts>,
     /// Logical ids of the Patients that it is about.
     pub(crate) patients: BTreeSet<String>,
     pub(crate) event_time: Option<Instant>,
@@ -65,12 +77,11 @@ impl Planner<'_> {
         let mut plan = Plan::default();
         let sha256 = incoming.sha256();
         for unit in mapped {
-            for (kind, count) in &unit.counts {
-                *plan.counts.entry(kind.clone()).or_default() += *count as u64;
-            }
             let naming = Naming::of(self.ids, unit, self.own);
             let work = Unit { planner: self, incoming, mapped: unit, naming, known, sha256: &sha256 };
+            work.count(&mut plan, |counts, count| counts.received += count);
             if let Err(refusal) = work.add_to(&mut plan) {
+                work.count(&mut plan, |counts, count| counts.quarantined += count);
                 plan.refused.push(refusal);
             }
         }
@@ -78,14 +89,18 @@ impl Planner<'_> {
     }
 
     fn validate(&self, value: &Value) -> Result<Validated, Vec<Issue>> {
-        let options = Options { strictness: self.strictness, ..Options::default() };
-        let json = Json::from_value(value);
-        match self.validator.validate(json, &options, &AnsweredFacts::new()) {
-            Verdict::Validated(validated) => Ok(validated),
-            Verdict::Refused(issues) => Err(issues.into_iter().filter(Issue::is_error).collect()),
-            Verdict::Needs { .. } => {
-                Err(vec![Issue::error("processing", "the validation asks for what is not known here")])
-            }
+        validate(self.validator, self.strictness, value)
+    }
+}
+
+/// Validates what a feed gave.
+pub(crate) fn validate(validator: &Validator, strictness: Strictness, value: &Value) -> Result<Validated, Vec<Issue>> {
+    let options = Options { strictness, ..Options::default() };
+    match validator.validate(Json::from_value(value), &options, &AnsweredFacts::new()) {
+        Verdict::Validated(validated) => Ok(validated),
+        Verdict::Refused(issues) => Err(issues.into_iter().filter(Issue::is_error).collect()),
+        Verdict::Needs { .. } => {
+            Err(vec![Issue::error("processing", "the validation asks for what is not known here")])
         }
     }
 }
@@ -112,50 +127,96 @@ impl Unit<'_> {
         let mut issues = self.mapped.issues.clone();
         let mut puts: Vec<Put> = Vec::new();
         let mut deletes = Vec::new();
-        let mut refused: Vec<Refusal> = Vec::new();
+        let mut refused: Vec<RefusedEntry> = Vec::new();
+        let mut outdated = Vec::new();
         for entry in &self.mapped.entries {
             let id = self.naming.id(&entry.key);
             if self.is_old(&entry.key.type_name, &id) {
                 let text = format!("{}: newer facts are stored; left out", entry.key.type_name);
                 issues.push(Issue::information("conflict", text).detail("older-than-stored"));
+                outdated.push(entry);
             } else if entry.method == Method::Delete {
                 deletes.push((entry.key.type_name.clone(), id));
             } else {
                 match self.put(entry, id.clone(), plan, &puts) {
                     Ok(put) => puts.push(put),
-                    Err(found) => refused.push(Refusal {
-                        unit: format!("{}#{}/{id}", self.mapped.message_id, entry.key.type_name),
+                    Err(issues) => refused.push(RefusedEntry {
+                        type_name: entry.key.type_name.clone(),
+                        id,
+                        part: entry.part.clone(),
                         code: "resource-invalid",
-                        issues: found,
+                        issues,
                     }),
                 }
             }
         }
-        self.merge(plan, &mut puts, &mut refused, &mut issues);
+        let merges = self.merges(&mut issues);
+        self.replace(&merges, plan, &mut puts, &mut refused, &mut issues);
         if self.mapped.source.feed == Feed::GpConnect {
             self.refuse_with_patient(&mut puts, &mut refused);
         } else if !refused.is_empty() {
             return Err(self.refusal("resource-invalid", refused.into_iter().flat_map(|one| one.issues).collect()));
         }
         self.prove(&mut puts, plan).map_err(|found| self.refusal("provenance-invalid", found))?;
-        for action in &self.mapped.actions {
-            plan.merges.push(self.naming.merge(action));
-        }
+        self.count_entries(plan, &puts, &refused, &outdated);
+        let patients = self.mapped.entries.iter().filter(|entry| entry.key.type_name == "Patient");
+        plan.patients.extend(patients.map(|entry| self.naming.id(&entry.key)));
+        plan.patients.extend(merges.iter().flat_map(|(survivor, loser)| [survivor.clone(), loser.clone()]));
+        plan.merges.extend(merges);
         plan.accept(puts, deletes);
-        plan.refused.extend(refused);
+        plan.refused.extend(refused.into_iter().map(|one| Refusal {
+            part: one.part.map(|part| part.name),
+            code: one.code,
+            issues: one.issues,
+        }));
         plan.issues.extend(issues);
         plan.source = Some(self.mapped.source.clone());
         plan.event_time = plan.event_time.max(Some(self.incoming.event_time(self.mapped)));
         Ok(())
     }
 
-    fn refusal(&self, code: &'static str, issues: Vec<Issue>) -> Refusal {
-        Refusal { unit: self.mapped.message_id.clone(), code, issues }
+    /// Counts what the source held of this unit.
+    fn count(&self, plan: &mut Plan, add: impl Fn(&mut UnitCounts, u64)) {
+        for (kind, count) in &self.mapped.counts {
+            add(plan.units.entry(kind.clone()).or_default(), *count as u64);
+        }
     }
 
+    /// Counts what becomes of the unit: entry by entry where each is stored by itself, else as a whole.
+    fn count_entries(&self, plan: &mut Plan, puts: &[Put], refused: &[RefusedEntry], outdated: &[&Entry]) {
+        let mut by_entry = |part: &Option<EntryPart>, add: fn(&mut UnitCounts)| {
+            part.iter().for_each(|part| add(plan.units.entry(part.kind.to_owned()).or_default()));
+        };
+        puts.iter().for_each(|put| by_entry(&put.part, |counts| counts.stored += 1));
+        refused.iter().for_each(|one| by_entry(&one.part, |counts| counts.quarantined += 1));
+        outdated.iter().for_each(|entry| by_entry(&entry.part, |counts| counts.outdated += 1));
+        if self.mapped.entries.iter().all(|entry| entry.part.is_none()) {
+            let is_outdated = !outdated.is_empty() && outdated.len() == self.mapped.entries.len();
+            if is_outdated && self.mapped.actions.is_empty() {
+                self.count(plan, |counts, count| counts.outdated += count);
+            } else {
+                self.count(plan, |counts, count| counts.stored += count);
+            }
+        }
+    }
+
+    fn refusal(&self, code: &'static str, issues: Vec<Issue>) -> Refusal {
+        Refusal { part: self.mapped.part.clone(), code, issues }
+    }
+
+    /// Whether newer facts are stored. A message that is run again gives way, besides, to what came after it: a message that
+    /// tells of the same moment, and a change that no message told.
     fn is_old(&self, type_name: &str, id: &str) -> bool {
-        let happened = self.incoming.event_time(self.mapped);
-        self.known.event_time(type_name, id).is_some_and(|newest| newest > happened)
+        let Some(standing) = self.known.get(type_name, id) else { return false };
+        let event_time = self.incoming.event_time(self.mapped);
+        match self.incoming.replay {
+            None => standing.newest.is_some_and(|newest| newest.event_time > event_time),
+            Some(replay) => {
+                let own = Telling { event_time, message: replay.message };
+                standing.newest.is_some_and(|newest| newest > own)
+                    || standing.edited.is_some_and(|edited| edited > self.incoming.received)
+            }
+        }
     }
 
     /// An entry as it will be stored: laid over what this message said before, or over what is stored.
@@ -171,52 +232,67 @@ impl Unit<'_> {
         let mut value = entry.onto(stored.as_ref());
         self.naming.link(&mut value);
         let resource = self.planner.validate(&value)?;
-        Ok(Put { type_name, id, resource, value })
+        Ok(Put { type_name, id, resource, value, part: entry.part.clone() })
+    }
+
+    /// Survivors and losers. A merge that was made before is not made again: somebody may have undone it since.
+    fn merges(&self, issues: &mut Vec<Issue>) -> Vec<(String, String)> {
+        let was_made = self.incoming.replay.is_some_and(|replay| replay.was_stored);
+        if was_made && !self.mapped.actions.is_empty() {
+            let text = "the merge was made when the message was first stored; it is not made again";
+            issues.push(Issue::information("conflict", text).detail("merge-not-repeated"));
+            return Vec::new();
+        }
+        self.mapped.actions.iter().map(|action| self.naming.merge(action)).collect()
     }
 
     /// Tells readers of a merged Patient which record took its place. A Patient that is not stored yet is not made up: it
     /// points to the survivor's person all the same, now and when it comes.
-    fn merge(&self, plan: &Plan, puts: &mut Vec<Put>, refused: &mut Vec<Refusal>, issues: &mut Vec<Issue>) {
-        for action in &self.mapped.actions {
-            let (survivor, loser) = self.naming.merge(action);
-            let written = puts.iter().find(|put| put.is("Patient", &loser)).or_else(|| plan.get("Patient", &loser));
-            let stored = written.map(|put| put.value.clone()).or_else(|| self.known.value("Patient", &loser));
+    fn replace(
+        &self,
+        merges: &[(String, String)],
+        plan: &Plan,
+        puts: &mut Vec<Put>,
+        refused: &mut Vec<RefusedEntry>,
+        issues: &mut Vec<Issue>,
+    ) {
+        for (survivor, loser) in merges {
+            let written = puts.iter().find(|put| put.is("Patient", loser)).or_else(|| plan.get("Patient", loser));
+            let stored = written.map(|put| put.value.clone()).or_else(|| self.known.value("Patient", loser));
             let Some(mut value) = stored else {
                 let text = "the record that is merged is not stored; when it comes it will be of the survivor's person";
                 issues.push(Issue::warning("not-found", text).detail("merged-record-unknown"));
                 continue;
             };
-            replaced_by(&mut value, &survivor);
+            replaced_by(&mut value, survivor);
+            let (type_name, id) = ("Patient".to_owned(), loser.clone());
             match self.planner.validate(&value) {
-                Ok(resource) => puts.push(Put { type_name: "Patient".to_owned(), id: loser, resource, value }),
-                Err(found) => {
-                    refused.push(Refusal { unit: format!("Patient/{loser}"), code: "resource-invalid", issues: found });
+                Ok(resource) => puts.push(Put { type_name, id, resource, value, part: None }),
+                Err(issues) => {
+                    refused.push(RefusedEntry { type_name, id, part: None, code: "resource-invalid", issues });
                 }
             }
         }
     }
 
     /// A resource whose patient is refused would be about somebody who is not there.
-    fn refuse_with_patient(&self, puts: &mut Vec<Put>, refused: &mut Vec<Refusal>) {
-        let suffix = |refusal: &Refusal| refusal.unit.rsplit('#').next().unwrap_or_default().to_owned();
-        let patients: BTreeSet<String> =
-            refused.iter().map(suffix).filter(|name| name.starts_with("Patient/")).collect();
+    fn refuse_with_patient(&self, puts: &mut Vec<Put>, refused: &mut Vec<RefusedEntry>) {
+        let of_patients = refused.iter().filter(|one| one.type_name == "Patient");
+        let patients: BTreeSet<String> = of_patients.map(|one| format!("Patient/{}", one.id)).collect();
         if patients.is_empty() {
             return;
         }
-        puts.retain(|put| {
-            let about = search::patients_of(put.resource.json(), self.planner.registry);
-            let is_stranger = about.iter().any(|name| patients.contains(name));
-            if is_stranger {
-                let text = format!("the patient of this {} is refused", put.type_name);
-                refused.push(Refusal {
-                    unit: format!("{}#{}/{}", self.mapped.message_id, put.type_name, put.id),
-                    code: "patient-refused",
-                    issues: vec![Issue::error("business-rule", text)],
-                });
-            }
-            !is_stranger
-        });
+        let about = |put: &Put| search::patients_of(put.resource.json(), self.planner.registry);
+        let (strangers, known): (Vec<Put>, Vec<Put>) =
+            std::mem::take(puts).into_iter().partition(|put| about(put).iter().any(|name| patients.contains(name)));
+        *puts = known;
+        refused.extend(strangers.into_iter().map(|put| RefusedEntry {
+            issues: vec![Issue::error("business-rule", format!("the patient of this {} is refused", put.type_name))],
+            type_name: put.type_name,
+            id: put.id,
+            part: put.part,
+            code: "patient-refused",
+        }));
     }
 
     /// Adds the Provenance of all that is written; it is about every Patient that they are about.
@@ -229,6 +305,9 @@ impl Unit<'_> {
             let about = search::patients_of(put.resource.json(), self.planner.registry);
             targets.extend(about.into_iter().filter(|name| name.starts_with("Patient/")));
         }
+        let id = self.planner.ids.of_provenance(self.naming.feed, self.sha256, &self.mapped.message_id);
+        let before = self.known.value("Provenance", &id);
+        targets.extend(before.iter().flat_map(provenance::targets));
         let statement = provenance::Statement {
             targets: &targets,
             occurred: self.incoming.event_time(self.mapped),
@@ -239,8 +318,7 @@ impl Unit<'_> {
         };
         let value = statement.to_value();
         let resource = self.planner.validate(&value)?;
-        let id = self.planner.ids.of_provenance(self.naming.feed, self.sha256, &self.mapped.message_id);
-        puts.push(Put { type_name: "Provenance".to_owned(), id, resource, value });
+        puts.push(Put { type_name: "Provenance".to_owned(), id, resource, value, part: None });
         let ids = targets.iter().filter_map(|name| name.strip_prefix("Patient/")).map(str::to_owned);
         plan.patients.extend(ids);
         Ok(())

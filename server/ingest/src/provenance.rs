@@ -42,6 +42,13 @@ impl Statement<'_> {
     }
 }
 
+/// The `Type/id` of the targets that a Provenance names.
+pub(crate) fn targets(provenance: &Value) -> Vec<String> {
+    let targets = provenance.get("target").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let reference = |target: &Value| Some(target.get("reference")?.as_str()?.to_owned());
+    targets.iter().filter_map(reference).collect()
+}
+
 fn agent(code: &str, display: &str, ods_code: &str) -> Value {
     json!({
         "type": feeds::codeable(AGENT_TYPE, code, display),

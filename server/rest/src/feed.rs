@@ -31,8 +31,9 @@ fn answer_of(receipt: &Receipt) -> Result<Answer, Failure> {
     if receipt.quarantined > 0 {
         let mut issues = receipt.issues.clone();
         let message = format!(
-            "{} of {} messages are kept in quarantine and can be replayed",
-            receipt.quarantined, receipt.messages
+            "{} of {} messages, entries or rows are kept in quarantine and can be replayed",
+            receipt.quarantined,
+            receipt.total().received
         );
         issues.insert(0, fhir::Issue::error("processing", message));
         return Err(Failure::with_issues(Reason::Unprocessable, issues));

@@ -7,7 +7,7 @@ use profiles::Validated;
 use search::Query;
 
 use crate::messages::MessageRecord;
-use crate::person::PersonLink;
+use crate::person::{PersonLink, PersonUndo};
 use crate::reviews::NewReview;
 use crate::units::QuarantinedUnit;
 
@@ -22,6 +22,8 @@ pub struct WriteBatch {
     pub message: Option<MessageRecord>,
     /// Patients that are of one person, applied after the writes.
     pub links: Vec<PersonLink>,
+    /// A merge or link that is taken back, after the writes.
+    pub undo: Option<PersonUndo>,
     /// Questions of identity that came up; one that was asked before stands as it stands.
     pub reviews: Vec<NewReview>,
     /// Parts of the message that are not stored.
@@ -31,7 +33,7 @@ pub struct WriteBatch {
 impl WriteBatch {
     /// Writes without a message and without links.
     pub fn new(ops: Vec<WriteOp>, source: Source) -> Self {
-        Self { ops, source, message: None, links: Vec::new(), reviews: Vec::new(), units: Vec::new() }
+        Self { ops, source, message: None, links: Vec::new(), undo: None, reviews: Vec::new(), units: Vec::new() }
     }
 }
 

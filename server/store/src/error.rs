@@ -89,6 +89,8 @@ impl From<sqlx::Error> for StoreError {
                 Some("40001" | "40P01") => StoreError::Serialization,
                 Some("53100") => StoreError::Full,
                 Some("57014") => StoreError::Timeout(0),
+                // A value that PostgreSQL does not take, as a NUL in a text.
+                Some(code) if code.starts_with("22") => StoreError::Invalid("a value cannot be stored".to_owned()),
                 Some(code) if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
                     StoreError::Unavailable(database.message().to_owned())
                 }

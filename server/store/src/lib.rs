@@ -53,12 +53,12 @@ pub use messages_log::{MessageCount, MessageFilter, MessageKept, MessageResource
 pub use open::Store;
 pub use opt_out::{OptOutAnswer, OptOutRegister, OptOutRequest};
 pub use options::{Clock, Location, StoreOptions};
-pub use person::{LinkKind, PersonEvent, PersonLink};
+pub use person::{LinkKind, PersonEvent, PersonLink, PersonUndo};
 pub use restrictions::StatedRestriction;
 pub use reviews::{NewReview, Review, ReviewState};
 pub use scan::{Scan, ScanKey, ScanResult};
 pub use search_sort::Cursor;
 pub use search_type::{CommitSeq, Page, SearchResult};
-pub use standing::Standing;
+pub use standing::{Standing, Telling};
 pub use units::QuarantinedUnit;
 pub use version_row::Method;

@@ -30,6 +30,15 @@ pub struct PersonLink {
     pub reason: String,
 }
 
+/// The undoing of a merge or link, applied with the writes that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonUndo {
+    /// What is undone.
+    pub event: PersonEvent,
+    /// Why, for the record; no patient data.
+    pub reason: String,
+}
+
 /// How much a [`PersonLink`] moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkKind {
@@ -95,6 +104,19 @@ impl Store {
         let reason = reason.to_owned();
         let work = move |transaction: &mut Transaction<'_>| undo(transaction, event, &reason);
         self.inner.writer.submit(work).await
+    }
+
+    /// The ids of the Patients that a merge or move moved.
+    pub async fn patients_moved(&self, event: PersonEvent) -> Result<Vec<String>, StoreError> {
+        self.read_inline(move |session| {
+            let sql = "SELECT patients FROM person_event WHERE event_key = $1";
+            let rows = session.query(&Statement::new(sql, vec![event.0.into()]))?;
+            let moved = rows.first().ok_or_else(|| StoreError::NotFound("the merge".to_owned()))?;
+            let sql = format!("SELECT id FROM target WHERE target_key {}", session.dialect().in_list("$1"));
+            let found = session.query(&Statement::new(sql, vec![moved.text(0)?.into()]))?;
+            found.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+        })
+        .await
     }
 
     /// The newest merge or move of a Patient that is not undone.
@@ -170,7 +192,7 @@ impl Movement<'_> {
     }
 }
 
-fn undo(transaction: &mut Transaction<'_>, event: PersonEvent, reason: &str) -> Result<(), StoreError> {
+pub(crate) fn undo(transaction: &mut Transaction<'_>, event: PersonEvent, reason: &str) -> Result<(), StoreError> {
     let session = &mut *transaction.session;
     let sql =
         "SELECT from_person, to_person, patients, undone FROM person_event WHERE event_key = $1 AND kind <> 'undo'";

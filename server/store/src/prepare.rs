@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::batch::WriteOp;
 use crate::intern::Name;
 use crate::messages::MessageRecord;
-use crate::person::PersonLink;
+use crate::person::{PersonLink, PersonUndo};
 use crate::reviews::NewReview;
 use crate::units::QuarantinedUnit;
 use crate::version_row::Method;
@@ -53,6 +53,7 @@ pub(crate) struct PreparedBatch {
     pub(crate) ops: Vec<Prepared>,
     pub(crate) source: Source,
     pub(crate) links: Vec<PersonLink>,
+    pub(crate) undo: Option<PersonUndo>,
     pub(crate) message: Option<MessageRecord>,
     pub(crate) reviews: Vec<NewReview>,
     pub(crate) units: Vec<QuarantinedUnit>,

@@ -5,6 +5,7 @@ use fhir::Instant;
 use policy::{Denied, Grant};
 
 use crate::error::StoreError;
+use crate::messages::MessageKey;
 use crate::open::Store;
 use crate::sql::{Dialect, SqlRow, Statement};
 
@@ -20,10 +21,21 @@ pub struct Standing {
     pub version: u64,
     /// Whether that is a deletion.
     pub is_deleted: bool,
-    /// When the newest thing that a message told of it had happened.
-    pub event_time: Option<Instant>,
+    /// The message that told the newest that is known of it, the later one of two that tell of one moment.
+    pub newest: Option<Telling>,
+    /// When the current version was written, if no message told it: by a client of the API, or by the undoing of a merge.
+    pub edited: Option<Instant>,
     /// The current bytes, empty after a deletion.
     pub body: Bytes,
+}
+
+/// A message that told of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Telling {
+    /// When what it tells had happened.
+    pub event_time: Instant,
+    /// The message; a later one has a greater key.
+    pub message: MessageKey,
 }
 
 impl Store {
@@ -43,8 +55,11 @@ impl Store {
                         Dialect::Postgres => "IN (SELECT jsonb_array_elements_text(CAST($2 AS jsonb)))",
                     };
                     let sql = format!(
-                        "SELECT r.id, r.version, r.deleted, r.body, (SELECT MAX(m.event_time) FROM message_resource m \
-                         WHERE m.type = r.type AND m.id = r.id) FROM resource r WHERE r.type = $1 AND r.id {among}"
+                        "SELECT r.id, r.version, r.deleted, r.body, \
+                         (SELECT m.event_time {NEWEST}), (SELECT m.message_key {NEWEST}), \
+                         CASE WHEN EXISTS (SELECT 1 FROM message_resource m \
+                         WHERE m.type = r.type AND m.id = r.id AND m.version = r.version) THEN NULL \
+                         ELSE r.last_updated END FROM resource r WHERE r.type = $1 AND r.id {among}"
                     );
                     session.query(&Statement::new(sql, vec![type_name.into(), list.into()]))
                 })
@@ -57,12 +72,17 @@ impl Store {
     }
 }
 
+const NEWEST: &str = "FROM message_resource m WHERE m.type = r.type AND m.id = r.id AND m.event_time IS NOT NULL \
+                      ORDER BY m.event_time DESC, m.message_key DESC LIMIT 1";
+
 fn standing_of(row: &SqlRow) -> Result<Standing, StoreError> {
+    let telling = row.opt_i64(4)?.zip(row.opt_i64(5)?);
     Ok(Standing {
         id: row.text(0)?.to_owned(),
         version: row.i64(1)?.unsigned_abs(),
         is_deleted: row.i64(2)? != 0,
         body: row.bytes(3)?,
-        event_time: row.opt_i64(4)?.map(Instant),
+        newest: telling.map(|(time, key)| Telling { event_time: Instant(time), message: MessageKey(key) }),
+        edited: row.opt_i64(6)?.map(Instant),
     })
 }

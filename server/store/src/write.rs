@@ -14,6 +14,7 @@ use crate::index_row::{self, IndexRow};
 use crate::messages;
 use crate::open::Store;
 use crate::pending::Pending;
+use crate::person::PersonUndo;
 use crate::prepare::{Prepared, PreparedBatch, PreparedPut, prepare};
 use crate::resource::find;
 use crate::sql::Statement;
@@ -29,9 +30,9 @@ impl Store {
         let registry = Arc::clone(&self.inner.registry);
         let count = batch.ops.len();
         let prepare_all = move || {
-            let WriteBatch { ops, source, message, links, reviews, units } = batch;
+            let WriteBatch { ops, source, message, links, undo, reviews, units } = batch;
             let ops = ops.into_iter().map(|op| prepare(op, &registry)).collect();
-            PreparedBatch { ops, source, links, message, reviews, units }
+            PreparedBatch { ops, source, links, undo, message, reviews, units }
         };
         let prepared = if count <= INLINE_MAX {
             prepare_all()
@@ -116,6 +117,9 @@ impl Apply<'_, '_> {
         self.pending.flush(self.transaction.session)?;
         for link in &batch.links {
             crate::person::apply(self.transaction, link)?;
+        }
+        if let Some(PersonUndo { event, reason }) = &batch.undo {
+            crate::person::undo(self.transaction, *event, reason)?;
         }
         for (type_name, change) in live {
             self.transaction.session.execute(&Statement::new(

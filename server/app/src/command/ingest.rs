@@ -8,13 +8,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use fhir::Issue;
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::{Envelope, Ingest, Receipt};
+use ingest::{Envelope, Ingest, Receipt, UnitCounts};
 
 use crate::cli::IngestArgs;
 use crate::table::table;
 use crate::wiring::House;
 
-/// Reasons printed at the end, at the most.
+/// Different reasons printed at the end, at the most.
 const REASONS_MAX: usize = 20;
 
 /// Sends the files one after the other and prints what became of them.
@@ -54,68 +54,118 @@ pub fn progress_bar(length: u64) -> ProgressBar {
 struct Summary {
     files: u64,
     messages: u64,
-    stored_messages: u64,
-    duplicates: u64,
     quarantined: u64,
-    stored: BTreeMap<String, u64>,
-    source: BTreeMap<String, u64>,
-    reasons: Vec<String>,
+    units: BTreeMap<String, UnitCounts>,
+    written: BTreeMap<String, u64>,
+    /// How often each reason was given, and the first file in which it was.
+    reasons: BTreeMap<String, (u64, String)>,
 }
+
+/// A title, what stands under it, and whether it is shown.
+type Column = (&'static str, fn(&UnitCounts) -> u64, bool);
 
 impl Summary {
     fn add(&mut self, file: &Path, receipt: Receipt) {
         self.files += 1;
         self.messages += receipt.messages;
-        self.stored_messages += receipt.stored_messages;
-        self.duplicates += receipt.duplicates;
         self.quarantined += receipt.quarantined;
+        for (kind, counts) in receipt.units {
+            self.units.entry(kind).or_default().add(counts);
+        }
         for (name, count) in receipt.stored {
-            *self.stored.entry(name).or_default() += count;
+            *self.written.entry(name).or_default() += count;
         }
-        for (name, count) in receipt.source_counts {
-            *self.source.entry(name).or_default() += count;
-        }
-        if receipt.quarantined > 0 {
-            self.reasons
-                .extend(receipt.issues.iter().filter(|issue| issue.is_error()).map(|issue| reason(file, issue)));
+        for refused in &receipt.refusals {
+            let reason = refused.issues.first().map_or_else(|| refused.code.to_owned(), reason);
+            let first = || (0, file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
+            self.reasons.entry(reason).or_insert_with(first).0 += 1;
         }
     }
 
     fn text(&self) -> String {
-        let mut rows = vec![vec!["".to_owned(), "count".to_owned()]];
-        let counts = [
-            ("files", self.files),
-            ("messages", self.messages),
-            ("stored", self.stored_messages),
-            ("received before", self.duplicates),
-            ("in quarantine", self.quarantined),
-        ];
-        rows.extend(counts.map(|(name, count)| vec![name.to_owned(), count.to_string()]));
-        let mut text = table(&rows);
-        text.push_str(&by_type("in the source", &self.source));
-        text.push_str(&by_type("stored by type", &self.stored));
+        let mut text = format!("{} files, {} messages\n\n", self.files, self.messages);
+        text.push_str(&self.by_kind());
+        if !self.written.is_empty() {
+            let mut rows = vec![vec!["resources written".to_owned(), "count".to_owned()]];
+            rows.extend(self.written.iter().map(|(name, count)| vec![name.clone(), count.to_string()]));
+            text.push_str(&format!("\n{}", table(&rows)));
+        }
         if !self.reasons.is_empty() {
-            text.push_str("\nReasons for quarantine (weir quarantine list shows all):\n");
-            for reason in self.reasons.iter().take(REASONS_MAX) {
-                text.push_str(&format!("  {reason}\n"));
+            text.push_str("\nReasons for quarantine (`weir quarantine list` shows each)\n");
+            let mut reasons: Vec<(&String, &(u64, String))> = self.reasons.iter().collect();
+            reasons.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+            for (reason, (count, file)) in reasons.iter().take(REASONS_MAX) {
+                text.push_str(&format!("  {count:>5}  {reason}, first in {file}\n"));
             }
-            if self.reasons.len() > REASONS_MAX {
-                text.push_str(&format!("  and {} more\n", self.reasons.len() - REASONS_MAX));
+            if reasons.len() > REASONS_MAX {
+                text.push_str(&format!("  and {} more reasons\n", reasons.len() - REASONS_MAX));
             }
         }
         text
     }
+
+    /// The source's own kinds and what became of them; columns that are empty throughout are left out.
+    fn by_kind(&self) -> String {
+        let mut total = UnitCounts::default();
+        self.units.values().for_each(|counts| total.add(*counts));
+        let columns: [Column; 5] = [
+            ("in source", |counts| counts.received, true),
+            ("stored", |counts| counts.stored, true),
+            ("newer known", |counts| counts.outdated, total.outdated > 0),
+            ("received before", |counts| counts.duplicates, total.duplicates > 0),
+            ("quarantined", |counts| counts.quarantined, true),
+        ];
+        let shown = || columns.iter().filter(|(_, _, is_shown)| *is_shown);
+        let row = |name: &str, counts: &UnitCounts| {
+            let cells = shown().map(|(_, count, _)| count(counts).to_string());
+            std::iter::once(name.to_owned()).chain(cells).collect::<Vec<_>>()
+        };
+        let head = shown().map(|(title, _, _)| (*title).to_owned());
+        let mut rows: Vec<Vec<String>> = vec![std::iter::once(String::new()).chain(head).collect()];
+        rows.extend(self.units.iter().map(|(kind, counts)| row(kind, counts)));
+        rows.push(row("all", &total));
+        table(&rows)
+    }
 }
 
-fn by_type(title: &str, counts: &BTreeMap<String, u64>) -> String {
-    let mut rows = vec![vec![title.to_owned(), "count".to_owned()]];
-    rows.extend(counts.iter().map(|(name, count)| vec![name.clone(), count.to_string()]));
-    format!("\n{}", table(&rows))
+fn reason(issue: &Issue) -> String {
+    let at = issue.expression.as_deref().filter(|at| !issue.diagnostics.contains(*at));
+    format!("{}{}", issue.diagnostics, at.map(|at| format!(" ({at})")).unwrap_or_default())
 }
 
-/// A file's name may hold a patient's; it is the caller's own and goes to the caller's own terminal only.
-fn reason(file: &Path, issue: &Issue) -> String {
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let at = issue.expression.as_deref().map(|at| format!(" ({at})")).unwrap_or_default();
-    format!("{name}: {}{at}", issue.diagnostics)
+#[cfg(test)]
+mod tests {
+    use ingest::RefusedPart;
+
+    use super::*;
+
+    #[test]
+    fn counts_stand_beside_those_of_the_source() {
+        let counts = UnitCounts { received: 3, stored: 2, quarantined: 1, ..UnitCounts::default() };
+        let refused = RefusedPart {
+            part: None,
+            code: "message-unsupported",
+            issues: vec![Issue::error("not-supported", "MSH-9: SIU^S12 is not mapped by this feed").at("MSH-9")],
+        };
+        let receipt = Receipt {
+            messages: 3,
+            quarantined: 1,
+            stored: BTreeMap::from([("Patient".to_owned(), 2)]),
+            units: BTreeMap::from([("ADT^A01".to_owned(), counts)]),
+            refusals: vec![refused],
+            ..Receipt::default()
+        };
+        let mut summary = Summary::default();
+        summary.add(Path::new("a/b.hl7"), receipt);
+        let expected = [
+            "1 files, 3 messages\n\n",
+            "           in source  stored  quarantined\n",
+            "  ADT^A01          3       2            1\n",
+            "  all              3       2            1\n",
+            "\n  resources written  count\n  Patient                2\n",
+            "\nReasons for quarantine (`weir quarantine list` shows each)\n",
+            "      1  MSH-9: SIU^S12 is not mapped by this feed, first in b.hl7\n",
+        ];
+        assert_eq!(summary.text(), expected.concat());
+    }
 }

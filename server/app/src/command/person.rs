@@ -101,9 +101,9 @@ async fn close_reviews(house: &House, pair: [&String; 2]) -> Result<()> {
 async fn unmerge(arguments: &UnmergeArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
     house.audit("person unmerge", vec![arguments.patient.clone()], json!({})).await?;
-    let event = house.store.last_person_event(&arguments.patient).await?;
-    let event = event.with_context(|| format!("Patient/{} was never merged or linked", arguments.patient))?;
-    house.store.unmerge(event, BY_HAND).await?;
+    if !house.ingest().unmerge(&arguments.patient, BY_HAND).await? {
+        bail!("Patient/{} was never merged or linked", arguments.patient);
+    }
     crate::out("undone\n");
     Ok(())
 }

@@ -54,7 +54,7 @@ fn map_group(mapping: &mut Mapping, group: &Group<'_>, event: Event) -> Result<O
         return Ok(None);
     }
     let loser = identifier::key(&mapping.header, mrg.field(1))
-        .ok_or_else(|| MapError::missing("MRG-1", "the identifier of the record that is merged"))?;
+        .ok_or_else(|| MapError::missing("MRG-1", "the sender's own identifier of the record that is merged"))?;
     if loser == patient {
         mapping.warn("MRG-1", "the same identifier as the survivor's; no merge");
         return Ok(None);

@@ -15,6 +15,9 @@ pub(super) struct Decoded<'a> {
 ///
 /// ISO-8859-1 is taken when declared, and assumed when nothing is declared and the bytes are not UTF-8.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded<'_>, MapError> {
+    if bytes.contains(&0) {
+        return Err(MapError::malformed("MSH", "a NUL byte: UTF-16, or damaged on the way"));
+    }
     let declared = declared(bytes);
     let utf8 = std::str::from_utf8(bytes).ok();
     match declared.as_deref() {

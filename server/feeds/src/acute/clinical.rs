@@ -87,7 +87,7 @@ fn condition(
     let recorder = dg1.field(16).repetitions().next().and_then(|part| provider::practitioner(mapping, part));
     put(&mut resource, "recorder", recorder);
     let method = if dg1.text(21) == "D" { Method::Delete } else { Method::Upsert };
-    mapping.push(Entry { resource: Value::Object(resource), key: key.clone(), method, cleared: Vec::new() });
+    mapping.push(Entry { method, ..Entry::upsert(key.clone(), Value::Object(resource)) });
     let mut diagnosis = Map::new();
     diagnosis.insert("condition".to_owned(), reference("Condition", &key));
     let role = match dg1.text(6).as_ref() {
@@ -123,7 +123,7 @@ fn procedure(mapping: &mut Mapping, pr1: &Segment<'_>, patient: &BusinessKey, en
         .collect();
     put_list(&mut resource, "performer", surgeons);
     let method = if pr1.text(20) == "D" { Method::Delete } else { Method::Upsert };
-    mapping.push(Entry { resource: Value::Object(resource), key, method, cleared: Vec::new() });
+    mapping.push(Entry { method, ..Entry::upsert(key, Value::Object(resource)) });
 }
 
 /// Where AL1 and IAM, which say much the same, hold it.
@@ -184,7 +184,7 @@ fn allergy(mapping: &mut Mapping, segment: &Segment<'_>, patient: &BusinessKey, 
     }
     let is_deleted = fields.action.is_some_and(|n| segment.text(n) == "D");
     let method = if is_deleted { Method::Delete } else { Method::Upsert };
-    mapping.push(Entry { resource: Value::Object(resource), key, method, cleared: Vec::new() });
+    mapping.push(Entry { method, ..Entry::upsert(key, Value::Object(resource)) });
 }
 
 /// AL1-2 (HL7 table 0127; the UK adds IO, IC and IN for intolerances).

@@ -9,7 +9,7 @@ use super::mapping::Mapping;
 use super::sensitivity;
 use super::syntax::Segment;
 use super::{provider, tables};
-use crate::{BusinessKey, Entry, Method, coding, extension, extension_url, identifier, profile_url, reference};
+use crate::{BusinessKey, Entry, coding, extension, extension_url, identifier, profile_url, reference};
 
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 
@@ -48,7 +48,7 @@ pub(super) fn map(
     put_list(&mut encounter, "location", locations(mapping, pv1));
     put(&mut encounter, "serviceProvider", provider::sender(mapping));
     let resource = Value::Object(encounter);
-    mapping.push(Entry { resource, key: key.clone(), method: Method::Merge, cleared: Vec::new() });
+    mapping.push(Entry::merge(key.clone(), resource));
     Some(key)
 }
 

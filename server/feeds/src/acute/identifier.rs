@@ -51,7 +51,9 @@ pub(super) fn identifiers(mapping: &mut Mapping, field: Part<'_>, location: &str
     found
 }
 
-/// The key by which a patient is known to the sender: its record number, else the NHS number, else any other.
+/// The key by which a patient is known to the sender: its record number, else a CHI number, else one of another kind.
+///
+/// An NHS number never is one: a wrong or shared number would make one record of two people. See [`numbered`].
 pub(super) fn key(header: &Header, field: Part<'_>) -> Option<BusinessKey> {
     let patient = |system: &str, value: &str| Some(BusinessKey::new("Patient", system, value));
     let of = |wanted: Kind| field.repetitions().find(|part| !part.at(1).is_empty() && kind(*part) == wanted);
@@ -59,14 +61,23 @@ pub(super) fn key(header: &Header, field: Part<'_>) -> Option<BusinessKey> {
     if let Some(part) = of_type("MR").or_else(|| of(Kind::Record)) {
         return patient(&header.authority_system(part.component(4), LOCAL), &part.at(1));
     }
-    if let Some(part) = of(Kind::NhsNumber) {
-        return patient(system::NHS_NUMBER, &digits(&part.at(1)));
-    }
     if let Some(part) = of(Kind::Chi) {
         return patient(CHI, &part.at(1).replace(' ', ""));
     }
     let part = of(Kind::Other)?;
     patient(&header.authority_system(part.component(4), &other_kind(part)), &part.at(1))
+}
+
+/// The key of a patient of whom the sender tells no number but an NHS number: that number with the birth date. A number that
+/// is not valid, and one without a birth date, names nobody: what the message tells is of a record of its own.
+pub(super) fn numbered(mapping: &Mapping, number: &str, born: &str) -> BusinessKey {
+    let day = born.get(..8).filter(|day| day.bytes().all(|byte| byte.is_ascii_digit()));
+    let value = match (NhsNumber::parse(number), day) {
+        (Ok(number), Some(day)) => format!("{}|{day}", number.as_str()),
+        // The count of entries tells the patients of one message apart.
+        _ => format!("{}|{}|{}", digits(number), mapping.header.control_id, mapping.entries.len()),
+    };
+    BusinessKey::new("Patient", mapping.header.system("nhs-number-only"), value)
 }
 
 fn kind(part: Part<'_>) -> Kind {

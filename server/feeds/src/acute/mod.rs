@@ -29,4 +29,5 @@ mod ucum;
 mod value;
 
 pub use acknowledgement::{AckCode, AckError, acknowledge};
+pub(crate) use message::count;
 pub use message::{map, split};

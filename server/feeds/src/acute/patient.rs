@@ -10,7 +10,7 @@ use super::sensitivity::{self, Sensitivity};
 use super::syntax::Segment;
 use super::tables;
 use super::{provider, time};
-use crate::{BusinessKey, Entry, Label, MapError, Method, extension, extension_url, label, profile_url, system};
+use crate::{BusinessKey, Entry, Label, MapError, extension, extension_url, label, profile_url, system};
 
 /// How much a message says about its patient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) fn map(mapping: &mut Mapping, group: &Group<'_>, depth: Depth) -> Res
     unmapped(mapping, pid);
     let cleared = cleared(pid, sensitivity);
     let resource = Value::Object(patient);
-    mapping.push(Entry { resource, key: key.clone(), method: Method::Merge, cleared });
+    mapping.push(Entry { cleared, ..Entry::merge(key.clone(), resource) });
     Ok(key)
 }
 
@@ -68,19 +68,28 @@ fn all_identifiers(mapping: &mut Mapping, group: &Group<'_>) -> Identifiers {
     let mut found = identifier::identifiers(mapping, pid.field(3), "PID-3", status.as_deref());
     for (n, location) in [(2, "PID-2"), (4, "PID-4")] {
         if found.key.is_none() {
-            found = identifier::identifiers(mapping, pid.field(n), location, status.as_deref());
-            if found.key.is_some() {
-                mapping.note(location, "used in the absence of PID-3");
+            let older = identifier::identifiers(mapping, pid.field(n), location, status.as_deref());
+            if !older.values.is_empty() {
+                mapping.note(location, "used in the absence of a record number in PID-3");
             }
+            let new = older.values.into_iter().filter(|value| !found.values.contains(value)).collect::<Vec<_>>();
+            found.values.extend(new);
+            found.has_nhs_number |= older.has_nhs_number;
+            found.key = older.key;
         }
     }
     let alone = identifier::digits(&pid.text(19));
     if !found.has_nhs_number && mapping.header.is_uk && fhir::NhsNumber::parse(&alone).is_ok() {
         mapping.note("PID-19", "an NHS number outside PID-3; taken");
         found.values.push(crate::identifier(system::NHS_NUMBER, &alone));
-        found.key = found.key.or_else(|| Some(BusinessKey::new("Patient", system::NHS_NUMBER, alone)));
     } else if Mapping::has(pid, 19) && alone != nhs_number_of(&found.values) {
         mapping.note("PID-19", "not an NHS number; left out");
+    }
+    let number = nhs_number_of(&found.values);
+    if found.key.is_none() && !number.is_empty() {
+        mapping
+            .warn("PID-3", "no number of the patient but an NHS number; a record is found again with the birth date");
+        found.key = Some(identifier::numbered(mapping, number, &pid.text(7)));
     }
     found
 }

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use fhir::{FhirDate, Instant, Issue, Json};
 use serde_json::{Value, json};
 
-use super::convert::{Mapping, converted, first_missing};
+use super::convert::{Mapping, converted, first_missing, known_name};
 use super::field::Notes;
 use super::key::{Named, keys, local_system, write_local_identifier};
-use crate::{BusinessKey, Entry, MapError, Mapped, Message, Source, system};
+use crate::{BusinessKey, Entry, EntryPart, MapError, Mapped, Message, Source, system};
 
 /// Types in the order in which they may be stored so that most references point back.
 const ORDER: &[&str] = &[
@@ -73,6 +73,7 @@ pub fn map(message: &Message<'_>) -> Result<Vec<Mapped>, MapError> {
         issues: Vec::new(),
         source: source.clone(),
         message_id: message_id.clone(),
+        part: None,
         actions: Vec::new(),
         event_time,
         counts: counts(entries, &refused),
@@ -88,10 +89,11 @@ pub fn map(message: &Message<'_>) -> Result<Vec<Mapped>, MapError> {
                 .detail("entry-refused"),
         ],
         source: source.clone(),
-        message_id: format!("{message_id}#{}", refused.at),
+        message_id: message_id.clone(),
+        part: Some(part_name(refused.at)),
         actions: Vec::new(),
         event_time,
-        counts: BTreeMap::from([(refused.type_name, 1)]),
+        counts: BTreeMap::from([(kind(&refused.type_name), 1)]),
     }));
     Ok(mapped)
 }
@@ -245,11 +247,26 @@ fn counts(entries: &[Value], refused: &[Refused]) -> BTreeMap<String, usize> {
         if refused.iter().any(|refused| refused.at == at) {
             continue;
         }
-        if let Some(name) = entry.pointer("/resource/resourceType").and_then(Value::as_str) {
-            *counts.entry(name.to_owned()).or_insert(0) += 1;
-        }
+        let name = entry.pointer("/resource/resourceType").and_then(Value::as_str);
+        *counts.entry(kind(name.unwrap_or_default())).or_insert(0) += 1;
     }
     counts
+}
+
+/// Counts the entries of a record by type, of one that cannot be mapped too; one that cannot be read counts as one record.
+pub(crate) fn count(bytes: &[u8]) -> BTreeMap<String, usize> {
+    let bundle = read(bytes).unwrap_or_default();
+    let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if entries.is_empty() { BTreeMap::from([("record".to_owned(), 1)]) } else { counts(entries, &[]) }
+}
+
+/// The name under which an entry is counted.
+fn kind(type_name: &str) -> String {
+    known_name(type_name).filter(|name| !name.is_empty()).unwrap_or("other").to_owned()
+}
+
+fn part_name(at: usize) -> String {
+    format!("entry-{at}")
 }
 
 /// Gives the resources their keys, turns references into conditional ones and puts all in storing order.
@@ -282,8 +299,11 @@ fn finish(mut drafts: Vec<Draft<'_>>, ods_code: &str, record: &mut Mapped) {
             issue
         }));
     }
-    let mut entries: Vec<Entry> =
-        drafts.into_iter().zip(keys).map(|(draft, key)| Entry::upsert(key, draft.resource)).collect();
+    let entry = |(draft, key): (Draft<'_>, BusinessKey)| {
+        let part = EntryPart { kind: draft.mapping.source, name: part_name(draft.at) };
+        Entry { part: Some(part), ..Entry::upsert(key, draft.resource) }
+    };
+    let mut entries: Vec<Entry> = drafts.into_iter().zip(keys).map(entry).collect();
     entries.sort_by_key(|entry| ORDER.iter().position(|name| *name == entry.key.type_name).unwrap_or(ORDER.len()));
     record.entries = entries;
 }

@@ -95,7 +95,7 @@ pub(super) fn first_missing(resource: &Object, mapping: &Mapping) -> Option<&'st
 }
 
 /// A name fit for a message: what is no name of FHIR could be anything and is not repeated.
-fn known_name(name: &str) -> Option<&str> {
+pub(super) fn known_name(name: &str) -> Option<&str> {
     let is_name = name.len() <= 40 && name.trim_start_matches('_').bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_name.then_some(name)
 }

@@ -32,5 +32,6 @@ mod referral_request;
 mod related_person;
 mod specimen;
 
+pub(crate) use bundle::count;
 pub use bundle::map;
 pub use convert::convert;

@@ -19,7 +19,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn parse(text: &str) -> Option<Kind> {
+    pub(super) fn parse(text: &str) -> Option<Kind> {
         match normalise(text).as_str() {
             "request" => Some(Self::Request),
             "assessment" => Some(Self::Assessment),

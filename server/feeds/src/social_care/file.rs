@@ -58,9 +58,10 @@ fn map_record(message: &Message<'_>, header: &Header, record: &csv::StringRecord
         issues: Vec::new(),
         source: Source { feed: message.feed, system: None, ods_code },
         message_id: format!("line-{line}"),
+        part: Some(format!("line-{line}")),
         actions: Vec::new(),
         event_time,
-        counts: BTreeMap::from([("row".to_owned(), 1)]),
+        counts: BTreeMap::from([(kind(&row).to_owned(), 1)]),
     };
     match map_row(&row, record, header, today, &mut mapped) {
         Ok(()) => {}
@@ -94,10 +95,25 @@ fn map_row(
         Kind::Review => vec![review::entry(&mut event, reason.as_ref())],
     };
     mapped.message_id = format!("{}/{}/{}", event.la_code, event.person_id, event.identity);
-    mapped.counts = BTreeMap::from([(event.kind.code().to_owned(), 1)]);
     mapped.issues = event.issues;
     mapped.entries = std::iter::once(patient).chain(reason).chain(circumstances).chain(events).collect();
     Ok(())
+}
+
+/// The name under which a row is counted.
+fn kind(row: &Row<'_>) -> &'static str {
+    row.text(Column::EventType).and_then(Kind::parse).map_or("other", Kind::code)
+}
+
+/// Counts the rows of a file that cannot be mapped; one that cannot be read counts as one file.
+pub(crate) fn count(bytes: &[u8]) -> BTreeMap<String, usize> {
+    let text = decode(bytes);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let is_filled = |record: &csv::StringRecord| record.iter().any(|cell| !cell.trim().is_empty());
+    match reader.records().skip(1).filter(|record| record.as_ref().is_ok_and(is_filled)).count() {
+        0 => BTreeMap::from([("file".to_owned(), 1)]),
+        rows => BTreeMap::from([("row".to_owned(), rows)]),
+    }
 }
 
 /// The day on which the file was received, in London.

@@ -14,4 +14,5 @@ mod row;
 mod service;
 mod support_reason;
 
+pub(crate) use file::count;
 pub use file::map;

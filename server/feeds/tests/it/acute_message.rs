@@ -105,6 +105,7 @@ fn refusals_name_the_place_and_not_the_value() {
     check("MSH", "MSH-1");
     check("MSH|", "MSH-2");
     check("MSH|^^^^|SECRET", "MSH-2");
+    check(&adt("A28", &PID.replace("Araminta", "SEC\0RET")), "MSH");
     check("MSH|^~\\&|A|B|C|D|2026||", "MSH-9");
     check(&format!("{MSH}ADT^A28||P|2.4"), "MSH-10");
     check(&format!("{MSH}ADT^A28|ID|P|9.9"), "MSH-12");
@@ -182,6 +183,46 @@ fn merged_patient_keeps_what_a_later_message_does_not_send() {
     assert_eq!(joined["identifier"].as_array().unwrap().len(), 2);
     assert_eq!(joined["meta"]["security"][0]["code"], "R");
     assert!(joined.get("address").is_none());
+    let corrected = [(3, "1^^^RZ9^MR~9991067329^^^NHS^NH"), (5, "A^C")];
+    let corrected = patient(&one(&adt("A31", &segment("PID", &corrected)))).onto(Some(&joined));
+    let identifiers = corrected["identifier"].as_array().unwrap();
+    assert_eq!((identifiers.len(), &identifiers[1]["value"]), (2, &json!("9991067329")));
+}
+
+#[test]
+fn an_nhs_number_alone_names_no_record() {
+    let patient = |control_id: &str, fields: &[(usize, &str)]| {
+        let header = MSH.to_owned() + &format!("ADT^A28|{control_id}|P|2.4\r");
+        let mapped = one(&(header + &segment("PID", fields)));
+        mapped.entries.into_iter().find(|entry| entry.key.type_name == "Patient").unwrap().key
+    };
+    let known = [(3, "9991036768^^^NHS^NH"), (5, "A^B"), (7, "19441026")];
+    assert_eq!(patient("1", &known), patient("2", &known));
+    assert_ne!(patient("1", &known), patient("2", &[known[0], known[1], (7, "19441027")]));
+    // Without a birth date, and with a number that fails its check, each message tells of a record of its own.
+    for other in [vec![known[0]], vec![(3, "9991036769^^^NHS^NH"), known[2]], vec![(19, "9991036768")]] {
+        assert_eq!(patient("1", &other), patient("1", &other));
+        assert_ne!(patient("1", &other), patient("2", &other));
+    }
+    // The older fields give a record number.
+    let older = patient("1", &[known[0], (4, "WT400100^^^RZ9^MR")]);
+    assert_eq!(older.value, "WT400100");
+    let merge = adt("A40", &format!("{PID}MRG|9991036768^^^NHS^NH\r"));
+    assert_eq!(mapped(merge.as_bytes()).unwrap_err().location(), "MRG-1");
+}
+
+#[test]
+fn messages_are_counted_by_type_whether_they_can_be_mapped_or_not() {
+    let check = |text: &str, kind: &str| {
+        let found = feeds::count(Feed::Hl7v2, text.as_bytes());
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [(kind.to_owned(), 1)]);
+    };
+    assert_eq!(one(&adt("A28", PID)).counts["ADT^A28"], 1);
+    check(&adt("A28", PID), "ADT^A28");
+    check(&format!("{MSH}SIU^S12^SIU_S12|ID|P|2.4"), "SIU^S12");
+    check(&format!("{MSH}ORU|ID|P|2.4"), "ORU");
+    check(&format!("{MSH}Quillfeather^Araminta|ID|P|2.4"), "no message type");
+    check("hello", "no message");
 }
 
 #[test]

@@ -12,4 +12,6 @@
 mod linking;
 mod messages;
 mod mllp;
+mod refusals;
+mod replay;
 mod support;

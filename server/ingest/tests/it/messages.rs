@@ -63,9 +63,7 @@ fn a_quarantined_message_that_passes_now_is_replayed() {
     on_each("replay", |house| async move {
         // Put there by an earlier version that did not understand it.
         let message = ARAMINTA.registration("M1", "20260105093000");
-        let received = fhir::Instant(1_770_000_000_000);
-        let record = store::MessageRecord::new("acute-hl7v2", "", "M1", message.as_bytes(), received).unwrap();
-        house.store.quarantine_message(record, "resource-invalid", "{}").await.unwrap();
+        house.quarantine("M1", &message).await;
         let receipt = house.ingest.replay(1).await.unwrap();
         assert_eq!((receipt.stored_messages, receipt.quarantined), (1, 0), "{:?}", receipt.issues);
         let (summary, _) = house.store.message(MessageKey(1)).await.unwrap().unwrap();

@@ -11,7 +11,7 @@ use profiles::{Strictness, Validator};
 use search::Registry;
 use serde_json::{Value, json};
 use sqlx::Executor;
-use store::{Location, Page, Store, StoreOptions};
+use store::{Location, MessageRecord, Page, Store, StoreOptions, WriteBatch, WriteOp};
 
 pub const NUMBER: &str = "9990000018";
 pub const OTHER_NUMBER: &str = "9990000026";
@@ -92,6 +92,32 @@ impl House {
 
     pub async fn hl7(&self, message: String) -> Receipt {
         self.receive("acute-hl7v2", message).await
+    }
+
+    /// Puts a message into quarantine, as an earlier version would have that did not understand it.
+    pub async fn quarantine(&self, message_id: &str, message: &str) {
+        let received = Instant(NOW);
+        let record = MessageRecord::new("acute-hl7v2", "", message_id, message.as_bytes(), received).unwrap();
+        self.store.quarantine_message(record, "resource-invalid", "{}").await.unwrap();
+    }
+
+    /// Writes a resource as a client of the API would.
+    pub async fn put(&self, resource: &Value) {
+        let json = fhir::Json::from_value(resource);
+        let facts = profiles::AnsweredFacts::new();
+        let profiles::Verdict::Validated(validated) = shared().validator.validate(json, &Default::default(), &facts)
+        else {
+            panic!("the resource is not valid")
+        };
+        let op = WriteOp::Put {
+            resource: validated,
+            id: id(resource).to_owned(),
+            interaction: policy::Interaction::Update,
+            if_match: None,
+            if_none_exist: None,
+        };
+        let source = policy::Source::feed("rest");
+        self.store.write(&system(), WriteBatch::new(vec![op], source)).await.unwrap();
     }
 
     /// What a search finds.
