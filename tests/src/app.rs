@@ -35,13 +35,14 @@ impl TestApp {
         let mut config = Config::load(None, std::iter::empty()).unwrap();
         config.server.data_dir = folder.path().to_owned();
         config.server.workers = 2;
+        config.outbound.private_addresses = true;
         if let Some(schema) = &schema {
             config.server.database_url = schema.database_url();
         }
         configure(&mut config);
         config.server.listen = "127.0.0.1:0".to_owned();
         let mut house = House::open(config).await.unwrap();
-        let running = Running::start(&mut house, Vec::new(), true).await.unwrap();
+        let running = Running::start(&mut house, Vec::new()).await.unwrap();
         TestApp {
             base_url: house.config.server.base_url(),
             origin: house.config.server.public_origin(),

@@ -49,6 +49,8 @@ pub enum Command {
     Person(PersonCommand),
     /// Brings the database to this version; `serve` does it too.
     Migrate(StoreArgs),
+    /// Proves that the store is whole: index rows match resources, histories are unbroken, the audit log's chain holds. Exit code 1 if not.
+    Check(StoreArgs),
     /// Prints every setting with its default.
     Config,
 }

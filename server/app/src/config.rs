@@ -30,6 +30,8 @@ pub struct Config {
     pub smart: Smart,
     /// Bulk export.
     pub export: Export,
+    /// Calls to other servers.
+    pub outbound: Outbound,
     /// Logging.
     pub log: Log,
 }
@@ -108,6 +110,13 @@ pub enum Strictness {
     Reject,
     /// Stored with its issues.
     Warn,
+}
+
+/// `[outbound]`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Outbound {
+    /// Whether key sets may lie at private and loopback addresses.
+    pub private_addresses: bool,
 }
 
 /// `[mllp]`.

@@ -38,6 +38,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => return command::demo::run(arguments).await,
         Command::Ingest(arguments) => return command::ingest::run(arguments).await,
         Command::Validate(arguments) => return command::validate::run(&arguments),
+        Command::Check(arguments) => return command::check::run(&arguments).await,
         Command::Quarantine(command) => return command::quarantine::run(command).await,
         Command::Serve(arguments) => command::serve::run(&arguments).await?,
         Command::Client(command) => command::client::run(command).await?,

@@ -169,7 +169,7 @@ pub struct Running {
 
 impl Running {
     /// Starts everything that configuration names. Port 0 becomes the one that was free, in the house's settings too, since URLs are made of it.
-    pub async fn start(house: &mut House, pages: Vec<rest::Page>, is_private_allowed: bool) -> Result<Running> {
+    pub async fn start(house: &mut House, pages: Vec<rest::Page>) -> Result<Running> {
         let listen = address("server.listen", &house.config.server.listen)?;
         refuse_open_access_beyond_loopback(&house.config, listen)?;
         refuse_address_for_nobody(&house.config, listen)?;
@@ -182,7 +182,8 @@ impl Running {
         let key = house.store.control().key_or_insert("page-link", &random(), now()).await?;
         let page_link_key =
             key.secret.as_slice().try_into().map_err(|_| anyhow!("the page link key has the wrong length"))?;
-        let limits = outbound::Limits { is_private_allowed, ..outbound::Limits::default() };
+        let limits =
+            outbound::Limits { is_private_allowed: config.outbound.private_addresses, ..outbound::Limits::default() };
         let weir = Arc::new(Weir {
             settings: settings(config, pages),
             store: house.store.clone(),

@@ -39,8 +39,10 @@ impl Client {
         if self.purpose == Purpose::SecondaryUse && !matches!(self.authentication, Authentication::Asymmetric(_)) {
             return refuse("a secondary-use client is a backend service and needs a key set".to_owned());
         }
-        if (is_system || has_feed) && self.authentication == Authentication::Public {
-            return refuse("`system/` and feed scopes need a client that can prove who it is".to_owned());
+        if (is_system || has_feed) && !matches!(self.authentication, Authentication::Asymmetric(_)) {
+            return refuse(
+                "`system/` and feed scopes need an asymmetric client: it proves who it is by a signed JWT".to_owned(),
+            );
         }
         if is_app && self.redirect_uris.is_empty() {
             return refuse("`patient/` and `user/` scopes need a redirect URI".to_owned());

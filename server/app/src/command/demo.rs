@@ -21,13 +21,13 @@ pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
     config.server.listen = arguments.listen.to_string();
     config.server.database_url.clear();
     config.mllp.listen = "127.0.0.1:0".to_owned();
-    config.organisation.ods_code = "X26".to_owned();
+    config.organisation.ods_code = "RZ9".to_owned();
     config.organisation.name = "Weir demonstration".to_owned();
     config.log.filter = "warn".to_owned();
     logging::start(&config.log)?;
     let _lock = DataLock::take(&config.server)?;
     let mut house = House::open(config).await?;
-    let running = Running::start(&mut house, story::pages(), true).await?;
+    let running = Running::start(&mut house, story::pages()).await?;
     let story = story::tell(&house, &running).await?;
     crate::out(&screen::text(&story, started.elapsed()));
     let code = if arguments.check {

@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+pub mod check;
 pub mod client;
 pub mod demo;
 pub mod evidence;

@@ -21,7 +21,7 @@ pub async fn run(arguments: &ServeArgs) -> Result<()> {
     logging::start(&config.log)?;
     let _lock = DataLock::take(&config.server)?;
     let mut house = House::open(config).await?;
-    let running = Running::start(&mut house, Vec::new(), false).await?;
+    let running = Running::start(&mut house, Vec::new()).await?;
     tracing::info!(address = %running.http.address, base = %house.config.server.base_url(), "weir serves FHIR");
     if let Some(mllp) = &running.mllp {
         tracing::info!(address = %mllp.address, "weir listens for HL7 v2");
