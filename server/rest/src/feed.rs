@@ -10,7 +10,7 @@ use crate::perform::Context;
 /// The feeds by name.
 pub const FEED_NAMES: [&str; 3] = ["acute-hl7v2", "gp-connect", "social-care-cld"];
 
-/// Receives one message or file; 200 with a summary when all of it is stored, 422 with its issues when some is in quarantine.
+/// Receives one message or file; 200 with a summary, 422 when all of it went to quarantine.
 pub(crate) async fn receive(context: &Context<'_>) -> Result<Answer, Failure> {
     let name = context.request.type_str();
     let Some(name) = FEED_NAMES.iter().find(|known| **known == name) else {
@@ -27,26 +27,35 @@ pub(crate) async fn receive(context: &Context<'_>) -> Result<Answer, Failure> {
     Ok(answer)
 }
 
+/// What became of the delivery, as Parameters: things of the source counted, resources stored by type, what is in quarantine as an
+/// OperationOutcome. Refused only when nothing of it could be stored.
 fn answer_of(receipt: &Receipt) -> Result<Answer, Failure> {
+    let total = receipt.total();
+    let mut issues = receipt.issues.clone();
     if receipt.quarantined > 0 {
-        let mut issues = receipt.issues.clone();
         let message = format!(
-            "{} of {} messages, entries or rows are kept in quarantine and can be replayed",
-            receipt.quarantined,
-            receipt.total().received
+            "{} of {} messages, entries or rows are kept in quarantine and can be replayed there; do not send them again",
+            receipt.quarantined, total.received
         );
         issues.insert(0, fhir::Issue::error("processing", message));
-        return Err(Failure::with_issues(Reason::Unprocessable, issues));
+        if total.stored + total.duplicates + total.outdated == 0 {
+            return Err(Failure::with_issues(Reason::Unprocessable, issues));
+        }
     }
-    let stored: serde_json::Map<_, _> =
-        receipt.stored.iter().map(|(name, count)| (name.clone(), json!(count))).collect();
-    let body = json!({
-        "messages": receipt.messages,
-        "duplicates": receipt.duplicates,
-        "quarantined": receipt.quarantined,
-        "stored": stored,
-    });
-    let mut answer = Answer::json(Outcome::Ok, body.to_string());
-    answer.content_type = "application/json";
-    Ok(answer)
+    let count = |name: &str, count: u64| json!({"name": name, "valueInteger": count});
+    let mut parameters = vec![
+        count("received", total.received),
+        count("stored", total.stored),
+        count("duplicate", total.duplicates),
+        count("outdated", total.outdated),
+        count("quarantined", receipt.quarantined),
+    ];
+    parameters.extend(receipt.stored.iter().map(|(name, stored)| {
+        json!({"name": "resources", "part": [{"name": "type", "valueCode": name}, count("stored", *stored)]})
+    }));
+    if !issues.is_empty() {
+        parameters.push(json!({"name": "outcome", "resource": fhir::operation_outcome(&issues)}));
+    }
+    let body = json!({"resourceType": "Parameters", "parameter": parameters});
+    Ok(Answer::json(Outcome::Ok, body.to_string()))
 }

@@ -157,8 +157,8 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
     request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    // A feed answers with its own summary, a file with its own type.
-    if !matches!(interaction, Interaction::Feed | Interaction::ExportFile) {
+    // A file has its own type.
+    if interaction != Interaction::ExportFile {
         let format = request.params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.as_str());
         check_format(format, text(http, header::ACCEPT))?;
     }

@@ -20,6 +20,16 @@ pub(super) struct Http<'a> {
     pub base_url: String,
 }
 
+/// What became of one delivery: messages, entries or rows.
+pub(super) struct Fed {
+    /// In it.
+    pub received: u64,
+    /// Stored.
+    pub stored: u64,
+    /// In quarantine.
+    pub quarantined: u64,
+}
+
 impl Http<'_> {
     /// A token for a backend service, by a signed assertion.
     pub(super) async fn backend_token(&self, client_id: &str, key: &ClientKey, scope: &str) -> Result<String> {
@@ -55,15 +65,18 @@ impl Http<'_> {
         expect(self.outbound.send(Call::post(url, "application/x-www-form-urlencoded", body)).await?, 200)
     }
 
-    /// Sends a message or file to a feed; 200 and 422 (something in quarantine) are both answers.
-    pub(super) async fn feed(&self, token: &str, name: &str, content_type: &str, body: &'static [u8]) -> Result<u16> {
+    /// Sends a message or file to a feed and gives what the server counted in it.
+    pub(super) async fn feed(&self, token: &str, name: &str, content_type: &str, body: &'static [u8]) -> Result<Fed> {
         let url = format!("{}/$feed/{name}", self.base_url);
         let call = Call::post(url, content_type, body).header("authorization", format!("Bearer {token}"));
         let response = self.outbound.send(call).await?;
-        match response.status {
-            200 | 422 => Ok(response.status),
-            other => bail!("feed {name} answered {other}: {}", String::from_utf8_lossy(&response.body)),
-        }
+        let summary = json(&expect(response, 200).with_context(|| format!("feed {name}"))?)?;
+        let parameters = summary.get("parameter").and_then(Value::as_array).cloned().unwrap_or_default();
+        let count = |name: &str| {
+            let named = parameters.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(name));
+            named.and_then(|one| one.get("valueInteger")).and_then(Value::as_u64).unwrap_or_default()
+        };
+        Ok(Fed { received: count("received"), stored: count("stored"), quarantined: count("quarantined") })
     }
 
     /// Gets a FHIR resource or Bundle.

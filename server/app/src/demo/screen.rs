@@ -8,8 +8,9 @@ use crate::table::table;
 
 /// What came in, what was stored, what went out, and what to try next.
 pub fn text(story: &Story, took: Duration) -> String {
-    let mut text =
-        String::from("\nWeir: three feeds in, one record a person, out again only to those who may.\n\nCame in\n");
+    let mut text = String::from(
+        "\nWeir: three feeds in, one record for each person, out again only to those who may have it.\n\nCame in\n",
+    );
     let mut rows = vec![row(["feed", "sent", "stored", "quarantine"])];
     for line in &story.feeds {
         let counts = [line.sent, line.accepted, line.quarantined].map(|count| count.to_string());

@@ -81,11 +81,11 @@ pub struct FeedLine {
     pub name: &'static str,
     /// How it came.
     pub door: &'static str,
-    /// Messages or files sent.
+    /// Messages, entries or rows sent.
     pub sent: u64,
-    /// Stored wholly.
+    /// Stored.
     pub accepted: u64,
-    /// With something in quarantine.
+    /// In quarantine.
     pub quarantined: u64,
 }
 
@@ -171,17 +171,16 @@ async fn send_feeds(http: &Http<'_>, running: &Running, sender: &ClientKey, stor
     });
     let token = http.backend_token("demo-sender", sender, FEED_SCOPES).await?;
     let over_http = [
-        ("gp-connect", "gp/", "application/fhir+json", "GP Connect records over HTTP"),
-        ("social-care-cld", "social-care/", "text/csv", "client-level data files over HTTP"),
+        ("gp-connect", "gp/", "application/fhir+json", "entries of GP Connect records over HTTP"),
+        ("social-care-cld", "social-care/", "text/csv", "rows of a client-level CSV over HTTP"),
     ];
     for (name, folder, content_type, door) in over_http {
         let mut line = FeedLine { name, door, ..FeedLine::default() };
         for (_, file) in below(folder) {
-            line.sent += 1;
-            match http.feed(&token, name, content_type, file).await? {
-                200 => line.accepted += 1,
-                _ => line.quarantined += 1,
-            }
+            let fed = http.feed(&token, name, content_type, file).await?;
+            line.sent += fed.received;
+            line.accepted += fed.stored;
+            line.quarantined += fed.quarantined;
         }
         story.feeds.push(line);
     }
@@ -278,6 +277,10 @@ impl Story {
         let patients_exported = self.exported.get("Patient").copied().unwrap_or_default();
         let checks = [
             (self.feeds.iter().all(|line| line.accepted > 0), "a feed stored nothing"),
+            (
+                self.feeds.iter().all(|line| line.sent == line.accepted + line.quarantined),
+                "something that was sent is neither stored nor in quarantine",
+            ),
             (has_quarantine("acute-hl7v2"), "the broken HL7 v2 message is not in quarantine"),
             (has_quarantine("social-care-cld"), "the broken row of the CSV is not in quarantine"),
             (self.persons >= 40 && self.persons < stored("Patient"), "the feeds' patients were not linked"),
