@@ -152,7 +152,7 @@ pub(crate) fn label_text(label: &Label) -> String {
     serde_json::json!([label.system, label.code]).to_string()
 }
 
-fn labels_of_text(text: &str) -> Result<Vec<Label>, StoreError> {
+pub(crate) fn labels_of_text(text: &str) -> Result<Vec<Label>, StoreError> {
     let pairs: Vec<(String, String)> =
         serde_json::from_str(text).map_err(|_| StoreError::Corrupt("labels of a version".to_owned()))?;
     Ok(pairs.into_iter().map(|(system, code)| Label { system, code }).collect())

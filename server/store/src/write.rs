@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir::{Instant, Json};
-use policy::{Facts, Grant, Interaction, PersonKey, Restriction};
+use policy::{Facts, Grant, Interaction, Label, PersonKey, Restriction};
 use search::Registry;
 
 use crate::batch::{WriteBatch, WriteStatus, Written};
@@ -18,7 +18,7 @@ use crate::person::PersonUndo;
 use crate::prepare::{Prepared, PreparedBatch, PreparedPut, prepare};
 use crate::resource::find;
 use crate::sql::Statement;
-use crate::version_row::{Method, StoredVersion, keys_text, labels_text};
+use crate::version_row::{Method, StoredVersion, keys_text, labels_of_text, labels_text};
 use crate::writer::Transaction;
 
 /// Writes that are prepared on the caller's own thread; more go to one that may take its time.
@@ -181,6 +181,9 @@ impl Apply<'_, '_> {
             body: body.clone(),
         };
         self.store_row(row, existing.as_ref())?;
+        if let Some(found) = &existing {
+            self.label_earlier(found, &put.labels)?;
+        }
         let new_rows = {
             let Transaction { session, interner, .. } = self.transaction;
             index_row::rows(*session, interner, (type_name, res_key), &put.entries)?
@@ -343,6 +346,26 @@ impl Apply<'_, '_> {
                    FROM resource WHERE res_key = $2";
         let statement = Statement::new(sql, vec![superseded_seq.into(), res_key.into()]);
         self.transaction.session.execute(&statement).map(|_| ())
+    }
+
+    /// A confidentiality label that comes later holds for the earlier versions too: they mostly say the same.
+    fn label_earlier(&mut self, found: &StoredVersion, labels: &[Label]) -> Result<(), StoreError> {
+        let is_new = |label: &&Label, known: &[Label]| {
+            (label.is_confidentiality("R") || label.is_confidentiality("V")) && !known.contains(label)
+        };
+        if !labels.iter().any(|label| is_new(&label, &found.facts.labels)) {
+            return Ok(());
+        }
+        let session = &mut self.transaction.session;
+        let sql = "SELECT commit_seq, labels FROM history WHERE res_key = $1";
+        for row in session.query(&Statement::new(sql, vec![found.res_key.into()]))? {
+            let mut known = labels_of_text(row.text(1)?)?;
+            let missing: Vec<Label> = labels.iter().filter(|label| is_new(label, &known)).cloned().collect();
+            known.extend(missing);
+            let values = vec![labels_text(&known).into(), row.i64(0)?.into()];
+            session.execute(&Statement::new("UPDATE history SET labels = $1 WHERE commit_seq = $2", values))?;
+        }
+        Ok(())
     }
 
     /// Puts new index rows in the place of the old ones, which are worked out again from the old body; takes away the
