@@ -8,13 +8,17 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod audit;
 mod authorisation;
 mod bad_input;
 mod batch;
 mod capabilities;
+mod consent;
 mod create;
 mod delete;
+mod export;
 mod history;
+mod operations;
 mod paging;
 mod patient_scope;
 mod read;

@@ -343,7 +343,7 @@ fn a_client_without_purpose_cannot_be_registered() {
         "--redirect-uri",
         APP_REDIRECT,
     ];
-    let said = app::cli::Cli::try_parse_from(arguments).err().expect("a refusal").to_string();
+    let said = app::cli::Cli::try_parse_from(arguments).expect_err("a refusal").to_string();
     assert!(said.contains("--purpose"), "{said}");
     let with_purpose = arguments.into_iter().chain(["--purpose", "direct-care"]);
     assert!(app::cli::Cli::try_parse_from(with_purpose).is_ok());

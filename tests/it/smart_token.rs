@@ -61,7 +61,7 @@ fn a_code_needs_its_verifier_client_and_redirect() {
             ("redirect_uri", APP_REDIRECT),
             ("client_id", &client),
         ];
-        let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_ref())).collect();
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, *value)).collect();
         assert_eq!(app.ask_token(&form).await.status, 400, "no verifier at all");
         exchange(&client, &code, &pkce.verifier, APP_REDIRECT).await.expect(200);
     });
@@ -315,7 +315,7 @@ fn a_client_proves_itself_in_its_registered_way_only() {
             ("client_id", &client),
             ("client_secret", &secret),
         ];
-        let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_ref())).collect();
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, *value)).collect();
         refused(&app.ask_token(&form).await, 400, "unauthorized_client");
         let service = service(&app).await;
         let form =

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use app::command::opt_out;
 use app::config::Config;
 use app::wiring::{House, Running};
 use sqlx::Executor as _;
 use store::audit::{AuditEntry, AuditFilter};
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use crate::{Api, Browser};
 
@@ -19,7 +21,7 @@ pub struct TestApp {
     /// Scheme, host and port.
     pub origin: String,
     pub(crate) client: reqwest::Client,
-    running: Running,
+    running: Mutex<Option<Running>>,
     schema: Option<Schema>,
     _folder: TempDir,
 }
@@ -48,19 +50,34 @@ impl TestApp {
             origin: house.config.server.public_origin(),
             client: http_client(),
             house,
-            running,
+            running: Mutex::new(Some(running)),
             schema,
             _folder: folder,
         }
     }
 
-    /// Stops the server as a signal would, and removes what it stored.
+    /// Stops the server and removes what it stored.
     pub(crate) async fn stop(self) {
-        self.running.stop().await.unwrap();
+        self.stop_serving().await;
         drop(self.house);
         if let Some(schema) = self.schema {
             schema.remove().await;
         }
+    }
+
+    /// Stops the server alone, as a signal would; a second stop does nothing.
+    pub async fn stop_serving(&self) {
+        if let Some(running) = self.running.lock().await.take() {
+            running.stop().await.unwrap();
+        }
+    }
+
+    /// Asks about the NHS numbers of everybody in the store, and loads an answer without those of the opted out.
+    pub async fn answer_opt_outs(&self, opted_out: &[&str]) {
+        let asked = opt_out::request(&self.house).await.unwrap();
+        let is_returned = |line: &&str| opted_out.iter().all(|number| !line.contains(number));
+        let answer: String = asked.lines().filter(is_returned).map(|line| format!("{line}\n")).collect();
+        opt_out::load(&self.house, &answer, &asked).await.unwrap();
     }
 
     /// Without a token.

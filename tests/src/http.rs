@@ -53,10 +53,10 @@ impl<'a> Api<'a> {
         self.call("DELETE", path).send().await
     }
 
-    /// Creates a resource and gives its id.
+    /// Creates a resource and gives its id, which is told even to a caller who may not see the resource.
     pub async fn create(&self, body: &Value) -> String {
         let answer = self.post(body["resourceType"].as_str().unwrap(), body).await.expect(201);
-        answer.json()["id"].as_str().unwrap().to_owned()
+        answer.header("location").unwrap().rsplit('/').nth(2).unwrap().to_owned()
     }
 
     /// The ids that a search finds, on its first page.

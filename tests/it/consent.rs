@@ -1,0 +1,227 @@
+//! What a Consent or a label withholds from direct care, on every way to it.
+
+use serde_json::{Value, json};
+use tests::{Answer, Api, Person, TestApp, consent, observation, on_each, unique};
+
+struct Record {
+    patient: String,
+    family: String,
+    observation: String,
+    code: String,
+}
+
+async fn record(api: &Api<'_>) -> Record {
+    let (person, code) = (Person::new(), unique("code"));
+    let patient = api.create(&person.patient()).await;
+    let observation = api.create(&observation(&patient, &code, "2026-01-01")).await;
+    Record { patient, family: person.family, observation, code }
+}
+
+/// How many of the ways to a record show something of it, and of how many.
+async fn seen(api: &Api<'_>, record: &Record) -> (usize, usize) {
+    let (patient, observation) = (format!("Patient/{}", record.patient), format!("Observation/{}", record.observation));
+    let entry = |url: &str| json!({"request": {"method": "GET", "url": url}});
+    let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry(&patient), entry(&observation)]});
+    let answers = [
+        api.get(&patient).await,
+        api.get(&format!("{patient}/_history/1")).await,
+        api.get(&format!("{patient}/_history")).await,
+        api.get(&observation).await,
+        api.get(&format!("{observation}/_history/1")).await,
+        api.get(&format!("{observation}/_history")).await,
+        api.get(&format!("Patient?_id={}", record.patient)).await,
+        api.get(&format!("Patient?family={}", record.family)).await,
+        api.get(&format!("Observation?code={}", record.code)).await,
+        api.get(&format!("Observation?patient={}", record.patient)).await,
+        api.get("_history?_count=1000").await,
+        api.get("Observation/_history?_count=1000").await,
+        api.post("", &batch).await,
+    ];
+    let shows = |answer: &Answer| {
+        let mut body = answer.json();
+        // A link repeats what was asked.
+        body["link"].take();
+        let text = body.to_string();
+        text.contains(&record.family) || text.contains(&record.code)
+    };
+    let count = answers.iter().filter(|answer| shows(answer)).count();
+    for search in [format!("Patient?_id={}", record.patient), format!("Observation?code={}", record.code)] {
+        let total = api.get(&format!("{search}&_summary=count")).await.expect(200).json()["total"].as_u64().unwrap();
+        assert_eq!(total == 0, count == 0, "the total tells what the matches hide");
+    }
+    (count, answers.len())
+}
+
+async fn sees_all(api: &Api<'_>, record: &Record) {
+    let (count, of) = seen(api, record).await;
+    assert_eq!(count, of);
+}
+
+async fn sees_nothing(api: &Api<'_>, record: &Record) {
+    assert_eq!(seen(api, record).await.0, 0);
+    api.get(&format!("Patient/{}", record.patient)).await.refused(404);
+    api.get(&format!("Observation/{}", record.observation)).await.refused(404);
+}
+
+async fn three_readers<'a>(app: &'a TestApp, record: &Record) -> [Api<'a>; 2] {
+    let system = app.system("system/*.rs").await;
+    let user = app.launched("user/*.rs launch/patient", &record.patient).await;
+    [system, user]
+}
+
+#[test]
+fn a_denial_of_direct_care_hides_the_record_while_it_is_active() {
+    on_each("consent_care", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let readers = three_readers(&app, &record).await;
+        let own = app.launched("launch/patient patient/*.rs", &record.patient).await;
+        for reader in &readers {
+            sees_all(reader, &record).await;
+        }
+        let mut denial = consent(&record.patient, "TREAT");
+        let id = all.create(&denial).await;
+        for reader in &readers {
+            sees_nothing(reader, &record).await;
+            reader.get(&format!("Consent/{id}")).await.refused(404);
+        }
+        own.get(&format!("Observation/{}", record.observation)).await.refused(404);
+        assert!(own.find("Patient").await.is_empty());
+
+        denial["id"] = json!(id);
+        denial["status"] = json!("inactive");
+        all.put(&format!("Consent/{id}"), &denial).await.expect(200);
+        for reader in &readers {
+            sees_all(reader, &record).await;
+        }
+        denial["status"] = json!("active");
+        all.put(&format!("Consent/{id}"), &denial).await.expect(200);
+        sees_nothing(&readers[0], &record).await;
+        all.delete(&format!("Consent/{id}")).await.expect(204);
+        sees_all(&readers[0], &record).await;
+    });
+}
+
+#[test]
+fn a_denial_holds_for_its_purpose_its_period_and_its_person() {
+    on_each("consent_limits", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let other = self::record(&all).await;
+        all.create(&consent(&record.patient, "HRESCH")).await;
+        sees_all(&all, &record).await;
+        let with_period = |start: &str, end: &str| {
+            let mut denial = consent(&record.patient, "TREAT");
+            denial["provision"]["period"] = json!({"start": start, "end": end});
+            denial
+        };
+        all.create(&with_period("2001-01-01", "2001-12-31")).await;
+        all.create(&with_period("2901-01-01", "2901-12-31")).await;
+        sees_all(&all, &record).await;
+        all.create(&with_period("2001-01-01", "2901-12-31")).await;
+        sees_nothing(&all, &record).await;
+        sees_all(&all, &other).await;
+    });
+}
+
+#[test]
+fn a_denial_that_is_not_active_or_permits_hides_nothing() {
+    on_each("consent_inert", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let mut draft = consent(&record.patient, "TREAT");
+        draft["status"] = json!("draft");
+        all.create(&draft).await;
+        let mut permit = consent(&record.patient, "TREAT");
+        permit["provision"]["type"] = json!("permit");
+        all.create(&permit).await;
+        sees_all(&all, &record).await;
+    });
+}
+
+fn labelled(mut resource: Value, code: &str) -> Value {
+    let system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    resource["meta"] = json!({"security": [{"system": system, "code": code}]});
+    resource
+}
+
+#[test]
+fn a_very_restricted_resource_is_not_there_for_direct_care() {
+    on_each("label_v", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let code = unique("code");
+        let of_label =
+            async |label: &str| all.create(&labelled(observation(&record.patient, &code, "2026-02-01"), label)).await;
+        let (normal, restricted, very) = (of_label("N").await, of_label("R").await, of_label("V").await);
+        let mut found = all.find(&format!("Observation?code={code}")).await;
+        found.sort();
+        let mut expected = [normal, restricted];
+        expected.sort();
+        assert_eq!(found, expected);
+        for path in ["", "/_history", "/_history/1"] {
+            all.get(&format!("Observation/{very}{path}")).await.refused(404);
+        }
+        assert!(!all.get("Observation/_history?_count=1000").await.expect(200).text().contains(&very));
+    });
+}
+
+#[test]
+fn a_label_that_comes_later_hides_what_was_before() {
+    on_each("label_later", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let path = format!("Observation/{}", record.observation);
+        let mut labelled = labelled(observation(&record.patient, &record.code, "2026-01-01"), "V");
+        labelled["id"] = json!(record.observation);
+        all.put(&path, &labelled).await.expect(200);
+        all.get(&path).await.refused(404);
+        all.get(&format!("{path}/_history/1")).await.refused(404);
+        let history = all.get(&format!("{path}/_history")).await;
+        assert!(!history.text().contains(&record.code), "{}", history.text());
+        let wide = all.get("Observation/_history?_count=1000").await.expect(200);
+        assert!(!wide.text().contains(&record.code));
+    });
+}
+
+#[test]
+fn the_whereabouts_of_a_sensitive_person_are_taken_out() {
+    on_each("sensitive", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let mut patient = labelled(person.patient(), "R");
+        let postcode = "ZZ99 3WZ";
+        patient["address"] = json!([{"line": ["1 Hidden Lane"], "postalCode": postcode}]);
+        patient["telecom"] = json!([{"system": "phone", "value": "01632 960001"}]);
+        let id = all.create(&patient).await;
+        let user = app.launched("user/*.rs", "").await;
+        for api in [&all, &user] {
+            for path in [
+                format!("Patient/{id}"),
+                format!("Patient/{id}/_history"),
+                format!("Patient/{id}/_history/1"),
+                format!("Patient?family={}", person.family),
+            ] {
+                let text = api.get(&path).await.expect(200).text();
+                assert!(text.contains(&person.family) && text.contains("REDACTED"), "{path}: {text}");
+                assert!(
+                    !text.contains("Hidden Lane") && !text.contains(postcode) && !text.contains("01632"),
+                    "{path}: {text}"
+                );
+            }
+            // What is not shown is not found by.
+            for search in ["address-postalcode=ZZ99", "address=Hidden", "phone=01632960001", "telecom=01632960001"] {
+                assert!(api.find(&format!("Patient?_id={id}&{search}")).await.is_empty(), "{search}");
+            }
+        }
+        let created = all
+            .post("Patient", &{
+                let mut again = patient.clone();
+                again["id"] = json!("x");
+                again
+            })
+            .await
+            .expect(201);
+        assert!(!created.text().contains("Hidden Lane"), "the answer to a write is redacted too");
+    });
+}
