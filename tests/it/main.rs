@@ -14,6 +14,7 @@ mod bad_input;
 mod batch;
 mod capabilities;
 mod consent;
+mod conformance;
 mod create;
 mod delete;
 mod export;

@@ -110,7 +110,8 @@ impl TestApp {
     }
 }
 
-fn http_client() -> reqwest::Client {
+/// A client that follows no redirect.
+pub fn http_client() -> reqwest::Client {
     // The process may have one already; whichever is there will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()

@@ -17,7 +17,7 @@ mod each_database;
 mod http;
 mod people;
 
-pub use app::TestApp;
+pub use app::{TestApp, http_client};
 pub use browser::{APP_REDIRECT, Browser, Form, Launched, PASSWORD, Pkce, parameter};
 pub use client::Registered;
 pub use client_key::{ClientKey, assertion_claims, unsigned};

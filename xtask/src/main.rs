@@ -6,7 +6,7 @@ mod tidy;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
 /// The project's own chores.
@@ -18,6 +18,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Run what must pass before a change lands: fmt, clippy, tidy, tests
+    Ci,
     /// Check the house style
     Tidy,
     /// Write the facts of FHIR R4 from its package to server/definitions/data
@@ -31,9 +33,27 @@ enum Chore {
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask stands in the workspace")?;
     let report = match Arguments::parse().chore {
+        Chore::Ci => ci(root)?,
         Chore::Tidy => tidy::run(root)?,
         Chore::Definitions { package } => definitions::run(root, package.as_deref())?,
     };
     writeln!(std::io::stdout(), "{report}")?;
     Ok(())
+}
+
+/// The steps of `.ci/run`, but for PostgreSQL and the demo.
+fn ci(root: &Path) -> Result<String> {
+    let steps: [&[&str]; 4] = [
+        &["fmt", "--all", "--check"],
+        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        &["xtask", "tidy"],
+        &["test", "--workspace"],
+    ];
+    for step in steps {
+        let name = step.join(" ");
+        writeln!(std::io::stdout(), "== cargo {name}")?;
+        let status = std::process::Command::new(env!("CARGO")).args(step).current_dir(root).status();
+        ensure!(status.with_context(|| format!("run cargo {name}"))?.success(), "cargo {name} failed");
+    }
+    Ok("ci: all steps passed".to_owned())
 }
