@@ -15,17 +15,19 @@ pub(crate) enum Frame {
     Incomplete,
 }
 
-/// Finds messages in a stream of bytes. What stands between frames is dropped; the CR after FS may be missing.
+/// Finds messages in a stream of bytes. The CR after FS may be missing; an FS before any other byte belongs to the message. A
+/// message that breaks off where another begins is not a message, and what stands between frames is none.
 pub(crate) struct Frames {
     bytes: Vec<u8>,
     /// How far the bytes are known to hold no end.
     looked_at: usize,
     message_bytes_max: usize,
+    has_dropped: bool,
 }
 
 impl Frames {
     pub(crate) fn new(message_bytes_max: usize) -> Frames {
-        Frames { bytes: Vec::new(), looked_at: 0, message_bytes_max }
+        Frames { bytes: Vec::new(), looked_at: 0, message_bytes_max, has_dropped: false }
     }
 
     /// Takes what was read.
@@ -38,40 +40,51 @@ impl Frames {
         !self.bytes.is_empty()
     }
 
+    /// Whether bytes of no message were dropped since this was last asked.
+    pub(crate) fn take_dropped(&mut self) -> bool {
+        std::mem::take(&mut self.has_dropped)
+    }
+
     /// The next message.
     pub(crate) fn next(&mut self) -> Frame {
-        let Some(start) = self.bytes.iter().position(|byte| *byte == START) else {
-            self.bytes.clear();
-            self.looked_at = 0;
-            return Frame::Incomplete;
-        };
+        let start = self.bytes.iter().position(|byte| *byte == START).unwrap_or(self.bytes.len());
         if start > 0 {
-            self.bytes.drain(..start);
+            self.has_dropped |= self.bytes.drain(..start).any(|byte| !byte.is_ascii_whitespace());
             self.looked_at = 0;
         }
-        let from = self.looked_at.max(1);
-        let rest = self.bytes.get(from..).unwrap_or_default();
-        match rest.iter().position(|byte| *byte == END) {
-            Some(end) if from + end - 1 <= self.message_bytes_max => {
-                let end = from + end;
-                let message = self.bytes.get(1..end).unwrap_or_default().to_vec();
-                let has_cr = self.bytes.get(end + 1) == Some(&AFTER_END);
-                self.bytes.drain(..end + 1 + usize::from(has_cr));
+        match self.end() {
+            Some(end) => {
+                let mut message: Vec<u8> = self.bytes.drain(..=end).skip(1).collect();
+                message.pop();
+                if self.bytes.first() == Some(&AFTER_END) {
+                    self.bytes.remove(0);
+                }
                 self.looked_at = 0;
-                Frame::Message(message)
+                let begins_again = message.windows(4).rposition(|window| window == b"\x0BMSH");
+                if let Some(again) = begins_again {
+                    message.drain(..=again);
+                    self.has_dropped = true;
+                }
+                if message.len() > self.message_bytes_max { Frame::TooLarge(message) } else { Frame::Message(message) }
             }
             None if self.bytes.len() <= self.message_bytes_max + 1 => {
                 self.looked_at = self.bytes.len();
                 Frame::Incomplete
             }
-            _ => {
-                self.bytes.truncate(self.message_bytes_max);
-                let head = self.bytes.get(1..).unwrap_or_default().to_vec();
-                self.bytes.clear();
+            None => {
                 self.looked_at = 0;
-                Frame::TooLarge(head)
+                Frame::TooLarge(std::mem::take(&mut self.bytes).into_iter().skip(1).collect())
             }
         }
+    }
+
+    /// The place of the FS that ends the message.
+    fn end(&self) -> Option<usize> {
+        let is_end = |at: &usize| {
+            let next = self.bytes.get(at + 1);
+            self.bytes.get(*at) == Some(&END) && matches!(next, None | Some(&(AFTER_END | START | b'\n')))
+        };
+        (self.looked_at.max(1)..self.bytes.len()).find(is_end)
     }
 }
 
@@ -108,6 +121,17 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_not_cut_at_an_end_inside_it() {
+        let mut frames = Frames::new(100);
+        frames.push(b"\x0BMSH|a\x1Cb\x1C\r\x0BMSH|2\x1C\r\n");
+        assert_eq!(frames.next(), Frame::Message(b"MSH|a\x1Cb".to_vec()));
+        assert_eq!(frames.next(), Frame::Message(b"MSH|2".to_vec()));
+        assert_eq!((frames.next(), frames.take_dropped()), (Frame::Incomplete, false));
+        frames.push(b"MSH|no start\x1C\r");
+        assert_eq!((frames.next(), frames.take_dropped()), (Frame::Incomplete, true));
+    }
+
+    #[test]
     fn frames_are_found_in_any_pieces() {
         check(b"\x0BMSH|1\x1C\r\x0BMSH|2\x1C\r", &["MSH|1", "MSH|2"]);
         check(b"\x0BMSH|1\x1C\x0BMSH|2\x1C", &["MSH|1", "MSH|2"]);
@@ -116,5 +140,6 @@ mod tests {
         check(b"\x0B\x1C\r", &[""]);
         check(b"\x0B12345678\x1C\r", &["12345678"]);
         check(b"\x0B123456789\x1C\r", &["too large"]);
+        check(b"\x0BM\x0BMSH|2\x1C\r", &["MSH|2"]);
     }
 }

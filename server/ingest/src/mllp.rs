@@ -140,6 +140,9 @@ impl Connection {
                 }
                 Frame::Incomplete => {}
             }
+            if frames.take_dropped() {
+                tracing::warn!(peer = %self.peer, "MLLP bytes dropped: they stood outside a frame, or in one that broke off");
+            }
             let wait = if frames.is_open() { STALL_MAX } else { IDLE_MAX };
             let read = tokio::select! {
                 _ = stopped.wait_for(|is_stopped| *is_stopped) => return,

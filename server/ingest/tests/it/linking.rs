@@ -107,3 +107,63 @@ fn a_merge_holds_for_a_record_that_comes_later() {
         assert_eq!(house.store.person_of_patient(id(&loser)).await.unwrap(), person);
     });
 }
+
+#[test]
+fn a_number_alone_goes_to_the_review_list() {
+    on_each("alone", |house| async move {
+        house.hl7(ARAMINTA.registration("M1", "20260105093000")).await;
+        let mut record = gp_record(NUMBER, "1944-10-26");
+        record["entry"][1]["resource"].as_object_mut().unwrap().remove("birthDate");
+        house.receive("gp-connect", record.to_string()).await;
+        assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (2, 2));
+        assert_eq!(house.reasons().await, ["birth-date-not-known"]);
+    });
+}
+
+#[test]
+fn a_number_verified_on_both_sides_links_without_a_birth_date() {
+    on_each("verified", |house| async move {
+        // PID-32: the number is present and verified.
+        let verified =
+            |message: String, status: &str| message.replace("|2\r", &format!("|2{}{status}\r", "|".repeat(24)));
+        let other = Acute { record: "WT2", birth_date: "", ..ARAMINTA };
+        house.hl7(verified(ARAMINTA.registration("M1", "20260105093000"), "NSTS01")).await;
+        house.hl7(verified(other.registration("M2", "20260105093000"), "NSTS02")).await;
+        assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (2, 2));
+        house.hl7(verified(other.registration("M3", "20260106093000"), "NSTS01")).await;
+        assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (2, 1));
+        assert_eq!(house.reasons().await, ["birth-date-not-known"]);
+    });
+}
+
+#[test]
+fn an_nhs_number_names_no_record_of_a_trust() {
+    on_each("no_record", |house| async move {
+        let nobody = Acute { record: "", ..ARAMINTA };
+        house.hl7(nobody.result("R1", "20260105093000")).await;
+        house.hl7(nobody.result("R2", "20260105093000")).await;
+        assert_eq!(house.patients(NUMBER).await.len(), 1);
+        let other = Acute { birth_date: "19441027", ..nobody };
+        house.hl7(other.result("R3", "20260105093000")).await;
+        assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (2, 2));
+        assert_eq!(house.reasons().await, ["birth-date-differs"]);
+        // A number that fails its check is of nobody: each message tells of somebody else.
+        let wrong = Acute { number: "9990000019", ..nobody };
+        house.hl7(wrong.result("R4", "20260105093000")).await;
+        house.hl7(wrong.result("R5", "20260105093000")).await;
+        assert_eq!((house.patients("9990000019").await.len(), house.persons("9990000019").await), (2, 2));
+    });
+}
+
+#[test]
+fn a_corrected_number_is_stored_and_a_link_that_it_belies_is_asked_about() {
+    on_each("corrected", |house| async move {
+        house.hl7(ARAMINTA.registration("M1", "20260105093000")).await;
+        house.receive("gp-connect", gp_record(NUMBER, "1944-10-26").to_string()).await;
+        assert_eq!(house.persons(NUMBER).await, 1);
+        let receipt = house.hl7(Acute { number: OTHER_NUMBER, ..ARAMINTA }.registration("M2", "20260106093000")).await;
+        assert_eq!(receipt.stored_messages, 1, "{:?}", receipt.issues);
+        assert_eq!((house.patients(NUMBER).await.len(), house.patients(OTHER_NUMBER).await.len()), (1, 1));
+        assert_eq!(house.reasons().await, ["nhs-number-changed"]);
+    });
+}

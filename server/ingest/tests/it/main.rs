@@ -12,6 +12,8 @@
 mod linking;
 mod messages;
 mod mllp;
+mod overload;
+mod public_data;
 mod refusals;
 mod replay;
 mod support;

@@ -3,26 +3,27 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use ingest::QuarantineCode;
 use ingest::mllp::{MllpHandle, MllpOptions, start};
 use store::{MessageFilter, MessageKey, MessageStatus};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{ARAMINTA, House, NUMBER, on_each};
+use crate::support::{ARAMINTA, House, NUMBER, Settings, on_each, on_each_with};
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-async fn listen(house: &House, allowed: Vec<IpAddr>) -> MllpHandle {
+pub async fn listen(house: &House, allowed: Vec<IpAddr>) -> MllpHandle {
     let options = MllpOptions { listen: (LOOPBACK, 0).into(), allowed, message_bytes_max: 4096 };
     start(Arc::clone(&house.ingest), options).await.unwrap()
 }
 
-fn framed(message: &str) -> Vec<u8> {
+pub fn framed(message: &str) -> Vec<u8> {
     format!("\x0B{message}\x1C\r").into_bytes()
 }
 
 /// The next acknowledgement; none when the connection ends.
-async fn acknowledgement(stream: &mut TcpStream) -> Option<String> {
+pub async fn acknowledgement(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\x1C\r") {
         bytes.push(stream.read_u8().await.ok()?);
@@ -58,6 +59,60 @@ fn each_message_is_acknowledged_by_what_became_of_it() {
         stream.write_all(&framed(&format!("{message}NTE|1||{}", "x".repeat(5000)))).await.unwrap();
         assert!(acknowledgement(&mut stream).await.unwrap().contains("\rMSA|AR|M1"));
         assert_eq!(acknowledgement(&mut stream).await, None);
+        listener.stop().await;
+    });
+}
+
+/// Sends one message and gives the acknowledgement.
+pub async fn send(stream: &mut TcpStream, message: &str) -> String {
+    stream.write_all(&framed(message)).await.unwrap();
+    acknowledgement(stream).await.unwrap()
+}
+
+#[test]
+fn each_refusal_names_its_reason_in_the_code_of_the_standard() {
+    on_each("mllp_codes", |house| async move {
+        let listener = listen(&house, vec![LOOPBACK]).await;
+        let mut stream = TcpStream::connect(listener.address).await.unwrap();
+        let good = ARAMINTA.registration("M1", "20260105093000");
+        for (message, acknowledged, error) in [
+            (good.replace("ADT^A28", "SIU^S12"), "MSA|AE|M1", "Unsupported message type"),
+            (good.replace("ADT^A28", "ADT^A19"), "MSA|AE|M1", "Unsupported event code"),
+            (good.replace("|2.4|", "|3.1|"), "MSA|AE|M1", "Unsupported version id"),
+            (good.replace("|M1|", "||"), "MSA|AE||", "Required field missing"),
+            (good.replace("19441026", "19441326"), "MSA|AA|M1", ""),
+        ] {
+            let answer = send(&mut stream, &message).await;
+            assert!(answer.contains(&format!("\r{acknowledged}")) && answer.contains(error), "{message}\n{answer}");
+        }
+        // The messages of one frame share an acknowledgement: good when all are.
+        let two = good.replace("|M1|", "|M3|") + &ARAMINTA.result("R1", "20260105093000");
+        assert!(send(&mut stream, &two).await.contains("\rMSA|AA|M3"));
+        assert_eq!(house.find("Observation", "code", "718-7").await.len(), 1);
+        let broken = good.replace("|M1|", "|M4|") + &good.replace("ADT^A28", "ADT^A19").replace("|M1|", "|M5|");
+        let answer = send(&mut stream, &broken).await;
+        assert!(answer.contains("\rMSA|AE|M4") && answer.contains("Unsupported event code"), "{answer}");
+        // A message that broke off is not one; the next is.
+        stream.write_all(b"\x0BMSH|^~\\&|EPIC|RZ9|||20260105||ADT^A28|M6|P|2.4\rPID|1||WT").await.unwrap();
+        assert!(send(&mut stream, &good.replace("|M1|", "|M7|")).await.contains("\rMSA|AA|M7"));
+        let kept = house.store.messages(&MessageFilter::default(), MessageKey(0), 100).await.unwrap();
+        assert!(kept.iter().all(|message| message.message_id != "M6"));
+        listener.stop().await;
+        house.assert_whole().await;
+    });
+}
+
+#[test]
+fn a_sender_that_repeats_an_error_for_ever_is_told_aa() {
+    let settings = Settings { quarantine_code: QuarantineCode::Accept, ..Settings::default() };
+    on_each_with("mllp_accept", settings, |house| async move {
+        let listener = listen(&house, vec![LOOPBACK]).await;
+        let mut stream = TcpStream::connect(listener.address).await.unwrap();
+        let message = ARAMINTA.registration("M1", "20260105093000").replace("ADT^A28", "SIU^S12");
+        let answer = send(&mut stream, &message).await;
+        assert!(answer.contains("\rMSA|AA|M1") && !answer.contains("ERR"), "{answer}");
+        let kept = house.store.messages(&MessageFilter::default(), MessageKey(0), 10).await.unwrap();
+        assert_eq!((kept.len(), kept[0].status), (1, MessageStatus::Quarantined));
         listener.stop().await;
     });
 }

@@ -89,7 +89,7 @@ fn one_broken_message_of_a_batch_takes_no_other_along() {
 #[test]
 fn rows_that_are_alike_are_refused_each() {
     on_each("refused_rows", |house| async move {
-        // A code of sex stands where base R4 has none to offer: the row is valid CSV and maps, and is refused by its council.
+        // The same row twice, of another council than the rows before it.
         let file = cld(&[["LA1", NUMBER, "26/10/1944"], ["LA2", OTHER_NUMBER, "26/10/1944"]]);
         let mut lines: Vec<String> = file.lines().map(str::to_owned).collect();
         let foreign = lines[2].replacen("716", "717", 1);

@@ -1,7 +1,8 @@
 //! A pipeline of its own for each test, and messages of synthetic people.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 use definitions::Definitions;
 use fhir::Instant;
@@ -10,7 +11,7 @@ use policy::{Grant, SystemToken, Task};
 use profiles::{Strictness, Validator};
 use search::Registry;
 use serde_json::{Value, json};
-use sqlx::Executor;
+use sqlx::{Connection as _, Executor};
 use store::{Location, MessageRecord, Page, Store, StoreOptions, WriteBatch, WriteOp};
 
 pub const NUMBER: &str = "9990000018";
@@ -35,12 +36,55 @@ fn shared() -> &'static Shared {
 pub struct House {
     pub store: Store,
     pub ingest: Arc<Ingest>,
+    pub gate: Gate,
+    location: Location,
 }
 
-async fn house(location: Location) -> House {
+/// Holds up the thread that writes, while it is shut: what a slow disk does.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub fn shut(&self) {
+        *self.0.0.lock().unwrap() = true;
+    }
+
+    pub fn open(&self) {
+        *self.0.0.lock().unwrap() = false;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        if std::thread::current().name() == Some("store-writer") {
+            drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |is_shut| *is_shut).unwrap());
+        }
+    }
+}
+
+/// What differs from the usual in a test.
+#[derive(Clone, Copy)]
+pub struct Settings {
+    pub quarantine_code: QuarantineCode,
+    pub write_queue_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { quarantine_code: QuarantineCode::Error, write_queue_max: 1024 }
+    }
+}
+
+async fn house(location: Location, settings: Settings) -> House {
     let clock = Arc::new(AtomicI64::new(NOW));
     let now = Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst)));
-    let options = StoreOptions::new(location, Arc::clone(&shared().registry), now.clone());
+    let gate = Gate::default();
+    let (passed, ticks) = (gate.clone(), now.clone());
+    let of_store = Arc::new(move || {
+        passed.pass();
+        ticks()
+    });
+    let mut options = StoreOptions::new(location.clone(), Arc::clone(&shared().registry), of_store);
+    options.write_queue_max = settings.write_queue_max;
     let store = Store::open(options).await.unwrap();
     let strictness = Strictness::Reject;
     let ingest = Ingest::new(IngestOptions {
@@ -52,26 +96,48 @@ async fn house(location: Location) -> House {
         token: SystemToken::mint(),
         ods_code: "RZ9".to_owned(),
         strictness: Strictnesses { acute_hl7v2: strictness, gp_connect: strictness, social_care_cld: strictness },
-        quarantine_code: QuarantineCode::Error,
+        quarantine_code: settings.quarantine_code,
     });
-    House { store, ingest: Arc::new(ingest) }
+    House { store, ingest: Arc::new(ingest), gate, location }
 }
 
 /// Runs a test on each database that there is.
 pub fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(House) -> F) {
+    on_each_with(name, Settings::default(), test);
+}
+
+/// Runs a test with settings of its own on each database that there is.
+pub fn on_each_with<F: Future<Output = ()>>(name: &str, settings: Settings, test: impl Fn(House) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let directory = tempfile::tempdir().unwrap();
-        test(house(Location::Sqlite(directory.path().to_owned())).await).await;
-        let Ok(url) = std::env::var("WEIR_TEST_DATABASE_URL") else {
-            println!("skipped on PostgreSQL: WEIR_TEST_DATABASE_URL is not set");
-            return;
-        };
+        test(house(Location::Sqlite(directory.path().to_owned()), settings).await).await;
+        let Ok(url) = std::env::var("WEIR_TEST_DATABASE_URL") else { return say_what_is_left_out() };
         let schema = format!("ingest_{name}_{}", std::process::id());
         run_sql(&url, format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")).await;
         let join = if url.contains('?') { '&' } else { '?' };
-        test(house(Location::Postgres(format!("{url}{join}options=-c%20search_path%3D{schema}"))).await).await;
+        let location = Location::Postgres(format!("{url}{join}options=-c%20search_path%3D{schema}"));
+        test(house(location, settings).await).await;
         run_sql(&url, format!("DROP SCHEMA {schema} CASCADE")).await;
+    });
+}
+
+/// Says once how many tests ran on SQLite alone; past the capture of test output.
+fn say_what_is_left_out() {
+    static SAID: OnceLock<()> = OnceLock::new();
+    SAID.get_or_init(|| {
+        let sources = [
+            include_str!("linking.rs"),
+            include_str!("messages.rs"),
+            include_str!("mllp.rs"),
+            include_str!("overload.rs"),
+            include_str!("public_data.rs"),
+            include_str!("refusals.rs"),
+            include_str!("replay.rs"),
+        ];
+        let count: usize = sources.iter().map(|source| source.matches("    on_each").count()).sum();
+        let line = format!("ingest: {count} tests left out on PostgreSQL: WEIR_TEST_DATABASE_URL is not set\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     });
 }
 
@@ -118,6 +184,19 @@ impl House {
         };
         let source = policy::Source::feed("rest");
         self.store.write(&system(), WriteBatch::new(vec![op], source)).await.unwrap();
+    }
+
+    /// Takes the place away where messages are kept.
+    pub async fn break_messages(&self) {
+        let sql = "DROP TABLE message";
+        match &self.location {
+            Location::Sqlite(directory) => {
+                let url = format!("sqlite://{}", directory.join("weir.db").display());
+                let mut file = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                file.execute(sql).await.unwrap();
+            }
+            Location::Postgres(url) => run_sql(url, sql.to_owned()).await,
+        }
     }
 
     /// What a search finds.
