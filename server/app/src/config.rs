@@ -216,7 +216,7 @@ fn check(settings: &Value, name: &str) -> Result<()> {
 
 /// One sentence which names the setting. Values are left out: a database URL holds a password.
 fn problem(error: &jsonschema::ValidationError<'_>) -> String {
-    use jsonschema::error::ValidationErrorKind as Kind;
+    use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
     let path = error.instance_path().to_string().trim_start_matches('/').replace('/', ".");
     let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match error.kind() {
@@ -228,7 +228,7 @@ fn problem(error: &jsonschema::ValidationError<'_>) -> String {
         Kind::Enum { options } => format!("setting `{path}` must be one of {options}"),
         Kind::Minimum { limit } => format!("setting `{path}` must be {limit} or more"),
         Kind::Maximum { limit } => format!("setting `{path}` must be {limit} or less"),
-        Kind::Type { kind } => format!("setting `{path}` has the wrong type; expected {kind:?}"),
+        Kind::Type { kind: TypeKind::Single(kind) } => format!("setting `{path}` must be of type {kind}"),
         _ => format!("setting `{path}` breaks its contract in config.schema.json"),
     }
 }

@@ -46,6 +46,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             anyhow::bail!("there is no file or folder {}", path.display());
         }
     }
+    // Nothing looked at must not pass for nothing found.
+    anyhow::ensure!(!found.is_empty(), "there are no files in the folders given");
     Ok(found)
 }
 

@@ -100,6 +100,7 @@ async fn close_reviews(house: &House, pair: [&String; 2]) -> Result<()> {
 
 async fn unmerge(arguments: &UnmergeArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
+    person_of(&house, &arguments.patient).await?;
     house.audit("person unmerge", vec![arguments.patient.clone()], json!({})).await?;
     if !house.ingest().unmerge(&arguments.patient, BY_HAND).await? {
         bail!("Patient/{} was never merged or linked", arguments.patient);

@@ -13,6 +13,9 @@ use crate::wiring::{self, House};
 /// Shortest password that is taken; length is what counts (NCSC guidance: three random words).
 const PASSWORD_LENGTH_MIN: usize = 12;
 
+/// Whom a `fhirUser` claim may name. <https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html>
+const FHIR_USERS: [&str; 4] = ["Practitioner", "PractitionerRole", "Patient", "RelatedPerson"];
+
 /// Runs the command.
 pub async fn run(command: UserCommand) -> Result<()> {
     match command {
@@ -39,6 +42,12 @@ pub async fn register(house: &House, arguments: &UserAddArgs, password: &str) ->
     }
     for id in &arguments.patient {
         house.store.person_of_patient(id).await?.with_context(|| format!("--patient: there is no Patient/{id}"))?;
+    }
+    if let Some(reference) = &arguments.fhir_user {
+        let is_person = |(name, id): (&str, &str)| FHIR_USERS.contains(&name) && fhir::FhirId::parse(id).is_some();
+        if !reference.split_once('/').is_some_and(is_person) {
+            bail!("--fhir-user: `{reference}` is no reference to a person, as Practitioner/123");
+        }
     }
     let user = User {
         name: arguments.name.clone(),

@@ -1,0 +1,80 @@
+//! `weir validate`: text and JSON out, JSON and XML in, exit codes.
+
+use serde_json::Value;
+
+use crate::place::{Told, told, weir};
+
+const GOOD: &str = r#"{"resourceType":"Patient","gender":"female"}"#;
+const BAD: &str = r#"{"resourceType":"Patient","birthDate":"1950-13-01"}"#;
+
+fn validate(files: &[(&str, &[u8])], arguments: &[&str]) -> Told {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    told(weir().arg("validate").args(arguments).current_dir(folder.path()), "")
+}
+
+fn one(content: &str, name: &str) -> (i32, String) {
+    let told = validate(&[(name, content.as_bytes())], &[name]);
+    (told.code, told.out)
+}
+
+#[test]
+fn files_are_checked_one_by_one() {
+    assert_eq!(one(GOOD, "a.json"), (0, "a.json: valid\n".to_owned()));
+    let xml = r#"<Patient xmlns="http://hl7.org/fhir"><gender value="male"/></Patient>"#;
+    assert_eq!(one(xml, "a.xml"), (0, "a.xml: valid\n".to_owned()));
+    let (code, text) = one(BAD, "a.json");
+    assert_eq!(code, 1);
+    assert!(text.starts_with("a.json: 1 error\n  error"), "{text}");
+    assert!(text.contains("line 1 column 39: Patient.birthDate: not a valid `date`"), "{text}");
+    for (content, name) in
+        [("{\"resourceType\":", "a.json"), ("<Patient xmlns=\"http://hl7.org/fhir\">", "a.xml"), ("", "a")]
+    {
+        let (code, text) = one(content, name);
+        assert_eq!(code, 1);
+        assert!(text.contains("1 error\n  fatal       line 1 column "), "{text}");
+    }
+}
+
+#[test]
+fn folders_are_walked_without_hidden_files() {
+    let files = [("f/b.json", GOOD.as_bytes()), ("f/a/c.json", GOOD.as_bytes()), ("f/.h/d.json", BAD.as_bytes())];
+    assert_eq!(validate(&files, &["f"]).well(), "f/a/c.json: valid\nf/b.json: valid\n");
+    let told = validate(&[("f/.hidden", BAD.as_bytes())], &["f"]);
+    assert_eq!(told.badly(), "weir: there are no files in the folders given");
+    assert_eq!(validate(&[], &["gone.json"]).badly(), "weir: there is no file or folder gone.json");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_an_issue() {
+    let told = validate(&[("a.json", b"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}")], &["a.json"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.out.contains("a.json: 1 error"), "{}", told.out);
+}
+
+#[test]
+fn json_gives_an_outcome_a_file() {
+    let files = [("a.json", GOOD.as_bytes()), ("b.json", BAD.as_bytes())];
+    let told = validate(&files, &["--format", "json", "a.json", "b.json"]);
+    assert_eq!(told.code, 1);
+    let outcomes: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((&outcomes[0]["file"], &outcomes[1]["file"]), (&"a.json".into(), &"b.json".into()));
+    assert_eq!(outcomes[0]["outcome"]["resourceType"], "OperationOutcome");
+    assert_eq!(outcomes[1]["outcome"]["issue"][0]["expression"][0], "Patient.birthDate");
+}
+
+#[test]
+fn a_profile_asked_for_is_held_against() {
+    let files = [("a.json", GOOD.as_bytes())];
+    let bmi = "http://hl7.org/fhir/StructureDefinition/bmi";
+    let wrong = validate(&files, &["--profile", bmi, "a.json"]);
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    let known = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient";
+    assert_eq!(validate(&files, &["--profile", known, "a.json"]).code, 0);
+    let unknown = validate(&files, &["--profile", "http://example.org/x", "a.json"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.out.contains("profile `http://example.org/x` is not known here"), "{}", unknown.out);
+}
