@@ -192,7 +192,7 @@ fn open_access_is_for_this_machine_only() {
                 config.server.listen = listen.to_owned();
                 config.server.data_dir = folder.path().to_owned();
                 let mut house = app::wiring::House::open(config).await.unwrap();
-                let refused = app::wiring::Running::start(&mut house, Vec::new(), true).await;
+                let refused = app::wiring::Running::start(&mut house, Vec::new()).await;
                 let said = refused.err().map(|error| format!("{error:#}")).expect("a refusal");
                 assert!(said.contains("loopback"), "{said}");
             }
