@@ -49,6 +49,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// PostgreSQL; empty: SQLite under `data_dir`.
     pub database_url: String,
+    /// Proxies that say for whom they call.
+    pub trusted_proxies: Vec<String>,
     /// No token needed; loopback only.
     pub open_access: bool,
     /// HTTP threads; 0: one a core.

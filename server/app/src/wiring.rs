@@ -185,7 +185,7 @@ impl Running {
         let limits =
             outbound::Limits { is_private_allowed: config.outbound.private_addresses, ..outbound::Limits::default() };
         let weir = Arc::new(Weir {
-            settings: settings(config, pages),
+            settings: settings(config, pages)?,
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
             registry: Arc::clone(&house.knowledge.registry),
@@ -253,19 +253,20 @@ fn cannot_listen(at: SocketAddr) -> String {
 
 async fn start_mllp(config: &Config, ingest: Arc<Ingest>) -> Result<MllpHandle> {
     let listen = address("mllp.listen", &config.mllp.listen)?;
-    let allowed: Vec<IpAddr> = config
-        .mllp
-        .allowed_addresses
-        .iter()
-        .map(|text| text.parse().with_context(|| format!("mllp.allowed_addresses: `{text}` is not an IP address")))
-        .collect::<Result<_>>()?;
+    let allowed = ip_addresses("mllp.allowed_addresses", &config.mllp.allowed_addresses)?;
     let options = MllpOptions { listen, allowed, message_bytes_max: config.mllp.message_bytes_max };
     ingest::mllp::start(ingest, options).await.with_context(|| format!("{} for HL7 v2", cannot_listen(listen)))
 }
 
-fn settings(config: &Config, pages: Vec<rest::Page>) -> rest::Settings {
+fn ip_addresses(setting: &str, texts: &[String]) -> Result<Vec<IpAddr>> {
+    let parse = |text: &String| text.parse().with_context(|| format!("{setting}: `{text}` is not an IP address"));
+    texts.iter().map(parse).collect()
+}
+
+fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
     let smart = &config.smart;
-    rest::Settings {
+    Ok(rest::Settings {
+        trusted_proxies: ip_addresses("server.trusted_proxies", &config.server.trusted_proxies)?,
         base_url: config.server.base_url(),
         origin: config.server.public_origin(),
         base_path: config.server.base_path.clone(),
@@ -292,5 +293,5 @@ fn settings(config: &Config, pages: Vec<rest::Page>) -> rest::Settings {
             session_s: smart.session_life_s,
         },
         pages,
-    }
+    })
 }

@@ -125,6 +125,9 @@ impl Ingest {
         let outcome = self.handle(incoming).await?;
         let record = audit::record(self.now(), feed, envelope, outcome.outcome, &outcome.plan.patients);
         self.options.store.audit().append(record).await?;
+        let name = format!("{:?}", outcome.outcome).to_lowercase();
+        metrics::counter!("weir_feed_messages_total", "feed" => feed, "outcome" => name).increment(1);
+        metrics::counter!("weir_feed_parts_refused_total", "feed" => feed).increment(outcome.plan.refused.len() as u64);
         tracing::info!(
             feed,
             outcome = ?outcome.outcome,

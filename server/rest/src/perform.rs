@@ -1,5 +1,6 @@
 //! One interaction from decision to audit record.
 
+use fhir::NhsNumber;
 use policy::{Grant, Interaction, Subject};
 use search::Handling;
 use store::audit::{AuditOutcome, AuditRecord};
@@ -145,11 +146,13 @@ fn record_of(weir: &Weir, caller: &Caller, request: &Request) -> AuditRecord {
     record.purpose = Some(caller.subject.purpose().to_string());
     record.organisation = Some(weir.settings.ods_code.clone());
     record.type_name.clone_from(&request.type_name);
-    record.id.clone_from(&request.id);
+    // Somebody may try an NHS number where an id belongs; the log is no place for it.
+    record.id = request.id.clone().filter(|id| NhsNumber::parse(id).is_err());
     record.query = request.params.iter().map(|(name, _)| name.clone()).collect();
     record.query.sort();
     record.query.dedup();
     record.request_id = Some(caller.request_id.clone());
+    record.source_address.clone_from(&caller.source_address);
     record.correlation_id.clone_from(&caller.correlation_id);
     if let Subject::Principal(principal) = &caller.subject {
         record.user.clone_from(&principal.user);

@@ -14,6 +14,8 @@ pub(crate) struct Caller {
     pub request_id: String,
     /// `X-Correlation-ID`, taken.
     pub correlation_id: Option<String>,
+    /// Address of the caller, as far as trusted proxies tell it.
+    pub source_address: Option<String>,
     /// SHA-256 of the access token in hex; page links are bound to it. Empty with open access.
     pub token_hash: String,
 }

@@ -1,6 +1,6 @@
 //! Between actix-web and the interactions: reads the HTTP request, writes the HTTP answer, starts and stops the server.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
@@ -127,8 +127,13 @@ async fn answer(
     } else {
         access::subject(weir, text(http, header::AUTHORIZATION)).await?
     };
-    let caller =
-        Caller { subject, request_id: ids.request_id.clone(), correlation_id: ids.correlation_id.clone(), token_hash };
+    let caller = Caller {
+        subject,
+        request_id: ids.request_id.clone(),
+        correlation_id: ids.correlation_id.clone(),
+        source_address: source_address(http, &weir.settings.trusted_proxies),
+        token_hash,
+    };
     let mut request = request(http, interaction)?;
     let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
     request.body = body::read(payload, http.headers(), weir.settings.limits.body_bytes_max).await?;
@@ -170,6 +175,24 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
 
 fn text(http: &HttpRequest, name: HeaderName) -> Option<&str> {
     http.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Who calls: the peer, or whom a trusted proxy says it calls for. Nobody else is believed.
+fn source_address(http: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
+    let peer = http.peer_addr()?.ip();
+    let forwarded = http.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let forwarded: Vec<IpAddr> =
+        forwarded.flat_map(|text| text.split(',')).filter_map(|text| text.trim().parse().ok()).collect();
+    // From the nearest hop outwards, as long as each is trusted to name the one before it.
+    let hops = std::iter::once(peer).chain(forwarded.into_iter().rev());
+    let mut named = peer;
+    for hop in hops {
+        named = hop;
+        if !trusted.contains(&hop) {
+            break;
+        }
+    }
+    Some(named.to_string())
 }
 
 /// The ids that are echoed so that a request can be followed across systems.

@@ -55,6 +55,8 @@ pub struct Settings {
     pub origin: String,
     /// Path of the FHIR API, as `/fhir`.
     pub base_path: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
     /// No token is needed.
     pub is_open_access: bool,
     /// Name of the controller, for pages.

@@ -53,7 +53,7 @@ fn a_nul_in_a_text_stops_nothing() {
             let receipt = house.hl7(message).await;
             assert_eq!((receipt.messages, receipt.quarantined), (1, 1), "{:?}", receipt.issues);
         }
-        for code in [json!({ "text": "Wei\0ght" }), json!({ "coding": [{ "code": "2\07" }], "text": "Weight" })] {
+        for code in [json!({ "text": "Wei\0ght" }), json!({ "coding": [{ "code": "2\u{0}7" }], "text": "Weight" })] {
             let mut record = gp_record(NUMBER, "1944-10-26");
             record["entry"][2]["resource"]["code"] = code;
             record["id"] = json!("rec\0ord");
