@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use store::audit::{AuditEntry, AuditOutcome};
-use tests::{Api, Person, TestApp, observation, on_each, unique};
+use tests::{Api, Person, TestApp, observation, on_each, on_each_own, unique};
 
 /// Sends a request under an id of its own and gives its status and its records.
 async fn audited(app: &TestApp, call: tests::Call) -> (u16, Vec<AuditEntry>) {
@@ -144,4 +144,40 @@ fn the_chain_of_the_log_is_whole() {
         let verified = app.house.store.audit().verify().await.unwrap();
         assert!(verified.broken.is_none() && verified.sound >= 4, "{verified:?}");
     });
+}
+
+#[test]
+fn without_the_log_nothing_is_given_out() {
+    on_each_own(
+        "audit_lost",
+        |_| (),
+        |app| async move {
+            let api = app.system("system/*.cruds").await;
+            let person = Person::new();
+            let id = api.create(&person.patient()).await;
+            let (client, user) = (app.add_app("user/*.rs").await, app.add_clinician().await);
+            app.lose_audit_log().await;
+            let entry = json!({"request": {"method": "GET", "url": format!("Patient/{id}")}});
+            let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
+            for call in [
+                api.call("GET", &format!("Patient/{id}")),
+                api.call("GET", &format!("Patient/{id}/_history")),
+                api.call("GET", &format!("Patient?_id={id}")),
+                api.call("GET", "_history"),
+                api.call("POST", "").fhir(&batch),
+                api.call("GET", "Patient/$export"),
+            ] {
+                let answer = call.send().await;
+                assert!(answer.header("retry-after").is_some());
+                let said = answer.refused(503);
+                assert!(!said.contains(&person.family) && !said.contains("audit_patient"), "{said}");
+            }
+            let mut browser = app.browser();
+            let request = browser.request(&client, "user/*.rs", &tests::Pkce::new());
+            let login = browser.log_in(&request, &user).await;
+            assert!(login.status >= 500 && login.headers.get("set-cookie").is_none(), "{}", login.text());
+            let metadata = app.anonymous().get("metadata").await;
+            metadata.expect(200);
+        },
+    );
 }

@@ -18,6 +18,7 @@ mod consent;
 mod create;
 mod delete;
 mod export;
+mod feed;
 mod history;
 mod operations;
 mod paging;

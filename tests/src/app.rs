@@ -80,6 +80,19 @@ impl TestApp {
         opt_out::load(&self.house, &answer, &asked).await.unwrap();
     }
 
+    /// Takes the audit log away under the running server.
+    pub async fn lose_audit_log(&self) {
+        match &self.schema {
+            Some(schema) => schema.run(format!("DROP TABLE {}.audit CASCADE", schema.name)).await,
+            None => {
+                let path = self.house.config.server.data_dir.join("audit.db");
+                let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+                pool.execute("DROP TABLE audit").await.unwrap();
+                pool.close().await;
+            }
+        }
+    }
+
     /// Without a token.
     pub fn anonymous(&self) -> Api<'_> {
         Api { app: self, token: None }
