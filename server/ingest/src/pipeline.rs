@@ -17,14 +17,12 @@ use crate::incoming::{Incoming, Replay, code_of, issue_of};
 use crate::known::Known;
 use crate::linking::{Linker, identities};
 use crate::logical_id::{KEY_NAME, LogicalIds};
-use crate::plan::{Plan, Planner, Refusal};
+use crate::plan::{ISSUES_KEPT_MAX, Plan, Planner, Refusal};
 use crate::receipt::{MessageOutcome, MessageReceipt, RefusedPart, UnitCounts};
 use crate::{Envelope, IngestError, IngestOptions, QuarantineCode, Receipt, audit};
 
 /// How often a plan is made again because somebody else wrote the same resources in between.
 const ATTEMPTS_MAX: usize = 8;
-/// Issues that are kept of one message or unit: the first ones tell the cause.
-const ISSUES_KEPT_MAX: usize = 100;
 /// Locks by NHS number: messages of different people seldom share one, and the list stays short.
 const LOCKS: usize = 64;
 
@@ -87,7 +85,10 @@ impl Ingest {
             received: summary.received,
             sender: summary.sender,
             message_id: Some(summary.message_id),
-            replay: Some(Replay { message: summary.key, was_stored: summary.status != MessageStatus::Quarantined }),
+            replay: Some(Replay {
+                message: summary.key,
+                was_stored: matches!(summary.status, MessageStatus::Stored | MessageStatus::Replayed),
+            }),
         };
         let mut receipt = Receipt::default();
         receipt.add(self.message(incoming, &Envelope::default()).await?);
@@ -182,7 +183,7 @@ impl Ingest {
         let _locks = self.lock(&plan).await;
         let linker = Linker { store: &options.store, registry: &options.registry, grant: &self.grant, now: self.now() };
         let linking = linker.link(&plan, &known).await?;
-        let record = record(incoming, message_id)?.at(plan.event_time);
+        let record = record(incoming, message_id)?.at(plan.event_time).noted(plan.noted());
         let batch = WriteBatch {
             ops: plan.take_operations(&known),
             source: plan.source(incoming.feed, &options.ods_code),

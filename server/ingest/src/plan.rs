@@ -16,6 +16,9 @@ use crate::known::Known;
 use crate::logical_id::LogicalIds;
 use crate::{UnitCounts, provenance};
 
+/// Issues that are kept of one message or part: the first ones tell the cause.
+pub(crate) const ISSUES_KEPT_MAX: usize = 100;
+
 /// What a plan is made with.
 pub(crate) struct Planner<'a> {
     pub(crate) ids: &'a LogicalIds,
@@ -131,7 +134,7 @@ impl Unit<'_> {
         let mut outdated = Vec::new();
         for entry in &self.mapped.entries {
             let id = self.naming.id(&entry.key);
-            if self.is_old(&entry.key.type_name, &id) {
+            if self.is_old(&entry.key.type_name, &id) && !self.is_told(entry, &id, plan, &puts) {
                 let text = format!("{}: newer facts are stored; left out", entry.key.type_name);
                 issues.push(Issue::information("conflict", text).detail("older-than-stored"));
                 outdated.push(entry);
@@ -191,8 +194,10 @@ impl Unit<'_> {
         refused.iter().for_each(|one| by_entry(&one.part, |counts| counts.quarantined += 1));
         outdated.iter().for_each(|entry| by_entry(&entry.part, |counts| counts.outdated += 1));
         if self.mapped.entries.iter().all(|entry| entry.part.is_none()) {
-            let is_outdated = !outdated.is_empty() && outdated.len() == self.mapped.entries.len();
-            if is_outdated && self.mapped.actions.is_empty() {
+            let deletes = self.mapped.entries.iter().any(|entry| entry.method == Method::Delete);
+            let is_new = |put: &Put| put.type_name != "Provenance" && !self.is_known(put);
+            let says_something = deletes || !self.mapped.actions.is_empty() || puts.iter().any(is_new);
+            if !outdated.is_empty() && !says_something {
                 self.count(plan, |counts, count| counts.outdated += count);
             } else {
                 self.count(plan, |counts, count| counts.stored += count);
@@ -217,6 +222,18 @@ impl Unit<'_> {
                     || standing.edited.is_some_and(|edited| edited > self.incoming.received)
             }
         }
+    }
+
+    /// Whether an old entry says what is stored already: then it is stored, no matter how old it is.
+    fn is_told(&self, entry: &Entry, id: &str, plan: &Plan, before: &[Put]) -> bool {
+        let put = || self.put(entry, id.to_owned(), plan, before);
+        entry.method != Method::Delete && put().is_ok_and(|put| self.is_known(&put))
+    }
+
+    /// Whether a resource is what is stored.
+    fn is_known(&self, put: &Put) -> bool {
+        let stored = self.known.value(&put.type_name, &put.id).map(without_version);
+        stored.is_some_and(|stored| stored == without_version(put.value.clone()))
     }
 
     /// An entry as it will be stored: laid over what this message said before, or over what is stored.
@@ -337,6 +354,13 @@ impl Plan {
         self.place.get(&(type_name.to_owned(), id.to_owned())).and_then(|place| self.puts.get(*place))
     }
 
+    /// What is to be known of what is stored: warnings, not mere information.
+    pub(crate) fn noted(&self) -> Option<String> {
+        let is_kept = |issue: &&Issue| !matches!(issue.severity, Severity::Information);
+        let kept: Vec<Issue> = self.issues.iter().filter(is_kept).take(ISSUES_KEPT_MAX).cloned().collect();
+        (!kept.is_empty()).then(|| fhir::operation_outcome(&kept).to_string())
+    }
+
     /// Whether nothing of the message is stored though something should be.
     pub(crate) fn is_refused(&self) -> bool {
         !self.refused.is_empty() && self.puts.is_empty() && self.deletes.is_empty() && self.merges.is_empty()
@@ -389,6 +413,19 @@ impl Plan {
         });
         puts.chain(deletes).collect()
     }
+}
+
+/// A resource without what the store puts in.
+fn without_version(mut resource: Value) -> Value {
+    if let Some(resource) = resource.as_object_mut() {
+        resource.shift_remove("id");
+        let meta = resource.get_mut("meta").and_then(Value::as_object_mut);
+        meta.into_iter().for_each(|meta| meta.retain(|name, _| name != "versionId" && name != "lastUpdated"));
+        if resource.get("meta").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+            resource.shift_remove("meta");
+        }
+    }
+    resource
 }
 
 /// <https://hl7.org/fhir/R4/valueset-link-type.html>: the record is out of use and the survivor's is to be used.

@@ -61,6 +61,7 @@ pub struct MessageRecord {
     size_bytes: usize,
     body: Bytes,
     event_time: Option<Instant>,
+    issues: Option<String>,
     is_replay: bool,
 }
 
@@ -94,6 +95,7 @@ impl MessageRecord {
             size_bytes: bytes.len(),
             body: body.into(),
             event_time: None,
+            issues: None,
             is_replay: false,
         })
     }
@@ -102,6 +104,13 @@ impl MessageRecord {
     #[must_use]
     pub fn at(mut self, event_time: Option<Instant>) -> MessageRecord {
         self.event_time = event_time;
+        self
+    }
+
+    /// The message with what is to be known of what it gave (JSON, without patient data).
+    #[must_use]
+    pub fn noted(mut self, issues: Option<String>) -> MessageRecord {
+        self.issues = issues;
         self
     }
 
@@ -137,20 +146,20 @@ pub(crate) struct Assessment<'a> {
 }
 
 /// Keeps a message whose resources are stored in the same transaction. `None`: it was stored before. A message that waits in
-/// quarantine is stored now, so it becomes [`MessageStatus::Replayed`].
+/// quarantine is stored now, so it becomes [`MessageStatus::Replayed`]; so does one that is run again after it was put away.
 pub(crate) fn record(
     session: &mut dyn Session,
     message: &MessageRecord,
     now: Instant,
 ) -> Result<Option<MessageKey>, StoreError> {
-    let stored = Assessment { status: MessageStatus::Stored, code: None, issues: None };
+    let stored = Assessment { status: MessageStatus::Stored, code: None, issues: message.issues.as_deref() };
     if let Some(key) = insert(session, message, &stored, now)? {
         return Ok(Some(key));
     }
     let replayed = session.query(&Statement::new(
-        "UPDATE message SET status = 'replayed', changed = $1 \
-         WHERE fingerprint = $2 AND status = 'quarantined' RETURNING message_key",
-        vec![now.into(), message.fingerprint().into()],
+        "UPDATE message SET status = 'replayed', changed = $1, code = NULL, issues = $3 \
+         WHERE fingerprint = $2 AND (status = 'quarantined' OR (status = 'superseded' AND $4 = 1)) RETURNING message_key",
+        vec![now.into(), message.fingerprint().into(), message.issues.as_ref().into(), message.is_replay.into()],
     ))?;
     match replayed.first() {
         Some(row) => row.i64(0).map(|key| Some(MessageKey(key))),

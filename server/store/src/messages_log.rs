@@ -46,7 +46,7 @@ pub struct MessageSummary {
     pub status: MessageStatus,
     /// Why it is in quarantine.
     pub code: Option<String>,
-    /// Its issues as JSON.
+    /// Its issues as JSON: why it is in quarantine, or what is to be known of what was stored.
     pub issues: Option<String>,
 }
 

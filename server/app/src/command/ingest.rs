@@ -86,7 +86,7 @@ impl Summary {
         let mut text = format!("{} files, {} messages\n\n", self.files, self.messages);
         text.push_str(&self.by_kind());
         if !self.written.is_empty() {
-            let mut rows = vec![vec!["resources written".to_owned(), "count".to_owned()]];
+            let mut rows = vec![vec!["stored as R4".to_owned(), "count".to_owned()]];
             rows.extend(self.written.iter().map(|(name, count)| vec![name.clone(), count.to_string()]));
             text.push_str(&format!("\n{}", table(&rows)));
         }
@@ -162,7 +162,7 @@ mod tests {
             "           in source  stored  quarantined\n",
             "  ADT^A01          3       2            1\n",
             "  all              3       2            1\n",
-            "\n  resources written  count\n  Patient                2\n",
+            "\n  stored as R4  count\n  Patient           2\n",
             "\nReasons for quarantine (`weir quarantine list` shows each)\n",
             "      1  MSH-9: SIU^S12 is not mapped by this feed, first in b.hl7\n",
         ];

@@ -84,7 +84,11 @@ fn an_older_message_does_not_overwrite_newer_facts() {
         let receipt = house.hl7(older.registration("M1", "20260105093000")).await;
         assert_eq!(receipt.stored_messages, 1);
         assert!(receipt.issues.iter().any(|issue| issue.detail.as_deref() == Some("older-than-stored")));
+        assert_eq!(receipt.total().outdated, 1);
         assert_eq!(house.patients(NUMBER).await[0]["name"][0]["family"], "QUILLFEATHER");
+        // An older one that says nothing else is stored as much as the newer one.
+        let same = house.hl7(ARAMINTA.registration("M0", "20260104093000")).await;
+        assert_eq!((same.total().stored, same.total().outdated), (1, 0), "{:?}", same.issues);
         let result = house.hl7(older.result("R1", "20260104093000")).await;
         assert_eq!(result.stored.get("Observation"), Some(&1), "{:?}", result.issues);
         let patient = &house.patients(NUMBER).await[0];

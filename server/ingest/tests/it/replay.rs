@@ -97,6 +97,32 @@ fn a_merge_that_waited_in_quarantine_is_made() {
         let person = house.store.person_of_patient(id(&a)).await.unwrap();
         assert_eq!(house.store.person_of_patient(id(&b)).await.unwrap(), person);
         let kept = house.store.messages(&MessageFilter::default(), MessageKey(2), 1).await.unwrap();
-        assert_eq!(kept[0].status, MessageStatus::Replayed);
+        assert_eq!((kept[0].status, &kept[0].code, &kept[0].issues), (MessageStatus::Replayed, &None, &None));
+    });
+}
+
+#[test]
+fn a_message_that_was_put_away_can_be_run_after_all() {
+    on_each("replay_away", |house| async move {
+        house.quarantine("M1", &ARAMINTA.registration("M1", "20260105093000")).await;
+        let (waiting, away) = (MessageStatus::Quarantined, MessageStatus::Superseded);
+        assert!(house.store.set_message_status(MessageKey(1), waiting, away).await.unwrap());
+        // Sent again it stays away.
+        assert_eq!(house.hl7(ARAMINTA.registration("M1", "20260105093000")).await.duplicates, 1);
+        assert_eq!(house.patients(NUMBER).await.len(), 0);
+        assert_eq!(house.ingest.replay(1).await.unwrap().stored_messages, 1);
+        let (summary, _) = house.store.message(MessageKey(1)).await.unwrap().unwrap();
+        assert_eq!((summary.status, house.patients(NUMBER).await.len()), (MessageStatus::Replayed, 1));
+    });
+}
+
+#[test]
+fn warnings_about_what_is_stored_are_kept() {
+    on_each("replay_noted", |house| async move {
+        house.hl7(ARAMINTA.merge("M1", "20260107090000", "WT2")).await;
+        let (summary, _) = house.store.message(MessageKey(1)).await.unwrap().unwrap();
+        let issues: Value = serde_json::from_str(&summary.issues.unwrap()).unwrap();
+        assert_eq!(issues["issue"].as_array().unwrap().len(), 1);
+        assert_eq!(issues["issue"][0]["severity"], "warning");
     });
 }

@@ -163,7 +163,8 @@ impl House {
     /// Puts a message into quarantine, as an earlier version would have that did not understand it.
     pub async fn quarantine(&self, message_id: &str, message: &str) {
         let received = Instant(NOW);
-        let record = MessageRecord::new("acute-hl7v2", "", message_id, message.as_bytes(), received).unwrap();
+        let record =
+            MessageRecord::new("acute-hl7v2", "", message_id, message.trim_end().as_bytes(), received).unwrap();
         self.store.quarantine_message(record, "resource-invalid", "{}").await.unwrap();
     }
 
