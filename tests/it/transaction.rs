@@ -178,3 +178,28 @@ fn a_conditional_create_inside_a_transaction_takes_the_match() {
         assert_eq!(stored["subject"]["reference"], json!(format!("Patient/{id}")), "the reference leads to the match");
     });
 }
+
+#[test]
+fn of_transactions_at_once_each_refers_to_the_one_match() {
+    on_each("transaction_race", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let (person, code) = (Person::new(), unique("code"));
+        let mut entry = post(PATIENT, person.patient());
+        entry["request"]["ifNoneExist"] = json!(format!("identifier={}", person.nhs_number));
+        let bundle = transaction(&[entry, post(OBSERVATION, about(PATIENT, &code))]);
+        let send = async || {
+            let answer = api.post("", &bundle).await;
+            // 503: another one was faster; try again.
+            assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
+            answer.status == 200
+        };
+        let done = tokio::join!(send(), send(), send(), send());
+        let stored = [done.0, done.1, done.2, done.3].into_iter().filter(|is_stored| *is_stored).count();
+        assert!(stored >= 1);
+        let patients = api.find(&format!("Patient?identifier={}", person.nhs_number)).await;
+        assert_eq!(patients.len(), 1);
+        let found = api.find(&format!("Observation?code={code}")).await;
+        assert_eq!(found.len(), stored, "what answered 200 is stored, what answered 503 is not");
+        assert_eq!(api.find(&format!("Observation?code={code}&patient={}", patients[0])).await.len(), stored);
+    });
+}
