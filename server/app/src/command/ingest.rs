@@ -1,12 +1,12 @@
 //! `weir ingest`: files through the same pipeline as the network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use fhir::Issue;
+use fhir::{Issue, Severity};
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::{Envelope, Ingest, Receipt, UnitCounts};
 
@@ -55,8 +55,10 @@ struct Summary {
     files: u64,
     messages: u64,
     quarantined: u64,
+    warnings: u64,
     units: BTreeMap<String, UnitCounts>,
-    written: BTreeMap<String, u64>,
+    /// Ids of the resources that came of it, by type: one that many messages tell of is one.
+    resources: BTreeMap<String, HashSet<String>>,
     /// How often each reason was given, and the first file in which it was.
     reasons: BTreeMap<String, (u64, String)>,
 }
@@ -69,11 +71,13 @@ impl Summary {
         self.files += 1;
         self.messages += receipt.messages;
         self.quarantined += receipt.quarantined;
+        let is_warning = |issue: &&Issue| issue.severity == Severity::Warning;
+        self.warnings += receipt.issues.iter().filter(is_warning).count() as u64;
         for (kind, counts) in receipt.units {
             self.units.entry(kind).or_default().add(counts);
         }
-        for (name, count) in receipt.stored {
-            *self.written.entry(name).or_default() += count;
+        for (name, id) in receipt.resources.iter().filter_map(|resource| resource.split_once('/')) {
+            self.resources.entry(name.to_owned()).or_default().insert(id.to_owned());
         }
         for refused in &receipt.refusals {
             let reason = refused.issues.first().map_or_else(|| refused.code.to_owned(), reason);
@@ -85,9 +89,9 @@ impl Summary {
     fn text(&self) -> String {
         let mut text = format!("{} files, {} messages\n\n", self.files, self.messages);
         text.push_str(&self.by_kind());
-        if !self.written.is_empty() {
-            let mut rows = vec![vec!["stored as R4".to_owned(), "count".to_owned()]];
-            rows.extend(self.written.iter().map(|(name, count)| vec![name.clone(), count.to_string()]));
+        if !self.resources.is_empty() {
+            let mut rows = vec![vec!["stored as R4".to_owned(), "resources".to_owned()]];
+            rows.extend(self.resources.iter().map(|(name, ids)| vec![name.clone(), ids.len().to_string()]));
             text.push_str(&format!("\n{}", table(&rows)));
         }
         if !self.reasons.is_empty() {
@@ -108,10 +112,9 @@ impl Summary {
     fn by_kind(&self) -> String {
         let mut total = UnitCounts::default();
         self.units.values().for_each(|counts| total.add(*counts));
-        let columns: [Column; 5] = [
+        let columns: [Column; 4] = [
             ("in source", |counts| counts.received, true),
-            ("stored", |counts| counts.stored, true),
-            ("newer known", |counts| counts.outdated, total.outdated > 0),
+            ("stored", |counts| counts.stored + counts.outdated, true),
             ("received before", |counts| counts.duplicates, total.duplicates > 0),
             ("quarantined", |counts| counts.quarantined, true),
         ];
@@ -124,7 +127,15 @@ impl Summary {
         let mut rows: Vec<Vec<String>> = vec![std::iter::once(String::new()).chain(head).collect()];
         rows.extend(self.units.iter().map(|(kind, counts)| row(kind, counts)));
         rows.push(row("all", &total));
-        table(&rows)
+        let mut text = table(&rows);
+        if total.outdated > 0 {
+            let said = "of these tell of a time before what is known: kept, and nothing newer was overwritten";
+            text.push_str(&format!("  {} {said}\n", total.outdated));
+        }
+        if self.warnings > 0 {
+            text.push_str(&format!("  {} warnings about what is stored are kept with its messages\n", self.warnings));
+        }
+        text
     }
 }
 
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn counts_stand_beside_those_of_the_source() {
-        let counts = UnitCounts { received: 3, stored: 2, quarantined: 1, ..UnitCounts::default() };
+        let counts = UnitCounts { received: 3, stored: 1, outdated: 1, quarantined: 1, ..UnitCounts::default() };
         let refused = RefusedPart {
             part: None,
             code: "message-unsupported",
@@ -150,9 +161,10 @@ mod tests {
         let receipt = Receipt {
             messages: 3,
             quarantined: 1,
-            stored: BTreeMap::from([("Patient".to_owned(), 2)]),
+            resources: ["Patient/a", "Patient/b", "Patient/a"].map(str::to_owned).to_vec(),
             units: BTreeMap::from([("ADT^A01".to_owned(), counts)]),
             refusals: vec![refused],
+            issues: vec![Issue::warning("value", "PID-7: born after the event")],
             ..Receipt::default()
         };
         let mut summary = Summary::default();
@@ -162,7 +174,9 @@ mod tests {
             "           in source  stored  quarantined\n",
             "  ADT^A01          3       2            1\n",
             "  all              3       2            1\n",
-            "\n  stored as R4  count\n  Patient           2\n",
+            "  1 of these tell of a time before what is known: kept, and nothing newer was overwritten\n",
+            "  1 warnings about what is stored are kept with its messages\n",
+            "\n  stored as R4  resources\n  Patient               2\n",
             "\nReasons for quarantine (`weir quarantine list` shows each)\n",
             "      1  MSH-9: SIU^S12 is not mapped by this feed, first in b.hl7\n",
         ];
