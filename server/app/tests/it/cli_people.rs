@@ -39,7 +39,13 @@ fn clients_of_each_kind_are_registered() {
     assert_eq!(add(&place, &[BACKEND, &url]).well(), "client_id      by-url\n");
     let list = place.weir(&["client", "list"]).well();
     assert!(!list.contains(secret), "{list}");
-    let row = |id: &str| list.lines().find(|line| line.contains(id)).unwrap().split_whitespace().collect::<Vec<_>>();
+    let row = |id: &str| {
+        list.lines()
+            .find(|line| line.trim_start().starts_with(&format!("{id} ")))
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(row("app"), ["app", "An", "app", "public", "direct-care", "active"]);
     assert_eq!(row("by-url"), ["by-url", "A", "service", "asymmetric", "secondary-use", "active"]);
     let lines: Vec<&str> = list.lines().collect();

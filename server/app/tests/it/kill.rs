@@ -12,11 +12,11 @@ use crate::kill_store::Inspector;
 use crate::place::Place;
 use crate::server::{Server, Starting};
 
-/// The latest moment of a kill after the first acknowledgement: some hundred more have gone out by then.
-const LIFE_MAX_MS: u64 = 250;
+/// The latest moment of a kill after the first acknowledgement: some dozens more have gone out by then.
+const LIFE_MAX_MS: u64 = 200;
 /// One kill in so many comes while the server starts, within this time.
 const EARLY_EVERY: u64 = 10;
-const START_MAX_MS: u64 = 600;
+const START_MAX_MS: u64 = 500;
 /// Lives between two looks into the store itself.
 const INSPECTED_EVERY: u32 = 20;
 /// A server that does not acknowledge anything for so long does not work.
