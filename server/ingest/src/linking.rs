@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use fhir::{Instant, NHS_NUMBER_SYSTEM, NhsNumber};
 use policy::{Grant, PersonKey};
 use search::Registry;
-use store::{LinkKind, NewReview, Page, PersonLink, ReviewState, Store, StoreError};
+use store::{ExpectedMatches, LinkKind, NewReview, Page, PersonLink, ReviewState, Store, StoreError};
 
 use crate::identity::{Comparison, Identity};
 use crate::known::Known;
@@ -22,6 +22,8 @@ const CANDIDATES_MAX: u32 = 50;
 pub(crate) struct Linking {
     pub(crate) links: Vec<PersonLink>,
     pub(crate) reviews: Vec<NewReview>,
+    /// What was looked at: a Patient with the same number that another process stores meanwhile must not be overlooked.
+    pub(crate) expected: Vec<ExpectedMatches>,
 }
 
 /// Where the answers come from.
@@ -75,7 +77,10 @@ impl Linker<'_> {
             }
             let Some(identity) = identity else { continue };
             let earlier = patients.get(..place).unwrap_or_default();
-            let candidates = self.candidates(id, identity, plan, earlier, &patients).await?;
+            let (stored, expected) = self.stored_with(&identity.number).await?;
+            linking.expected.extend(expected);
+            let stored = stored.into_iter().filter(|(other, _)| patients.iter().all(|(written, _)| written != other));
+            let candidates = self.candidates(id, identity, plan, earlier, stored).await?;
             self.decide(id, plan, candidates, &mut linking).await?;
         }
         Ok(linking)
@@ -87,7 +92,7 @@ impl Linker<'_> {
         identity: &Identity,
         plan: &Plan,
         earlier: &[(String, Option<Identity>)],
-        all: &[(String, Option<Identity>)],
+        stored: impl Iterator<Item = (String, Identity)>,
     ) -> Result<Vec<Candidate>, StoreError> {
         let is_merged_with = |other: &str| {
             plan.merges
@@ -99,12 +104,7 @@ impl Linker<'_> {
             .filter_map(|(other, theirs)| theirs.clone().map(|theirs| (other.clone(), theirs)))
             .filter(|(_, theirs)| theirs.number == identity.number)
             .collect();
-        let written: BTreeSet<&str> = all.iter().map(|(other, _)| other.as_str()).collect();
-        for (other, theirs) in self.stored_with(&identity.number).await? {
-            if !written.contains(other.as_str()) {
-                found.push((other, theirs));
-            }
-        }
+        found.extend(stored);
         let mut candidates = Vec::with_capacity(found.len());
         for (other, theirs) in found {
             if other == id || is_merged_with(&other) {
@@ -116,7 +116,10 @@ impl Linker<'_> {
         Ok(candidates)
     }
 
-    async fn stored_with(&self, number: &NhsNumber) -> Result<Vec<(String, Identity)>, StoreError> {
+    async fn stored_with(
+        &self,
+        number: &NhsNumber,
+    ) -> Result<(Vec<(String, Identity)>, Option<ExpectedMatches>), StoreError> {
         let params = [("identifier".to_owned(), format!("{NHS_NUMBER_SYSTEM}|{}", number.as_str()))];
         let query = search::parse("Patient", &params, self.registry, &search::Options::default())
             .map_err(|_| StoreError::Invalid("the search by number is not understood".to_owned()))?;
@@ -128,7 +131,10 @@ impl Linker<'_> {
             let identity = Identity::of(&json).filter(|identity| identity.number == *number)?;
             Some((version.facts().id.clone(), identity))
         };
-        Ok(found.matches.iter().filter_map(identity_of).collect())
+        let stored = found.matches.iter().filter_map(identity_of).collect();
+        let count = found.matches.len();
+        let is_all = count < CANDIDATES_MAX as usize;
+        Ok((stored, is_all.then_some(ExpectedMatches { query, count })))
     }
 
     async fn decide(

@@ -31,7 +31,8 @@ pub struct Ingest {
     options: Arc<IngestOptions>,
     grant: Grant,
     ids: OnceCell<LogicalIds>,
-    /// Two Patients with one number that arrive at once must see one another, or they would never be linked.
+    /// Two Patients with one number that arrive at once must see one another, or they would never be linked. Those of another
+    /// process are found by the store, which refuses what was decided without them; here they wait for one another at once.
     locks: Vec<Mutex<()>>,
 }
 
@@ -190,6 +191,7 @@ impl Ingest {
             message: Some(if incoming.replay.is_some() { record.again() } else { record }),
             links: linking.links,
             undo: None,
+            expected: linking.expected,
             reviews: linking.reviews,
             units: plan.refused.iter().map(unit).collect(),
         };

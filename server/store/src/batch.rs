@@ -24,6 +24,8 @@ pub struct WriteBatch {
     pub links: Vec<PersonLink>,
     /// A merge or link that is taken back, after the writes.
     pub undo: Option<PersonUndo>,
+    /// What the writes were decided upon; if it is no longer so, they are a conflict.
+    pub expected: Vec<ExpectedMatches>,
     /// Questions of identity that came up; one that was asked before stands as it stands.
     pub reviews: Vec<NewReview>,
     /// Parts of the message that are not stored.
@@ -33,8 +35,26 @@ pub struct WriteBatch {
 impl WriteBatch {
     /// Writes without a message and without links.
     pub fn new(ops: Vec<WriteOp>, source: Source) -> Self {
-        Self { ops, source, message: None, links: Vec::new(), undo: None, reviews: Vec::new(), units: Vec::new() }
+        Self {
+            ops,
+            source,
+            message: None,
+            links: Vec::new(),
+            undo: None,
+            expected: Vec::new(),
+            reviews: Vec::new(),
+            units: Vec::new(),
+        }
     }
+}
+
+/// How many resources a search found when a write was decided upon: one that came since, by whatever writer, would be overlooked.
+#[derive(Debug)]
+pub struct ExpectedMatches {
+    /// The search.
+    pub query: Query,
+    /// How many it found.
+    pub count: usize,
 }
 
 /// One write.

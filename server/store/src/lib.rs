@@ -42,7 +42,7 @@ mod version_row;
 mod write;
 mod writer;
 
-pub use batch::{WriteBatch, WriteOp, WriteStatus, Written};
+pub use batch::{ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
 pub use check::CheckReport;
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryResult, HistoryTarget};

@@ -7,7 +7,7 @@ use profiles::Validated;
 use search::{IndexEntry, Query, Registry};
 use sha2::{Digest, Sha256};
 
-use crate::batch::WriteOp;
+use crate::batch::{ExpectedMatches, WriteOp};
 use crate::intern::Name;
 use crate::messages::MessageRecord;
 use crate::person::{PersonLink, PersonUndo};
@@ -54,6 +54,7 @@ pub(crate) struct PreparedBatch {
     pub(crate) source: Source,
     pub(crate) links: Vec<PersonLink>,
     pub(crate) undo: Option<PersonUndo>,
+    pub(crate) expected: Vec<ExpectedMatches>,
     pub(crate) message: Option<MessageRecord>,
     pub(crate) reviews: Vec<NewReview>,
     pub(crate) units: Vec<QuarantinedUnit>,

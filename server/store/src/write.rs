@@ -8,7 +8,7 @@ use fhir::{Instant, Json};
 use policy::{Facts, Grant, Interaction, Label, PersonKey, Restriction};
 use search::Registry;
 
-use crate::batch::{WriteBatch, WriteStatus, Written};
+use crate::batch::{ExpectedMatches, WriteBatch, WriteStatus, Written};
 use crate::error::StoreError;
 use crate::index_row::{self, IndexRow};
 use crate::messages;
@@ -30,9 +30,9 @@ impl Store {
         let registry = Arc::clone(&self.inner.registry);
         let count = batch.ops.len();
         let prepare_all = move || {
-            let WriteBatch { ops, source, message, links, undo, reviews, units } = batch;
+            let WriteBatch { ops, source, message, links, undo, expected, reviews, units } = batch;
             let ops = ops.into_iter().map(|op| prepare(op, &registry)).collect();
-            PreparedBatch { ops, source, links, undo, message, reviews, units }
+            PreparedBatch { ops, source, links, undo, expected, message, reviews, units }
         };
         let prepared = if count <= INLINE_MAX {
             prepare_all()
@@ -91,6 +91,14 @@ struct NewRow<'a> {
 impl Apply<'_, '_> {
     fn run(mut self) -> Result<Vec<Written>, StoreError> {
         let batch = self.batch;
+        for ExpectedMatches { query, count } in &batch.expected {
+            let as_seen = (self.grant, self.registry, self.transaction.now);
+            let limit = i64::try_from(*count).unwrap_or(i64::MAX).saturating_add(1);
+            let found = crate::search_type::find_current(self.transaction.session, query, as_seen, limit)?;
+            if found.len() != *count {
+                return Err(StoreError::Conflict("what the write was decided upon has changed".to_owned()));
+            }
+        }
         let mut written = Vec::with_capacity(batch.ops.len());
         let mut touched = HashSet::new();
         let mut live: BTreeMap<String, i64> = BTreeMap::new();

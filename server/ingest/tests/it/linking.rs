@@ -1,5 +1,8 @@
 //! Which Patients become one person, and which are left to the review list.
 
+use std::sync::Arc;
+
+use ingest::Envelope;
 use serde_json::json;
 
 use crate::support::{ARAMINTA, Acute, NUMBER, OTHER_NUMBER, cld, gp_record, id, on_each};
@@ -60,6 +63,26 @@ fn two_feeds_at_once_see_one_another() {
         let care = house.receive("social-care-cld", cld(&[["LA1", NUMBER, "26/10/1944"]]));
         tokio::join!(acute, gp, care);
         assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (3, 1));
+    });
+}
+
+#[test]
+fn two_processes_at_once_see_one_another() {
+    on_each("processes", |house| async move {
+        // Both have looked for the number before either is stored.
+        house.hl7(Acute { record: "WT9", number: OTHER_NUMBER, ..ARAMINTA }.registration("M0", "20260105093000")).await;
+        house.gate.shut();
+        let (acute, gp) = (ARAMINTA.registration("M1", "20260105093000"), gp_record(NUMBER, "1944-10-26").to_string());
+        let (one, other) = (Arc::clone(&house.ingest), Arc::clone(&house.other_ingest));
+        let one = tokio::spawn(async move { one.receive("acute-hl7v2", acute.into(), Envelope::default()).await });
+        let other = tokio::spawn(async move { other.receive("gp-connect", gp.into(), Envelope::default()).await });
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        house.gate.open();
+        for sent in [one, other] {
+            assert_eq!(sent.await.unwrap().unwrap().stored_messages, 1);
+        }
+        assert_eq!((house.patients(NUMBER).await.len(), house.persons(NUMBER).await), (2, 1));
+        house.assert_whole().await;
     });
 }
 

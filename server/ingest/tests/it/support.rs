@@ -36,6 +36,8 @@ fn shared() -> &'static Shared {
 pub struct House {
     pub store: Store,
     pub ingest: Arc<Ingest>,
+    /// The pipeline of another process on the same store.
+    pub other_ingest: Arc<Ingest>,
     pub gate: Gate,
     location: Location,
 }
@@ -87,18 +89,20 @@ async fn house(location: Location, settings: Settings) -> House {
     options.write_queue_max = settings.write_queue_max;
     let store = Store::open(options).await.unwrap();
     let strictness = Strictness::Reject;
-    let ingest = Ingest::new(IngestOptions {
-        store: store.clone(),
-        registry: Arc::clone(&shared().registry),
-        validator: Arc::clone(&shared().validator),
-        clock: now,
-        random: Arc::new(|| [7; 32]),
-        token: SystemToken::mint(),
-        ods_code: "RZ9".to_owned(),
-        strictness: Strictnesses { acute_hl7v2: strictness, gp_connect: strictness, social_care_cld: strictness },
-        quarantine_code: settings.quarantine_code,
-    });
-    House { store, ingest: Arc::new(ingest), gate, location }
+    let ingest = || {
+        Ingest::new(IngestOptions {
+            store: store.clone(),
+            registry: Arc::clone(&shared().registry),
+            validator: Arc::clone(&shared().validator),
+            clock: now.clone(),
+            random: Arc::new(|| [7; 32]),
+            token: SystemToken::mint(),
+            ods_code: "RZ9".to_owned(),
+            strictness: Strictnesses { acute_hl7v2: strictness, gp_connect: strictness, social_care_cld: strictness },
+            quarantine_code: settings.quarantine_code,
+        })
+    };
+    House { ingest: Arc::new(ingest()), other_ingest: Arc::new(ingest()), store, gate, location }
 }
 
 /// Runs a test on each database that there is.
