@@ -130,3 +130,16 @@ impl From<IngestError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_and_a_lost_database_are_for_a_moment() {
+        for error in [StoreError::Busy, StoreError::Unavailable("gone".to_owned())] {
+            let failure = Failure::from(IngestError::Store(error));
+            assert_eq!(failure.reason.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+}
