@@ -10,6 +10,7 @@ mod mapped;
 pub mod opt_out;
 pub mod social_care;
 pub mod system;
+mod windows_1252;
 
 pub use element::{codeable, codeable_text, coding, extension, extension_url, identifier, label, profile_url};
 pub use error::MapError;

@@ -13,7 +13,7 @@ pub(super) struct Decoded<'a> {
 
 /// Decodes one message.
 ///
-/// ISO-8859-1 is taken when declared, and assumed when nothing is declared and the bytes are not UTF-8.
+/// ISO-8859-1 is taken when declared, and assumed when nothing is declared and the bytes are not UTF-8; it is read as Windows-1252.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded<'_>, MapError> {
     if bytes.contains(&0) {
         return Err(MapError::malformed("MSH", "a NUL byte: UTF-16, or damaged on the way"));
@@ -48,6 +48,6 @@ fn declared(bytes: &[u8]) -> Option<String> {
 fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.is_ascii() => Cow::Borrowed(text),
-        _ => Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()),
+        _ => Cow::Owned(crate::windows_1252::decode(bytes)),
     }
 }

@@ -4,25 +4,12 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 
-/// Windows-1252 for the bytes 0x80 to 0x9F, where it differs from Latin-1; five are not assigned.
-const WINDOWS_1252: [char; 32] = [
-    '€', '\u{fffd}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{fffd}', 'Ž', '\u{fffd}', '\u{fffd}',
-    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{fffd}', 'ž', 'Ÿ',
-];
-
 /// Reads a file as UTF-8, with or without a mark, or else as Windows-1252, which spreadsheets still write.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().map(|byte| character(*byte)).collect()),
-    }
-}
-
-fn character(byte: u8) -> char {
-    match byte {
-        0x80..=0x9f => WINDOWS_1252.get(usize::from(byte - 0x80)).copied().unwrap_or('\u{fffd}'),
-        _ => char::from(byte),
+        Err(_) => Cow::Owned(crate::windows_1252::decode(bytes)),
     }
 }
 

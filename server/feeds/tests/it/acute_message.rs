@@ -81,6 +81,7 @@ fn character_sets_are_read_as_declared() {
     assert_eq!(name(&with("UNICODE UTF-8", "ZO\u{cb}".as_bytes())), "ZO\u{cb}");
     assert_eq!(name(&with("8859/1", b"ZO\xCB")), "ZO\u{cb}");
     assert_eq!(name(&with("", b"ZO\xCB")), "ZO\u{cb}");
+    assert_eq!(name(&with("8859/1", b"O\x92ZO\xCB")), "O\u{2019}ZO\u{cb}");
     let refused = mapped(&with("UNICODE UTF-8", b"ZO\xCB")).unwrap_err();
     assert_eq!(refused.location(), "MSH-18");
 }
