@@ -30,6 +30,9 @@ pub struct ExportEvidence {
     pub without_general_practice: u64,
     /// Persons left out, by rule.
     pub withheld_by_rule: BTreeMap<String, u64>,
+    /// Resources of released persons that were left out because they mention somebody who is not in the export.
+    #[serde(default)]
+    pub resources_mentioning_others: u64,
     /// Resources in the files, by type.
     pub resources: BTreeMap<String, u64>,
     /// Whether the national data opt-out applied.

@@ -4,6 +4,7 @@ mod error;
 mod evidence;
 mod export;
 mod manifest;
+mod mention;
 mod opt_out;
 mod options;
 mod output;

@@ -53,7 +53,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Persons {
     known: BTreeMap<PersonKey, Known>,
-    /// The persons that each Patient is about: its own, and those of Patients that it links to.
+    /// The persons that each Patient is about.
     patients: HashMap<String, Vec<PersonKey>>,
 }
 
@@ -155,11 +155,45 @@ impl Persons {
         self.patients.get(patient_id).map_or(&[], Vec::as_slice)
     }
 
-    /// The Patients whose every person is in the list, which is sorted.
-    pub(crate) fn patients_of(self, persons: &[PersonKey]) -> HashSet<String> {
-        let is_in = |about: &Vec<PersonKey>| {
-            !about.is_empty() && about.iter().all(|person| persons.binary_search(person).is_ok())
+    /// Those whose every person is in the list, which is sorted.
+    pub(crate) fn cleared(self, persons: &[PersonKey]) -> Cleared {
+        let is_cleared = |person: &PersonKey| persons.binary_search(person).is_ok();
+        let is_in = |about: &Vec<PersonKey>| !about.is_empty() && about.iter().all(is_cleared);
+        let mut cleared = Cleared {
+            patients: self.patients.into_iter().filter(|(_, about)| is_in(about)).map(|(id, _)| id).collect(),
+            ..Cleared::default()
         };
-        self.patients.into_iter().filter(|(_, about)| is_in(about)).map(|(id, _)| id).collect()
+        for (person, known) in &self.known {
+            let numbers = known.numbers.iter().filter_map(|text| NhsNumber::parse(text).ok());
+            if is_cleared(person) { cleared.numbers.extend(numbers) } else { cleared.withheld_numbers.extend(numbers) }
+        }
+        cleared
+    }
+}
+
+/// The people of an export, as resources name them.
+#[derive(Debug, Default)]
+pub(crate) struct Cleared {
+    /// The Patients of these persons when they were chosen. A record that is moved to one of them while the export runs was
+    /// never judged, and stays out.
+    patients: HashSet<String>,
+    numbers: HashSet<NhsNumber>,
+    withheld_numbers: HashSet<NhsNumber>,
+}
+
+impl Cleared {
+    /// Whether a Patient is in the export.
+    pub(crate) fn has_patient(&self, id: &str) -> bool {
+        self.patients.contains(id)
+    }
+
+    /// Whether a number is that of somebody in the export, and of nobody else.
+    pub(crate) fn has_number(&self, number: &NhsNumber) -> bool {
+        self.numbers.contains(number) && !self.is_withheld(number)
+    }
+
+    /// Whether a number is that of somebody known here who is not in the export.
+    pub(crate) fn is_withheld(&self, number: &NhsNumber) -> bool {
+        self.withheld_numbers.contains(number)
     }
 }

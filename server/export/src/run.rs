@@ -1,6 +1,6 @@
 //! One run of one job, from nothing to its files.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::evidence::hours_between;
 use crate::manifest::JobResult;
+use crate::mention::{Mentions, mentions};
 use crate::output::{Output, make_folder, sync_folder};
 use crate::request::JobRequest;
 use crate::selection::Selection;
@@ -61,6 +62,8 @@ pub(crate) struct Run<'a> {
 struct Tally {
     files: Vec<JobFile>,
     resources: BTreeMap<String, u64>,
+    /// Left out for whom they mention.
+    mentioning_others: u64,
     /// Counted only where no cohort says it.
     persons: HashSet<PersonKey>,
 }
@@ -149,11 +152,18 @@ impl Run<'_> {
             }
             let page = self.export.options.store.scan(&work.grant, scan.clone()).await?;
             let mut gone = Vec::new();
-            for version in page.versions {
-                if work.selection.is_some_and(|selection| !selection.covers(version.facts())) {
-                    continue;
-                }
-                let Ok(released) = release(&work.grant, version) else { continue };
+            let covered = page.versions.into_iter().filter(|version| match work.selection {
+                Some(selection) => selection.covers(version.facts()),
+                None => true,
+            });
+            let mut page_released: Vec<Released> =
+                covered.filter_map(|version| release(&work.grant, version).ok()).collect();
+            if let Some(selection) = work.selection {
+                let before = page_released.len();
+                page_released = self.without_others(page_released, selection).await?;
+                tally.mentioning_others += (before - page_released.len()) as u64;
+            }
+            for released in page_released {
                 if released.facts().deleted {
                     gone.push(delete_entry(released.facts()));
                     continue;
@@ -179,6 +189,40 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Those that mention nobody but people of the export, themselves or through what they refer to.
+    async fn without_others(&self, released: Vec<Released>, selection: &Selection) -> Result<Vec<Released>, RunError> {
+        let options = &self.export.options;
+        let read = |released: Released| {
+            let is_gone = released.facts().deleted;
+            let mentions = if is_gone {
+                Mentions::default()
+            } else {
+                mentions(released.bytes(), &selection.cleared, &options.base_url)
+            };
+            (released, mentions)
+        };
+        let read: Vec<(Released, Mentions)> =
+            released.into_iter().map(read).filter(|(_, mentions)| !mentions.is_other).collect();
+        let mut asked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (type_name, ids) in read.iter().flat_map(|(_, mentions)| &mentions.targets) {
+            asked.entry(type_name).or_default().extend(ids.iter().map(String::as_str));
+        }
+        let mut others: BTreeSet<(String, String)> = BTreeSet::new();
+        for (type_name, ids) in asked {
+            let ids: Vec<&str> = ids.into_iter().collect();
+            for facts in self.export.facts_of(type_name, &ids).await? {
+                if !selection.covers(&facts) {
+                    others.insert((facts.type_name, facts.id));
+                }
+            }
+        }
+        let is_other = |mentions: &Mentions| {
+            let mut targets = mentions.targets.iter().flat_map(|(name, ids)| ids.iter().map(move |id| (name, id)));
+            targets.any(|(name, id)| others.contains(&(name.clone(), id.clone())))
+        };
+        Ok(read.into_iter().filter(|(_, mentions)| !is_other(mentions)).map(|(released, _)| released).collect())
+    }
+
     async fn complete(
         &self,
         request: &JobRequest,
@@ -197,6 +241,7 @@ impl Run<'_> {
             transaction_time: transaction_time.to_fhir(),
             finished: now.to_fhir(),
             persons_released: tally.persons.len() as u64,
+            resources_mentioning_others: tally.mentioning_others,
             resources: tally.resources,
             ..ExportEvidence::default()
         };

@@ -1,6 +1,6 @@
 //! Who is in an export: decided once, before a line is written, and never widened afterwards.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fhir::Instant;
@@ -10,8 +10,11 @@ use policy::{
 };
 use store::{OptOutRequest, Review};
 
-use crate::persons::Persons;
+use crate::persons::{Cleared, Persons};
 use crate::{Export, ExportError};
+
+/// Ids in one search.
+const IDS_AT_A_TIME: usize = 100;
 
 /// The persons of an export and how they were chosen.
 pub(crate) struct Selection {
@@ -21,15 +24,14 @@ pub(crate) struct Selection {
     /// The answer that decided.
     pub(crate) answer: OptOutRequest,
     pub(crate) decided_at: Instant,
-    /// The Patients of these persons when they were chosen. A record that is moved to one of them while the export runs was
-    /// never judged, and stays out.
-    patients: HashSet<String>,
+    /// How these persons are named.
+    pub(crate) cleared: Cleared,
 }
 
 impl Selection {
     /// Whether all Patients of a version were judged.
     pub(crate) fn covers(&self, facts: &Facts) -> bool {
-        facts.patient_ids.iter().all(|id| self.patients.contains(id))
+        facts.patient_ids.iter().all(|id| self.cleared.has_patient(id))
     }
 }
 
@@ -54,12 +56,29 @@ impl Export {
         let released = cohort.persons();
         Ok(Selection {
             persons_released: released.len() as u64,
-            patients: persons.patients_of(&released),
+            cleared: persons.cleared(&released),
             cohort: Arc::new(cohort),
             withheld,
             answer,
             decided_at: rules.now,
         })
+    }
+
+    /// What is known of resources that others refer to; of those that are there.
+    pub(crate) async fn facts_of(&self, type_name: &str, ids: &[&str]) -> Result<Vec<Facts>, ExportError> {
+        let options = &self.options;
+        let grant = Grant::for_system(Task::Export, &options.token);
+        let limits = search::Options::default();
+        let mut found = Vec::new();
+        for ids in ids.chunks(IDS_AT_A_TIME) {
+            let params = [("_id".to_owned(), ids.join(","))];
+            // A type that is not one of R4 has no resources.
+            let Ok(query) = search::parse(type_name, &params, &options.registry, &limits) else { continue };
+            let page = store::Page { count: IDS_AT_A_TIME as u32, ..store::Page::default() };
+            let result = options.store.search(&grant, &query, page).await?;
+            found.extend(result.matches.iter().map(|version| version.facts().clone()));
+        }
+        Ok(found)
     }
 
     pub(crate) fn rules(&self) -> ExportRules {

@@ -98,6 +98,57 @@ fn export_holds_nobody_who_is_withheld() {
 }
 
 #[test]
+fn nobody_who_is_withheld_is_mentioned() {
+    on_each("mentioned", |world| async move {
+        for n in [0, 1, 2] {
+            world.put("acute-hl7v2", &format!("p{n}"), &patient(&[n])).await;
+        }
+        world.put("acute-hl7v2", "of-out", &observation("p1", "8480-6")).await;
+        let number_of = |n: usize| json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": number(n).as_str()});
+        let spaced = format!("{} {}", &number(1).as_str()[..3], &number(1).as_str()[3..]);
+        let out = |id: &str| json!({"reference": id});
+        let with = |element: &str, value: Value| {
+            let mut observation = observation("p0", "8480-6");
+            observation[element] = value;
+            observation
+        };
+        let mut contained = with("focus", json!([out("#p")]));
+        contained["contained"] = json!([{"resourceType": "Patient", "id": "p", "name": [{"family": "Other"}]}]);
+        let leaks = [
+            contained,
+            with("focus", json!([out("Patient/p1")])),
+            with("focus", json!([out("https://weir.example/fhir/Patient/p1/_history/1")])),
+            with("focus", json!([out("https://elsewhere.example/fhir/Patient/x")])),
+            with("focus", json!([{"identifier": number_of(1)}])),
+            with("focus", json!([{"identifier": number_of(9)}])),
+            with("hasMember", json!([out("Observation/of-out")])),
+            with("note", json!([{"text": format!("sister of {spaced}.")}])),
+            with("extension", json!([{"url": "urn:x", "valueUri": "Patient/p1"}])),
+            json!({"resourceType": "RelatedPerson", "patient": out("Patient/p0"), "identifier": [number_of(1)]}),
+        ];
+        for (n, leak) in leaks.iter().enumerate() {
+            let mut leak = leak.clone();
+            leak["id"] = json!(format!("leak{n}"));
+            world.put("acute-hl7v2", &format!("leak{n}"), &leak).await;
+        }
+        let sound = [
+            with("focus", json!([out("Patient/p2")])),
+            with("hasMember", json!([out("Observation/not-here"), out("Observation/sound0")])),
+            with("note", json!([{"text": format!("number {} and telephone 07700 900123", number(0).as_str())}])),
+        ];
+        for (n, resource) in sound.iter().enumerate() {
+            world.put("acute-hl7v2", &format!("sound{n}"), resource).await;
+        }
+        world.answer("q", &[1]).await;
+        let job = world.kick_off("analyst", &["Observation", "RelatedPerson"], None).await.unwrap();
+        let manifest = world.run(&job).await;
+        let lines = world.lines(&job, &manifest, "output").await;
+        assert_eq!(names(&lines), ["Observation/sound0", "Observation/sound1", "Observation/sound2"]);
+        assert_eq!(world.export.evidence(&job).await.unwrap().resources_mentioning_others, leaks.len() as u64);
+    });
+}
+
+#[test]
 fn export_without_a_fresh_answer_is_refused() {
     on_each("fresh", |world| async move {
         world.put("acute-hl7v2", "p0", &patient(&[0])).await;
