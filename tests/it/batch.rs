@@ -26,15 +26,20 @@ fn the_entries_of_a_batch_stand_each_for_itself() {
             {"request": {"method": "GET"}},
             {"request": {"method": "GET", "url": format!("Patient/{id}/_history")}},
             {"request": {"method": "GET", "url": format!("Patient/{id}/_history/1")}},
+            {"request": {"method": "GET", "url": "_history?_count=1"}},
+            {"request": {"method": "GET", "url": "Patient/_everything"}},
+            {"request": {"method": "DELETE", "url": format!("_odd/{id}")}},
             {"request": {"method": "DELETE", "url": format!("Patient/{id}")}},
         ]});
         let answer = api.post("", &bundle).await.expect(200).json();
         assert_eq!(answer["type"], "batch-response");
-        let expected = ["200", "200", "201", "422", "404", "404", "405", "405", "400", "200", "200", "204"];
+        let expected =
+            ["200", "200", "201", "422", "404", "404", "405", "405", "400", "200", "200", "200", "405", "405", "204"];
         assert_eq!(statuses(&answer), expected);
         assert_eq!(answer["entry"][0]["resource"]["id"], json!(id));
         assert_eq!(answer["entry"][1]["resource"]["type"], "searchset");
         assert!(answer["entry"][2]["response"]["location"].as_str().unwrap().starts_with(&app.base_url));
+        assert_eq!(answer["entry"][11]["resource"]["type"], "history");
         assert_eq!(answer["entry"][3]["response"]["outcome"]["resourceType"], "OperationOutcome");
         api.get(&format!("Patient/{id}")).await.refused(410);
     });

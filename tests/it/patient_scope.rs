@@ -41,6 +41,14 @@ fn reads_and_histories_are_of_the_own_record() {
             api.get(&format!("Patient/{}{path}", two.other.patient)).await.refused(404);
             api.get(&format!("Observation/{}{path}", two.other.observation)).await.refused(404);
         }
+        // What is about nobody is for everybody, unless it holds somebody's record.
+        let medication =
+            |contained: Value| json!({"resourceType": "Medication", "code": {"text": "X"}, "contained": contained});
+        let with = two.all.create(&medication(json!([{"resourceType": "Patient", "id": "p", "gender": "male"}]))).await;
+        let without =
+            two.all.create(&medication(json!([{"resourceType": "Organization", "id": "o", "name": "Maker"}]))).await;
+        api.get(&format!("Medication/{with}")).await.refused(404);
+        api.get(&format!("Medication/{without}")).await.expect(200);
     });
 }
 

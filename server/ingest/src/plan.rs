@@ -373,6 +373,7 @@ impl Plan {
             feed: feed.name().to_owned(),
             system: source.and_then(|source| source.system.clone()),
             ods_code: Some(source.and_then(|source| source.ods_code.clone()).unwrap_or_else(|| own.to_owned())),
+            was_general_practice: false,
         }
     }
 

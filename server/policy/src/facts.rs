@@ -42,6 +42,9 @@ pub struct Source {
     pub system: Option<String>,
     /// The organisation that is the controller of the data.
     pub ods_code: Option<String>,
+    /// Whether an earlier version came from a general practice record: an edit by somebody else does not make it other data.
+    #[serde(default)]
+    pub was_general_practice: bool,
 }
 
 /// Feeds whose data come from general practice records, where a Type 1 objection acts.
@@ -55,7 +58,7 @@ impl Source {
 
     /// Says whether the data come from a general practice record.
     pub fn is_general_practice(&self) -> bool {
-        GP_FEEDS.contains(&self.feed.as_str())
+        self.was_general_practice || GP_FEEDS.contains(&self.feed.as_str())
     }
 }
 

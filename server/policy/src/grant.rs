@@ -149,12 +149,12 @@ impl Grant {
             .iter()
             .find(|permit| permit.interaction == interaction && permit.type_name.as_deref() == Some(&facts.type_name))
             .ok_or_else(|| {
-                Denied::new("not-decided", format!("this grant does not cover the write of a {}", facts.type_name))
+                Denied::new("not-decided", format!("this grant does not cover the write of {}", facts.type_name))
             })?;
         match &self.launch_person {
             Some(scope) if permit.person_limited && !is_about_only(facts, scope) => Err(Denied::new(
                 "other-person",
-                format!("a {} may only be written for the patient of the launch context", facts.type_name),
+                format!("{} may only be written for the patient of the launch context", facts.type_name),
             )),
             None if permit.person_limited => Err(Denied::new("no-patient", "the token has no patient in context")),
             _ => Ok(()),

@@ -17,6 +17,9 @@ pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
         return resource.root().str("id").map(|id| format!("Patient/{id}")).into_iter().collect();
     }
     let Some(of_type) = registry.of_type(type_name) else { return Vec::new() };
+    if of_type.patient_links.is_empty() {
+        return contained_people(resource);
+    }
     let host = Cautious { registry };
     let mut context = Context::new(resource.root(), registry.definitions(), &host);
     // These expressions only walk the document, and giving up half-way would hide a patient.
@@ -32,6 +35,15 @@ pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
     patients.sort_unstable();
     patients.dedup();
     patients
+}
+
+/// A resource of a type that is about nobody, with somebody's record inside: whose, nobody can say.
+fn contained_people(resource: &Json) -> Vec<String> {
+    let contained = resource.root().get("contained").into_iter().flat_map(|list| list.items());
+    let is_person = |one: &fhir::Node<'_>| {
+        one.str("resourceType").is_some_and(|name| matches!(name.as_ref(), "Patient" | "Person" | "RelatedPerson"))
+    };
+    if contained.filter(is_person).count() > 0 { vec![UNRESOLVED_PATIENT.to_owned()] } else { Vec::new() }
 }
 
 /// Takes a reference whose text does not tell a type for one to a patient: leaving it out would release the resource.

@@ -40,14 +40,16 @@ macro_rules! version_columns {
             $alias,
             ".ods_code, ",
             $alias,
-            ".body"
+            ".body, ",
+            $alias,
+            ".general_practice"
         )
     };
 }
 pub(crate) use version_columns;
 
 /// How many columns those are.
-pub(crate) const VERSION_COLUMNS: usize = 14;
+pub(crate) const VERSION_COLUMNS: usize = 15;
 
 /// Stands for the person of a patient that is named but not known here: nobody's grant reaches it.
 const UNKNOWN_PERSON: i64 = 0;
@@ -103,6 +105,13 @@ impl StoredVersion {
             return Err(StoreError::Corrupt("a version has no body".to_owned()));
         };
         let owned = |n| row.opt_text(n).map(|text| text.map(str::to_owned));
+        let mut source = Source {
+            feed: row.text(10)?.to_owned(),
+            system: owned(11)?,
+            ods_code: owned(12)?,
+            was_general_practice: false,
+        };
+        source.was_general_practice = row.i64(14)? != 0 && !source.is_general_practice();
         let version = u64::try_from(row.i64(3)?).map_err(|_| StoreError::Corrupt("negative version".to_owned()))?;
         Ok(Self {
             res_key: row.i64(0)?,
@@ -117,7 +126,7 @@ impl StoredVersion {
                 patient_ids: Vec::new(),
                 labels: labels_of_text(row.text(9)?)?,
                 restrictions: Vec::new(),
-                source: Source { feed: row.text(10)?.to_owned(), system: owned(11)?, ods_code: owned(12)? },
+                source,
                 last_updated: Instant(row.i64(4)?),
                 deleted: row.i64(5)? != 0,
             },

@@ -317,6 +317,8 @@ impl Apply<'_, '_> {
         self.transaction.numbers.commit_seq += 1;
         let commit_seq = self.transaction.numbers.commit_seq;
         let source = &self.batch.source;
+        let is_general_practice =
+            source.is_general_practice() || existing.is_some_and(|found| found.facts.source.is_general_practice());
         let version = i64::try_from(row.version).map_err(|_| StoreError::Corrupt("version number".to_owned()))?;
         let values = vec![
             row.res_key.into(),
@@ -332,7 +334,7 @@ impl Apply<'_, '_> {
             (&source.feed).into(),
             source.system.clone().into(),
             source.ods_code.clone().into(),
-            source.is_general_practice().into(),
+            is_general_practice.into(),
             row.content_hash.into(),
             row.body.into(),
         ];

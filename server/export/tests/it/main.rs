@@ -44,6 +44,11 @@ async fn fill(world: &World) {
         world.put("gp-connect", &format!("gp{n}"), &observation(&format!("p{n}"), "75367002")).await;
     }
     world.put("gp-connect", "dissent", &observation("p2", DISSENT)).await;
+    // An edit by somebody else does not make it other data.
+    world.put("gp-connect", "edited", &observation("p2", "8480-6")).await;
+    let mut edited = observation("p2", "8480-6");
+    edited["note"] = json!([{"text": "seen"}]);
+    world.put("rest", "edited", &edited).await;
     let mut of_two = observation("p0", "8480-6");
     of_two["performer"] = json!([{"reference": "Patient/p1"}]);
     world.put("acute-hl7v2", "of-two", &of_two).await;

@@ -78,27 +78,28 @@ fn route(base_url: &str, method: &str, url: &str) -> Result<Request, Failure> {
     let relative = url.strip_prefix(base_url).unwrap_or(url).trim_start_matches('/');
     let (path, query) = relative.split_once('?').unwrap_or((relative, ""));
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let interaction = match (method, segments.as_slice()) {
-        ("GET", ["metadata"]) => Interaction::Capabilities,
-        ("GET", [_]) => Interaction::SearchType,
-        ("GET", [_, "_history"]) => Interaction::HistoryType,
-        ("GET", [_, _]) => Interaction::Read,
-        ("GET", [_, _, "_history"]) => Interaction::HistoryInstance,
-        ("GET", [_, _, "_history", _]) => Interaction::Vread,
-        ("POST", [_, "_search"]) => Interaction::SearchType,
-        ("POST", [_]) => Interaction::Create,
-        ("PUT", [_, _]) => Interaction::Update,
-        ("DELETE", [_, _]) => Interaction::Delete,
+    let (interaction, names): (Interaction, &[&str]) = match (method, segments.as_slice()) {
+        ("GET", ["metadata"]) => (Interaction::Capabilities, &[]),
+        ("GET", ["_history"]) => (Interaction::HistorySystem, &[]),
+        ("GET", [type_name]) => (Interaction::SearchType, &[type_name]),
+        ("GET", [type_name, "_history"]) => (Interaction::HistoryType, &[type_name]),
+        ("GET", [type_name, id]) => (Interaction::Read, &[type_name, id]),
+        ("GET", [type_name, id, "_history"]) => (Interaction::HistoryInstance, &[type_name, id]),
+        ("GET", [type_name, id, "_history", version]) => (Interaction::Vread, &[type_name, id, version]),
+        ("POST", [type_name, "_search"]) => (Interaction::SearchType, &[type_name]),
+        ("POST", [type_name]) => (Interaction::Create, &[type_name]),
+        ("PUT", [type_name, id]) => (Interaction::Update, &[type_name, id]),
+        ("DELETE", [type_name, id]) => (Interaction::Delete, &[type_name, id]),
         _ => return Err(Failure::new(Reason::NotAllowed, "not-supported", "an entry cannot ask that here")),
     };
-    if path.contains('$') {
+    if names.iter().any(|name| name.starts_with(['_', '$'])) {
         return Err(Failure::new(Reason::NotAllowed, "not-supported", "operations are not offered inside a Bundle"));
     }
     let mut request = Request::new(interaction);
-    let mut segments = segments.into_iter().filter(|segment| !segment.starts_with('_'));
-    request.type_name = segments.next().filter(|name| *name != "metadata").map(str::to_owned);
-    request.id = segments.next().map(str::to_owned);
-    request.version = segments.next().map(str::to_owned);
+    let mut names = names.iter().map(|name| (*name).to_owned());
+    request.type_name = names.next();
+    request.id = names.next();
+    request.version = names.next();
     request.params = url::form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();

@@ -25,7 +25,7 @@ pub(super) fn resource_of(context: &Context<'_>) -> Result<Json, Failure> {
     let json = parse(&request.body)?;
     let found = json.resource_type();
     if found != Some(request.type_str()) {
-        let message = format!("the body must be a {}, as the path says", request.type_str());
+        let message = format!("the body must be of type {}, as the path says", request.type_str());
         return Err(Failure::bad_request("invalid", message));
     }
     Ok(json)
