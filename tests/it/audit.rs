@@ -86,6 +86,36 @@ fn refusals_and_writes_are_logged() {
 }
 
 #[test]
+fn a_write_that_gives_a_record_back_says_whose() {
+    on_each("audit_written", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let (_, records) = audited(&app, api.call("POST", "Patient").fhir(&person.patient())).await;
+        let patient = one(&records).patients[0].clone();
+        let again = api
+            .call("POST", "Patient")
+            .header("if-none-exist", &format!("identifier={}", person.nhs_number))
+            .fhir(&person.patient());
+        let (status, records) = audited(&app, again).await;
+        assert_eq!((status, one(&records).patients.as_slice()), (200, [patient.clone()].as_slice()));
+        assert_eq!(one(&records).detail.as_ref().unwrap()["resources"], json!([format!("Patient/{patient}")]));
+
+        let mut observation = observation(&patient, "2345-7", "2026-01-01");
+        observation["id"] = json!(unique("observation"));
+        let path = format!("Observation/{}", observation["id"].as_str().unwrap());
+        let (status, records) = audited(&app, api.call("PUT", &path).fhir(&observation)).await;
+        assert_eq!((status, one(&records).patients.as_slice()), (201, [patient.clone()].as_slice()));
+        let put = json!({"request": {"method": "PUT", "url": path}, "resource": observation});
+        let read = json!({"request": {"method": "GET", "url": format!("Patient/{patient}")}});
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [put, read]});
+        let (status, records) = audited(&app, api.call("POST", "").fhir(&bundle)).await;
+        assert_eq!(status, 200);
+        let whole = records.iter().find(|entry| entry.record.interaction == "Batch").unwrap();
+        assert_eq!(whole.record.patients, [patient]);
+    });
+}
+
+#[test]
 fn each_entry_of_a_batch_is_logged() {
     on_each("audit_batch", |app| async move {
         let api = app.system("system/*.cruds").await;

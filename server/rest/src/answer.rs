@@ -55,9 +55,21 @@ impl Touched {
     pub(crate) fn add(&mut self, facts: &policy::Facts) {
         self.resources.push(format!("{}/{}", facts.type_name, facts.id));
         for id in &facts.patient_ids {
-            if !self.patients.contains(id) {
-                self.patients.push(id.clone());
-            }
+            self.add_patient(id);
+        }
+    }
+
+    /// Notes all that another interaction touched.
+    pub(crate) fn join(&mut self, other: &Touched) {
+        self.resources.extend(other.resources.iter().cloned());
+        for id in &other.patients {
+            self.add_patient(id);
+        }
+    }
+
+    fn add_patient(&mut self, id: &str) {
+        if !self.patients.iter().any(|known| known == id) {
+            self.patients.push(id.to_owned());
         }
     }
 }

@@ -197,8 +197,7 @@ async fn respond(
             None => Box::pin(perform(context.weir, context.caller, &planned.request)).await,
         };
         if let Ok(answer) = &result {
-            touched.resources.extend(answer.touched.resources.iter().cloned());
-            touched.patients.extend(answer.touched.patients.iter().cloned());
+            touched.join(&answer.touched);
         }
         batch::write_response(&mut writer, &result);
     }

@@ -1,7 +1,7 @@
 //! From a body to a validated resource, and from a written version to an answer.
 
 use fhir::Json;
-use policy::{Grant, Interaction};
+use policy::{Grant, Interaction, Released};
 use profiles::{Options, Validated, Verdict};
 use store::{WriteBatch, WriteOp, WriteStatus, Written};
 
@@ -94,15 +94,23 @@ pub(super) async fn answer(
         WriteStatus::Created => Outcome::Created,
         WriteStatus::Updated | WriteStatus::Unchanged | WriteStatus::Deleted => Outcome::Ok,
     };
-    let mut answer = match context.request.conditions.prefer_return {
-        PreferReturn::Minimal => Answer::empty(outcome),
-        PreferReturn::OperationOutcome => Answer::outcome(outcome, issues),
-        PreferReturn::Representation => Answer::json(outcome, representation(context, written).await?),
+    let released = match context.request.conditions.prefer_return {
+        PreferReturn::Representation => representation(context, written).await?,
+        PreferReturn::Minimal | PreferReturn::OperationOutcome => None,
+    };
+    let mut answer = match (context.request.conditions.prefer_return, &released) {
+        (PreferReturn::OperationOutcome, _) => Answer::outcome(outcome, issues),
+        (_, Some(released)) => Answer::json(outcome, released.bytes().clone()),
+        (_, None) => Answer::empty(outcome),
     };
     answer.version = Some(written.version);
     answer.last_updated = Some(written.last_updated);
     answer.location = Some(location(context.weir, written));
-    answer.touched.resources.push(format!("{}/{}", written.type_name, written.id));
+    match &released {
+        // Whoever is given a body has seen a record, which a matched conditional create did not even bring.
+        Some(released) => answer.touched.add(released.facts()),
+        None => answer.touched.resources.push(format!("{}/{}", written.type_name, written.id)),
+    }
     Ok(answer)
 }
 
@@ -121,12 +129,8 @@ pub(super) fn location(weir: &Weir, written: &Written) -> String {
 }
 
 /// The resource as stored, when the caller may also read it; otherwise nothing.
-async fn representation(context: &Context<'_>, written: &Written) -> Result<bytes::Bytes, Failure> {
-    let Ok(grant) = crate::access::also(context.caller, Interaction::Read, &written.type_name) else {
-        return Ok(bytes::Bytes::new());
-    };
-    let Some(version) = context.weir.store.read(&grant, &written.type_name, &written.id).await? else {
-        return Ok(bytes::Bytes::new());
-    };
-    Ok(policy::release(&grant, version).map(|released| released.bytes().clone()).unwrap_or_default())
+async fn representation(context: &Context<'_>, written: &Written) -> Result<Option<Released>, Failure> {
+    let Ok(grant) = crate::access::also(context.caller, Interaction::Read, &written.type_name) else { return Ok(None) };
+    let version = context.weir.store.read(&grant, &written.type_name, &written.id).await?;
+    Ok(version.and_then(|version| policy::release(&grant, version).ok()))
 }
