@@ -166,6 +166,23 @@ fn logins_consents_and_tokens_are_logged_without_their_secrets() {
 }
 
 #[test]
+fn a_token_is_logged_with_the_ids_and_the_address_of_its_request() {
+    on_each_own(
+        "audit_token_ids",
+        |config| config.server.trusted_proxies = vec!["127.0.0.1".to_owned()],
+        |app| async move {
+            let call = app.anonymous().call("POST", &format!("{}/auth/token", app.origin));
+            let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", "nobody")];
+            let (status, records) = audited(&app, call.header("x-forwarded-for", "203.0.113.7").form(&form)).await;
+            let record = one(&records);
+            assert_eq!((status, record.interaction.as_str()), (401, "Token"));
+            assert_eq!(record.correlation_id.as_deref(), Some("one-story"));
+            assert_eq!(record.source_address.as_deref(), Some("203.0.113.7"));
+        },
+    );
+}
+
+#[test]
 fn the_chain_of_the_log_is_whole() {
     on_each("audit_chain", |app| async move {
         let api = app.system("system/*.cruds").await;

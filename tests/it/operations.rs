@@ -12,19 +12,31 @@ use tracing_subscriber::fmt::MakeWriter;
 fn the_ids_of_a_request_come_back() {
     on_each("ids", |app| async move {
         let api = app.system("system/*.rs").await;
-        for (path, status) in [
-            ("Patient?_count=1", 200),
-            ("Patient/none", 404),
-            ("Nothing/1", 404),
-            ("a/b/c/d/e", 404),
-            ("metadata", 200),
+        let origin = &app.origin;
+        for (method, path, status) in [
+            ("GET", "Patient?_count=1".to_owned(), 200),
+            ("GET", "Patient/none".to_owned(), 404),
+            ("GET", "Nothing/1".to_owned(), 404),
+            ("GET", "a/b/c/d/e".to_owned(), 404),
+            ("PATCH", "Patient/none".to_owned(), 405),
+            ("GET", "metadata".to_owned(), 200),
+            ("GET", ".well-known/smart-configuration".to_owned(), 200),
+            ("GET", format!("{origin}/auth/authorize"), 400),
+            ("GET", format!("{origin}/auth/token"), 405),
+            ("POST", format!("{origin}/auth/token"), 400),
+            ("POST", format!("{origin}/auth/login"), 415),
+            ("GET", format!("{origin}/health/live"), 200),
+            ("GET", format!("{origin}/health/ready"), 200),
+            ("GET", format!("{origin}/metrics"), 200),
+            ("GET", format!("{origin}/nowhere"), 404),
         ] {
             let call =
-                api.call("GET", path).header("x-request-id", "the-request").header("x-correlation-id", "the-story");
+                api.call(method, &path).header("x-request-id", "the-request").header("x-correlation-id", "the-story");
             let answer = call.send().await.expect(status);
             assert_eq!(
                 (answer.header("x-request-id"), answer.header("x-correlation-id")),
-                (Some("the-request"), Some("the-story"))
+                (Some("the-request"), Some("the-story")),
+                "{method} {path}"
             );
         }
         let unauthorised =

@@ -10,6 +10,7 @@ mod failure;
 mod feed;
 mod headers;
 mod health;
+mod ids;
 mod interaction;
 mod metric;
 mod operation;

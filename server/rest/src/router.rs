@@ -6,7 +6,6 @@ use actix_web::web;
 use policy::Interaction;
 
 use crate::serve;
-use crate::weir::Weir;
 
 /// Where an interaction is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +81,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         }
         let methods: Vec<&str> = ROUTES.iter().filter(|route| route.pattern == pattern).map(|r| r.method).collect();
         let allowed = methods.join(", ");
-        let not_allowed = move |http, weir: web::Data<Weir>| {
-            let response = serve::not_allowed(&http, &weir, &allowed);
+        let not_allowed = move |http| {
+            let response = serve::not_allowed(&http, &allowed);
             async move { response }
         };
         config.service(resource.default_service(web::to(not_allowed)));

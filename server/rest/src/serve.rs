@@ -14,6 +14,7 @@ use tracing_actix_web::TracingLogger;
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
 use crate::headers::{Conditions, check_format};
+use crate::ids::{self, Ids};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
 use crate::root_span::RouteSpan;
@@ -63,6 +64,7 @@ pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> s
             .app_data(data.clone())
             .app_data(state.clone())
             .wrap(from_fn(smart::cors))
+            .wrap(from_fn(ids::echo))
             .wrap(Compress::default())
             .wrap(TracingLogger::<RouteSpan>::new())
             .configure(operations)
@@ -105,10 +107,8 @@ pub(crate) async fn exchange(
     interaction: Interaction,
 ) -> HttpResponse {
     let started = Stopwatch::now();
-    let ids = Ids::of(&http, &weir);
-    tracing::Span::current().record("request_id", ids.request_id.as_str());
-    let result = answer(&http, &weir, payload, interaction, &ids).await;
-    let response = respond(&http, &ids, result);
+    let result = answer(&http, &weir, payload, interaction).await;
+    let response = respond(&http, result);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     metric::count(interaction, status, took);
     tracing::info!(status, duration_ms = took.as_millis() as u64, "answered");
@@ -120,17 +120,17 @@ async fn answer(
     weir: &Weir,
     payload: web::Payload,
     interaction: Interaction,
-    ids: &Ids,
 ) -> Result<Answer, Failure> {
     let (subject, token_hash) = if interaction == Interaction::Capabilities {
         (Subject::OpenAccess, String::new())
     } else {
         access::subject(weir, text(http, header::AUTHORIZATION)).await?
     };
+    let ids = Ids::of(http, weir);
     let caller = Caller {
         subject,
-        request_id: ids.request_id.clone(),
-        correlation_id: ids.correlation_id.clone(),
+        request_id: ids.request_id,
+        correlation_id: ids.correlation_id,
         source_address: source_address(http, &weir.settings.trusted_proxies),
         token_hash,
     };
@@ -178,7 +178,7 @@ fn text(http: &HttpRequest, name: HeaderName) -> Option<&str> {
 }
 
 /// Who calls: the peer, or whom a trusted proxy says it calls for. Nobody else is believed.
-fn source_address(http: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
+pub(crate) fn source_address(http: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
     let peer = http.peer_addr()?.ip();
     let forwarded = http.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
     let forwarded: Vec<IpAddr> =
@@ -195,46 +195,13 @@ fn source_address(http: &HttpRequest, trusted: &[IpAddr]) -> Option<String> {
     Some(named.to_string())
 }
 
-/// The ids that are echoed so that a request can be followed across systems.
-pub(crate) struct Ids {
-    /// Taken, or made when there is none.
-    pub request_id: String,
-    /// Taken.
-    pub correlation_id: Option<String>,
-}
-
-impl Ids {
-    /// Reads the ids; one that could not be an id (too long, odd characters) is not echoed.
-    pub(crate) fn of(http: &HttpRequest, weir: &Weir) -> Ids {
-        let read = |name: &str| {
-            let value = http.headers().get(name)?.to_str().ok()?;
-            let is_id = !value.is_empty() && value.len() <= 128 && value.bytes().all(|b| b.is_ascii_graphic());
-            is_id.then(|| value.to_owned())
-        };
-        Ids {
-            request_id: read("x-request-id").unwrap_or_else(|| weir.new_id()),
-            correlation_id: read("x-correlation-id"),
-        }
-    }
-}
-
-fn respond(http: &HttpRequest, ids: &Ids, result: Result<Answer, Failure>) -> HttpResponse {
+fn respond(http: &HttpRequest, result: Result<Answer, Failure>) -> HttpResponse {
     let mut response = match result {
         Ok(answer) => success(answer),
         Err(failure) => failed(http, &failure),
     };
-    let headers = response.headers_mut();
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("x-request-id", &ids.request_id);
-    if let Some(id) = &ids.correlation_id {
-        set("x-correlation-id", id);
-    }
     // Clinical data must not stay in shared caches.
-    set("cache-control", "no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -309,17 +276,17 @@ fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
 }
 
 /// A path that leads nowhere.
-pub(crate) async fn no_route(http: HttpRequest, weir: web::Data<Weir>) -> HttpResponse {
+pub(crate) async fn no_route(http: HttpRequest) -> HttpResponse {
     let message = "there is nothing at this path; GET [base]/metadata tells what is offered";
-    respond(&http, &Ids::of(&http, &weir), Err(Failure::new(Reason::NotFound, "not-found", message)))
+    respond(&http, Err(Failure::new(Reason::NotFound, "not-found", message)))
 }
 
 /// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are.
-pub(crate) fn not_allowed(http: &HttpRequest, weir: &Weir, allowed: &str) -> HttpResponse {
+pub(crate) fn not_allowed(http: &HttpRequest, allowed: &str) -> HttpResponse {
     let message =
         format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
     let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
-    let mut response = respond(http, &Ids::of(http, weir), Err(failure));
+    let mut response = respond(http, Err(failure));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }

@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 use store::audit::{AuditOutcome, AuditRecord};
 
 use crate::failure::Failure;
-use crate::serve::Ids;
+use crate::ids::Ids;
+use crate::serve;
 use crate::weir::Weir;
 
 /// A record of a SMART step; fill in what is known and [`append`] it before the answer leaves.
@@ -14,7 +15,7 @@ pub(super) fn record(weir: &Weir, http: &HttpRequest, step: &str, outcome: Audit
     record.organisation = Some(weir.settings.ods_code.clone());
     record.request_id = Some(ids.request_id);
     record.correlation_id = ids.correlation_id;
-    record.source_address = http.peer_addr().map(|address| address.ip().to_string());
+    record.source_address = serve::source_address(http, &weir.settings.trusted_proxies);
     record
 }
 

@@ -25,7 +25,6 @@ mod token;
 use actix_web::web;
 
 use crate::serve;
-use crate::weir::Weir;
 
 pub use client::registered_client;
 pub(crate) use cors::cors;
@@ -36,8 +35,8 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, base_path: &str) {
     let well_known = format!("{base_path}/.well-known/smart-configuration");
     config.route(&well_known, web::get().to(configuration::configuration));
     let resource = |path: &str, allowed: &'static str| {
-        let not_allowed = move |http, weir: web::Data<Weir>| {
-            let response = serve::not_allowed(&http, &weir, allowed);
+        let not_allowed = move |http| {
+            let response = serve::not_allowed(&http, allowed);
             async move { response }
         };
         web::resource(path.to_owned()).default_service(web::to(not_allowed))
