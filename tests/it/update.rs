@@ -1,7 +1,7 @@
 //! Update: new versions, create by update, `If-Match`.
 
 use serde_json::json;
-use tests::{Person, on_each, unique};
+use tests::{Person, consent, observation, on_each, unique};
 
 #[test]
 fn an_update_makes_the_next_version_and_can_create() {
@@ -64,5 +64,61 @@ fn the_id_of_the_path_is_the_id_of_the_body() {
         patient["id"] = json!(person.nhs_number);
         let said = api.put(&format!("Patient/{}", person.nhs_number), &patient).await.refused(422);
         assert!(!said.contains(&person.nhs_number), "{said}");
+    });
+}
+
+#[test]
+fn what_the_caller_cannot_see_is_not_replaced() {
+    on_each("update_hidden", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let patient = api.create(&person.patient()).await;
+        let label = |code: &str| json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": code}]});
+        let mut labelled = observation(&patient, &unique("code"), "2026-01-01");
+        labelled["meta"] = label("V");
+        let id = api.create(&labelled).await;
+        labelled["id"] = json!(id);
+        labelled.as_object_mut().unwrap().remove("meta");
+        api.put(&format!("Observation/{id}"), &labelled).await.refused(404);
+        api.delete(&format!("Observation/{id}")).await.refused(404);
+
+        // Shown with parts taken out, it would lose them for good.
+        let mut sensitive = person.patient();
+        sensitive["id"] = json!(patient);
+        sensitive["meta"] = label("R");
+        api.put(&format!("Patient/{patient}"), &sensitive).await.expect(200);
+        sensitive.as_object_mut().unwrap().remove("meta");
+        assert!(api.put(&format!("Patient/{patient}"), &sensitive).await.refused(403).contains("parts taken out"));
+
+        let other = Person::new();
+        let id = api.create(&other.patient()).await;
+        let denial = api.create(&consent(&id, "TREAT")).await;
+        let mut changed = other.patient();
+        changed["id"] = json!(id);
+        changed["gender"] = json!("other");
+        api.put(&format!("Patient/{id}"), &changed).await.refused(404);
+        // Whoever keeps the consents can take the denial back.
+        api.delete(&format!("Consent/{denial}")).await.expect(204);
+        api.put(&format!("Patient/{id}"), &changed).await.expect(200);
+    });
+}
+
+#[test]
+fn an_app_of_the_patient_cannot_change_who_the_patient_is() {
+    on_each("update_identity", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let (own, victim) = (Person::new(), Person::new());
+        let id = all.create(&own.patient()).await;
+        let api = app.launched("launch/patient patient/*.cruds", &id).await;
+        let mut patient = own.patient();
+        patient["id"] = json!(id);
+        patient["telecom"] = json!([{"system": "phone", "value": "07700 900123"}]);
+        api.put(&format!("Patient/{id}"), &patient).await.expect(200);
+        let stolen = victim.patient();
+        for element in ["identifier", "birthDate"] {
+            let mut changed = patient.clone();
+            changed[element] = if element == "birthDate" { json!("1931-01-02") } else { stolen[element].clone() };
+            assert!(api.put(&format!("Patient/{id}"), &changed).await.refused(403).contains("linked by"), "{element}");
+        }
     });
 }

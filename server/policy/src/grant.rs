@@ -161,6 +161,13 @@ impl Grant {
         }
     }
 
+    /// Says whether a write is granted for the patient of the launch context only, as to an app of the patient's.
+    pub fn is_person_limited(&self, interaction: Interaction, type_name: &str) -> bool {
+        let is_of =
+            |permit: &&Permit| permit.interaction == interaction && permit.type_name.as_deref() == Some(type_name);
+        self.permits.iter().find(is_of).is_some_and(|permit| permit.person_limited)
+    }
+
     /// Returns what was decided: interactions with their types, for the audit record.
     pub fn permits(&self) -> BTreeSet<(Interaction, Option<&str>)> {
         self.permits.iter().map(|permit| (permit.interaction, permit.type_name.as_deref())).collect()

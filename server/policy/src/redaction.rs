@@ -64,11 +64,50 @@ fn resource(node: Node<'_>, type_name: &str, is_root: bool, out: &mut String) {
             }
             "contained" if !elements.contains(&"contained") => contained(value, out),
             "contact" if type_name == "Patient" => contacts(value, out),
-            _ if elements.contains(&name) => return false,
-            _ => out.push_str(value.raw()),
+            _ if elements.contains(&name) || tells_where(name, value) => return false,
+            _ => return rest(value, out),
         }
         true
     });
+}
+
+/// Says whether a member tells where somebody is, whatever the type around it: an address or contact point, the general practice, a
+/// narrative, a location or a reference to one.
+fn tells_where(name: &str, value: Node<'_>) -> bool {
+    matches!(name, "address" | "telecom" | "valueAddress" | "valueContactPoint" | "generalPractitioner")
+        || name.starts_with("location")
+        || is_telling(value)
+}
+
+fn is_telling(value: Node<'_>) -> bool {
+    let is_location =
+        |text: &str| fhir::Reference::parse(text).type_name().is_some_and(|type_name| type_name == "Location");
+    value.is_object() && (value.get("div").is_some() || value.str("reference").is_some_and(|text| is_location(&text)))
+}
+
+/// Writes a value without what tells where somebody is; `false` when nothing of it is left.
+fn rest(value: Node<'_>, out: &mut String) -> bool {
+    if value.is_object() {
+        object(value, out, |key, value, out| {
+            !tells_where(key.strip_prefix('_').unwrap_or(key), value) && rest(value, out)
+        });
+        return true;
+    }
+    if !value.is_array() {
+        out.push_str(value.raw());
+        return true;
+    }
+    out.push('[');
+    let mut kept = 0;
+    for item in value.items().filter(|item| !is_telling(*item)) {
+        if kept > 0 {
+            out.push(',');
+        }
+        rest(item, out);
+        kept += 1;
+    }
+    out.push(']');
+    kept > 0 || value.is_empty()
 }
 
 /// Writes an object's members, each by `write`, which answers whether it keeps the member.
@@ -113,8 +152,8 @@ fn contained(node: Node<'_>, out: &mut String) {
 fn contacts(node: Node<'_>, out: &mut String) {
     array(node, out, |item, out| {
         object(item, out, |key, value, out| {
-            out.push_str(value.raw());
-            !CONTACT_ELEMENTS.contains(&key.strip_prefix('_').unwrap_or(key))
+            let name = key.strip_prefix('_').unwrap_or(key);
+            !CONTACT_ELEMENTS.contains(&name) && !tells_where(name, value) && rest(value, out)
         });
     });
 }

@@ -86,6 +86,24 @@ pub fn release(grant: &Grant, version: Version) -> Result<Released, Denied> {
     Ok(Released { facts: version.facts, bytes: bytes.into(), is_redacted: true })
 }
 
+impl Grant {
+    /// Refuses to replace or delete what the caller may not see, or sees with parts taken out: it would be lost, or lose its protection,
+    /// without anybody having looked. A Consent may be replaced by whoever may write Consents: else nobody could take a denial back.
+    pub fn check_replace(&self, facts: &Facts) -> Result<(), Denied> {
+        if self.is_system() {
+            return Ok(());
+        }
+        if facts.type_name != "Consent" {
+            check_restrictions(&self.predicate.restricted, facts)?;
+        }
+        if needs_redaction(&self.predicate.restricted, facts) {
+            let message = "the record is shown to this client with parts taken out, so it cannot be replaced by it";
+            return Err(Denied::new("redacted", message));
+        }
+        Ok(())
+    }
+}
+
 fn check_type(grant: &Grant, facts: &Facts) -> Result<(), Denied> {
     if grant.predicate.reaches(&facts.type_name) {
         return Ok(());

@@ -218,6 +218,7 @@ impl Apply<'_, '_> {
         if found.facts.deleted {
             return Ok(written(&found, WriteStatus::Unchanged, Bytes::new()));
         }
+        self.check_replace(&found)?;
         let row = NewRow {
             res_key: found.res_key,
             type_name,
@@ -281,10 +282,29 @@ impl Apply<'_, '_> {
             facts.persons.push(PersonKey(person.unwrap_or_default()));
         }
         self.grant.check_write(put.interaction, &facts)?;
-        match existing {
-            Some(found) => self.check_existing(found, put.interaction),
-            None => Ok(()),
+        let Some(found) = existing else { return Ok(()) };
+        self.check_existing(found, put.interaction)?;
+        self.check_replace(found)?;
+        let is_identity_kept = put.resource.type_name() != "Patient"
+            || !self.grant.is_person_limited(put.interaction, "Patient")
+            || (!found.facts.deleted && is_same_identity(&parse_stored(&found.body)?, put.resource.json()));
+        if is_identity_kept {
+            return Ok(());
         }
+        let message =
+            "identifiers and birth date are what records are linked by; an app of the patient cannot change them";
+        Err(policy::Denied::new("identity", message).into())
+    }
+
+    /// What the caller cannot see is not there for it.
+    fn check_replace(&mut self, found: &StoredVersion) -> Result<(), StoreError> {
+        let mut versions = [found.clone()];
+        crate::version_row::complete(self.transaction.session, &mut versions, self.transaction.now)?;
+        let [found] = &versions;
+        self.grant.check_replace(&found.facts).map_err(|denied| match denied.reason {
+            "redacted" => denied.into(),
+            _ => StoreError::NotFound(format!("{}/{}", found.facts.type_name, found.facts.id)),
+        })
     }
 
     fn check_existing(&mut self, found: &StoredVersion, interaction: Interaction) -> Result<(), StoreError> {
@@ -466,6 +486,12 @@ impl Apply<'_, '_> {
 const UPDATE: &str = "UPDATE resource SET (res_key, type, id, version, last_updated, deleted, commit_seq, method, patients, \
                       labels, source_feed, source_system, ods_code, general_practice, content_hash, body) = \
                       ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) WHERE res_key = $1";
+
+/// Whether two versions of a Patient bear the same identifiers and birth date.
+fn is_same_identity(before: &Json, after: &Json) -> bool {
+    let of = |json: &Json, name: &str| json.root().get(name).map(|node| node.to_value());
+    ["identifier", "birthDate"].iter().all(|name| of(before, name) == of(after, name))
+}
 
 /// The tree of a body that this program stored.
 pub(crate) fn parse_stored(body: &Bytes) -> Result<Json, StoreError> {

@@ -182,6 +182,13 @@ fn other_resources_of_a_sensitive_person_lose_narrative_location_and_contained_w
     assert!(!text.contains("hidden"), "{text}");
     assert!(text.contains(r#""gender":"female""#) && text.contains(r#""status":"finished""#), "{text}");
 
+    let elsewhere = r#"{"resourceType":"ServiceRequest","extension":[{"url":"x","valueAddress":{"city":"hidden"}},{"url":"y","valueString":"kept"}],
+      "locationReference":[{"reference":"Location/hidden"}],"supportingInfo":[{"reference":"Location/hidden"},{"reference":"Condition/kept2"}],
+      "section":[{"text":{"div":"hidden"},"title":"kept3","section":[{"entry":[{"reference":"Location/hidden"}],"telecom":[{"value":"hidden"}]}]}]}"#;
+    let text = redacted(sensitive("ServiceRequest"), elsewhere);
+    assert!(!text.contains("hidden"), "{text}");
+    assert!(["kept\"", "kept2", "kept3"].iter().all(|kept| text.contains(kept)), "{text}");
+
     let labels = r#"{"meta":{"security":[{"code":"N"}]},"resourceType":"Observation","status":"final"}"#;
     let text = redacted(sensitive("Observation"), labels);
     assert!(text.starts_with(r#"{"meta":{"security":[{"code":"N"},{"#), "{text}");
