@@ -1,5 +1,7 @@
 //! Pages of a search: stable under writes, and bound to the token and the search that got them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tests::{Api, observation, on_each, unique};
 
@@ -88,13 +90,38 @@ fn a_page_link_is_for_the_token_and_the_search_that_got_it() {
         other.get(&next).await.refused(400);
         api.get(&next.replace(&pages.code, "2345-7")).await.refused(400);
         api.get(&next.replace("Observation?", "Condition?")).await.refused(400);
-        let (state, tag) = next.rsplit_once('.').unwrap();
-        let (start, last) = state.split_at(state.len() - 1);
-        let spoiled = format!("{start}{}.{tag}", if last == "A" { "B" } else { "A" });
-        api.get(&spoiled).await.refused(400);
-        api.get(state).await.refused(400);
+        let (start, page) = next.split_once("_page=").unwrap();
+        for at in [0, page.len() / 2, page.len() - 2] {
+            let other = if page.as_bytes()[at] == b'A' { "B" } else { "A" };
+            api.get(&format!("{start}_page={}{other}{}", &page[..at], &page[at + 1..])).await.refused(400);
+        }
+        for part in [&page[..4], &page[..page.len() - 4], &page[4..]] {
+            api.get(&format!("{start}_page={part}")).await.refused(400);
+        }
         api.get(&format!("Observation?code={}&_count=1&_page=", pages.code)).await.refused(400);
         api.get(&next).await.expect(200);
+    });
+}
+
+#[test]
+fn a_page_link_tells_nothing_of_whom_it_continues_after() {
+    on_each("paging_sealed", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let people = [tests::Person::new(), tests::Person::new()];
+        let mut ids = Vec::new();
+        for person in &people {
+            ids.push(api.create(&person.patient()).await);
+        }
+        let search = format!("Patient?_id={}&_count=1&_sort=family", ids.join(","));
+        let first = api.get(&search).await.expect(200);
+        let next = first.link("next").unwrap();
+        let (_, page) = next.split_once("_page=").unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(page).unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        assert!(people.iter().all(|person| !text.contains(&person.family.to_lowercase())), "{text}");
+        assert_eq!(api.get(&next).await.expect(200).ids().len(), 1);
+        let again = api.get(&search).await.expect(200).link("next").unwrap();
+        assert_ne!(again, next, "the same state looks the same");
     });
 }
 

@@ -1,32 +1,38 @@
-//! Page links: stateless, signed, bound to the access token and to the search they continue.
+//! Page links: stateless, sealed, bound to the access token and to the search they continue.
+//!
+//! The state holds the sort values of the last match, as a family name, and URLs land in the logs of proxies: so it cannot be read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::Sha256;
 
 use crate::failure::Failure;
+use crate::weir::Weir;
 
 /// Name of the query parameter that holds the state.
 pub(crate) const PARAMETER: &str = "_page";
 
 /// What a link is bound to.
 pub(crate) struct Binding<'a> {
-    /// The server's key.
-    pub key: &'a [u8; 32],
+    /// The server, for its key and for randomness.
+    pub weir: &'a Weir,
     /// Hash of the access token; empty with open access.
     pub token_hash: &'a str,
     /// The search that is continued, without the page parameter.
     pub search: &'a str,
 }
 
-/// Writes the state of a page as the value of [`PARAMETER`].
+/// Writes the state of a page as the value of [`PARAMETER`]: a nonce, then what is sealed under it.
 pub(crate) fn seal<T: Serialize>(state: &T, binding: &Binding<'_>) -> Result<String, Failure> {
-    let state = serde_json::to_vec(state).map_err(|_| Failure::internal())?;
-    let mut mac = mac(&state, binding)?.finalize().into_bytes().to_vec();
-    mac.truncate(16);
-    Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(&state), URL_SAFE_NO_PAD.encode(mac)))
+    let mut sealed = serde_json::to_vec(state).map_err(|_| Failure::internal())?;
+    // 96 random bits: even after 2^32 links two of them share a nonce with a probability of 2^-33.
+    let mut nonce = [0; NONCE_LEN];
+    nonce.iter_mut().zip((binding.weir.random)()).for_each(|(to, from)| *to = from);
+    let key = binding.key()?;
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), binding.bound(), &mut sealed)
+        .map_err(|_| Failure::internal())?;
+    Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
 }
 
 /// Reads a state back; one that was changed, or given to another token, is refused.
@@ -34,21 +40,22 @@ pub(crate) fn open<T: DeserializeOwned>(text: &str, binding: &Binding<'_>) -> Re
     let refused = || {
         Failure::bad_request("value", "the page link is not one that this server gave to this client for this search")
     };
-    let (state, tag) = text.split_once('.').ok_or_else(refused)?;
-    let state = URL_SAFE_NO_PAD.decode(state).map_err(|_| refused())?;
-    let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| refused())?;
-    if tag.len() != 16 || mac(&state, binding)?.verify_truncated_left(&tag).is_err() {
-        return Err(refused());
-    }
-    serde_json::from_slice(&state).map_err(|_| refused())
+    let mut bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+    let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(refused)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| refused())?;
+    let state = binding.key()?.open_in_place(nonce, binding.bound(), sealed).map_err(|_| refused())?;
+    serde_json::from_slice(state).map_err(|_| refused())
 }
 
-fn mac(state: &[u8], binding: &Binding<'_>) -> Result<Hmac<Sha256>, Failure> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(binding.key).map_err(|_| Failure::internal())?;
-    // Lengths go in so that no two triples give the same bytes.
-    for part in [state, binding.token_hash.as_bytes(), binding.search.as_bytes()] {
-        mac.update(&(part.len() as u64).to_be_bytes());
-        mac.update(part);
+impl Binding<'_> {
+    fn key(&self) -> Result<LessSafeKey, Failure> {
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &self.weir.page_link_key).map_err(|_| Failure::internal())?;
+        Ok(LessSafeKey::new(key))
     }
-    Ok(mac)
+
+    /// What is not in the link but must be as it was. The length goes in so that no two pairs give the same bytes.
+    fn bound(&self) -> Aad<Vec<u8>> {
+        let length = (self.token_hash.len() as u64).to_be_bytes();
+        Aad::from([length.as_slice(), self.token_hash.as_bytes(), self.search.as_bytes()].concat())
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn history(context: &Context<'_>) -> Result<Answer, Failure> {
     let (path, target) = target(context);
     let parameters = parameters(context)?;
     let search = format!("{path}?{}", encoded(&parameters.kept));
-    let binding = Binding { key: &weir.page_link_key, token_hash: &context.caller.token_hash, search: &search };
+    let binding = Binding { weir, token_hash: &context.caller.token_hash, search: &search };
     let cursor: Option<i64> = match &parameters.page {
         Some(text) => Some(page_link::open(text, &binding)?),
         None => None,

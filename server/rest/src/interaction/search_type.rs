@@ -23,11 +23,7 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     let mut query = search::parse(type_name, &params, &weir.registry, &options).map_err(Failure::bad_search)?;
     check_whole(&mut query, context.request.conditions.handling)?;
     let search = encoded(&query.self_params);
-    let binding = Binding {
-        key: &weir.page_link_key,
-        token_hash: &context.caller.token_hash,
-        search: &format!("{type_name}?{search}"),
-    };
+    let binding = Binding { weir, token_hash: &context.caller.token_hash, search: &format!("{type_name}?{search}") };
     let (as_of, after) = match page_texts.first() {
         Some((_, text)) => position(text, &binding)?,
         None => (None, None),
