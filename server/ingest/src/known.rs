@@ -8,6 +8,7 @@ use policy::Grant;
 use serde_json::Value;
 use store::{Standing, Store, StoreError};
 
+use crate::confidentiality;
 use crate::incoming::{Incoming, Naming};
 use crate::logical_id::LogicalIds;
 
@@ -44,10 +45,11 @@ impl Known {
                 wanted.entry("Patient").or_default().extend([survivor, loser]);
             }
         }
+        let feed = incoming.feed.name();
         let mut known = Known::default();
         for (type_name, ids) in wanted {
             let ids: Vec<String> = ids.into_iter().collect();
-            for standing in store.standings(grant, type_name, &ids).await? {
+            for standing in store.standings(grant, feed, type_name, &ids).await? {
                 known.of.insert((type_name.to_owned(), standing.id.clone()), standing);
             }
         }
@@ -73,5 +75,11 @@ impl Known {
     /// The resource as a value.
     pub(crate) fn value(&self, type_name: &str, id: &str) -> Option<Value> {
         self.json(type_name, id).map(|json| json.root().to_value())
+    }
+
+    /// Puts the labels that others gave the resource into what is to take its place; whether any was missing there.
+    pub(crate) fn keep_labels(&self, type_name: &str, id: &str, resource: &mut Value) -> bool {
+        let of_others = self.get(type_name, id).and_then(|standing| Json::parse(&standing.body_of_others).ok());
+        of_others.is_some_and(|json| confidentiality::keep(&json.root().to_value(), resource))
     }
 }

@@ -1,6 +1,7 @@
 //! `receive(feed, bytes)`: map, link, validate, store; quarantine and replay; the MLLP listener.
 
 mod audit;
+mod confidentiality;
 mod error;
 mod frame;
 mod identity;

@@ -37,6 +37,8 @@ pub(crate) struct Put {
     value: Value,
     /// The part of the source that it was, where each is stored or refused by itself.
     part: Option<EntryPart>,
+    /// Whether it bears labels that others gave it and this message does not.
+    has_kept_labels: bool,
 }
 
 /// A part of a message that is not stored, and why.
@@ -248,8 +250,9 @@ impl Unit<'_> {
         };
         let mut value = entry.onto(stored.as_ref());
         self.naming.link(&mut value);
+        let has_kept_labels = self.known.keep_labels(&type_name, &id, &mut value);
         let resource = self.planner.validate(&value)?;
-        Ok(Put { type_name, id, resource, value, part: entry.part.clone() })
+        Ok(Put { type_name, id, resource, value, part: entry.part.clone(), has_kept_labels })
     }
 
     /// Survivors and losers. A merge that was made before is not made again: somebody may have undone it since.
@@ -284,7 +287,7 @@ impl Unit<'_> {
             replaced_by(&mut value, survivor);
             let (type_name, id) = ("Patient".to_owned(), loser.clone());
             match self.planner.validate(&value) {
-                Ok(resource) => puts.push(Put { type_name, id, resource, value, part: None }),
+                Ok(resource) => puts.push(Put { type_name, id, resource, value, part: None, has_kept_labels: false }),
                 Err(issues) => {
                     refused.push(RefusedEntry { type_name, id, part: None, code: "resource-invalid", issues });
                 }
@@ -333,9 +336,11 @@ impl Unit<'_> {
             assembler: self.planner.own,
             message_sha256: self.sha256,
         };
-        let value = statement.to_value();
+        let mut value = statement.to_value();
+        let type_name = "Provenance".to_owned();
+        let has_kept_labels = self.known.keep_labels(&type_name, &id, &mut value);
         let resource = self.planner.validate(&value)?;
-        puts.push(Put { type_name: "Provenance".to_owned(), id, resource, value, part: None });
+        puts.push(Put { type_name, id, resource, value, part: None, has_kept_labels });
         let ids = targets.iter().filter_map(|name| name.strip_prefix("Patient/")).map(str::to_owned);
         plan.patients.extend(ids);
         Ok(())
@@ -382,6 +387,10 @@ impl Plan {
         for put in puts {
             let errors = put.resource.issues().iter().filter(|issue| issue.is_error()).cloned();
             self.issues.extend(errors.map(|issue| Issue { severity: Severity::Warning, ..issue }));
+            if put.has_kept_labels {
+                let text = format!("{}: a confidentiality label that the sender does not know of stays", put.type_name);
+                self.issues.push(Issue::information("informational", text).detail("label-kept"));
+            }
             let key = (put.type_name.clone(), put.id.clone());
             match self.place.get(&key).and_then(|place| self.puts.get_mut(*place)) {
                 Some(earlier) => *earlier = put,

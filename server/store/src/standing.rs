@@ -27,6 +27,8 @@ pub struct Standing {
     pub edited: Option<Instant>,
     /// The current bytes, empty after a deletion.
     pub body: Bytes,
+    /// The newest bytes that another source than the feed wrote, looked up where the resource bears security labels; else empty.
+    pub body_of_others: Bytes,
 }
 
 /// A message that told of a resource.
@@ -39,15 +41,21 @@ pub struct Telling {
 }
 
 impl Store {
-    /// How resources of a type stand; those that were never stored are left out. For the server's own work.
-    pub async fn standings(&self, grant: &Grant, type_name: &str, ids: &[String]) -> Result<Vec<Standing>, StoreError> {
+    /// How resources of a type stand that a feed writes; those that were never stored are left out. For the server's own work.
+    pub async fn standings(
+        &self,
+        grant: &Grant,
+        feed: &str,
+        type_name: &str,
+        ids: &[String],
+    ) -> Result<Vec<Standing>, StoreError> {
         if !grant.is_system() {
             return Err(Denied::new("not-system", "only the server itself may ask how resources stand").into());
         }
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(CHUNK) {
             let list = serde_json::to_string(chunk).map_err(|error| StoreError::Invalid(error.to_string()))?;
-            let type_name = type_name.to_owned();
+            let (feed, type_name) = (feed.to_owned(), type_name.to_owned());
             let rows = self
                 .read_inline(move |session| {
                     let among = match session.dialect() {
@@ -59,9 +67,9 @@ impl Store {
                          (SELECT m.event_time {NEWEST}), (SELECT m.message_key {NEWEST}), \
                          CASE WHEN EXISTS (SELECT 1 FROM message_resource m \
                          WHERE m.type = r.type AND m.id = r.id AND m.version = r.version) THEN NULL \
-                         ELSE r.last_updated END FROM resource r WHERE r.type = $1 AND r.id {among}"
+                         ELSE r.last_updated END, {OF_OTHERS} FROM resource r WHERE r.type = $1 AND r.id {among}"
                     );
-                    session.query(&Statement::new(sql, vec![type_name.into(), list.into()]))
+                    session.query(&Statement::new(sql, vec![type_name.into(), list.into(), feed.into()]))
                 })
                 .await?;
             for row in &rows {
@@ -75,6 +83,12 @@ impl Store {
 const NEWEST: &str = "FROM message_resource m WHERE m.type = r.type AND m.id = r.id AND m.event_time IS NOT NULL \
                       ORDER BY m.event_time DESC, m.message_key DESC LIMIT 1";
 
+/// Labels are looked for in the bytes: those of the column hold for later versions too.
+const OF_OTHERS: &str = "CASE WHEN r.labels = '[]' THEN NULL \
+                         WHEN r.deleted = 0 AND r.source_feed <> $3 THEN r.body \
+                         ELSE (SELECT h.body FROM history h WHERE h.res_key = r.res_key AND h.deleted = 0 \
+                         AND h.source_feed <> $3 ORDER BY h.version DESC LIMIT 1) END";
+
 fn standing_of(row: &SqlRow) -> Result<Standing, StoreError> {
     let telling = row.opt_i64(4)?.zip(row.opt_i64(5)?);
     Ok(Standing {
@@ -84,5 +98,6 @@ fn standing_of(row: &SqlRow) -> Result<Standing, StoreError> {
         body: row.bytes(3)?,
         newest: telling.map(|(time, key)| Telling { event_time: Instant(time), message: MessageKey(key) }),
         edited: row.opt_i64(6)?.map(Instant),
+        body_of_others: row.opt_bytes(7)?.unwrap_or_default(),
     })
 }

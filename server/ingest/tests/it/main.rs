@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod labels;
 mod linking;
 mod messages;
 mod mllp;

@@ -131,6 +131,7 @@ fn say_what_is_left_out() {
     static SAID: OnceLock<()> = OnceLock::new();
     SAID.get_or_init(|| {
         let sources = [
+            include_str!("labels.rs"),
             include_str!("linking.rs"),
             include_str!("messages.rs"),
             include_str!("mllp.rs"),
