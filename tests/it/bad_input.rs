@@ -1,7 +1,12 @@
 //! What cannot be taken is refused with an OperationOutcome that says what and where, and never what was typed.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tests::{Person, observation, on_each, on_each_own};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 #[test]
 fn broken_json_is_refused_with_its_place() {
@@ -36,6 +41,37 @@ fn broken_json_is_refused_with_its_place() {
         let bytes = b"{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"\xff\xfe\"}]}".to_vec();
         api.call("POST", "Patient").body("application/fhir+json", bytes).send().await.refused(400);
     });
+}
+
+#[test]
+fn a_body_that_does_not_come_in_time_holds_no_connection() {
+    on_each_own(
+        "slow_body",
+        |config| config.limits.body_timeout_ms = 200,
+        |app| async move {
+            let api = app.system("system/*.cruds").await;
+            let address = app.origin.trim_start_matches("http://");
+            let authorization = format!("authorization: Bearer {}\r\n", api.token());
+            let (fhir, form) = ("application/fhir+json", "application/x-www-form-urlencoded");
+            let outcome = "\"resourceType\":\"OperationOutcome\"";
+            for (path, media_type, authorization, status, said) in [
+                ("/fhir/Patient", fhir, authorization.as_str(), 408, outcome),
+                ("/fhir/Patient", fhir, "", 401, outcome),
+                ("/auth/token", form, "", 408, "\"error\":\"invalid_request\""),
+                ("/auth/login", form, "", 408, "Something went wrong"),
+                ("/nowhere", fhir, "", 404, outcome),
+            ] {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                let head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {media_type}\r\n");
+                let begun = format!("{head}{authorization}content-length: 1000\r\n\r\n{{");
+                stream.write_all(begun.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                let ended = timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await;
+                assert!(ended.is_ok(), "{path} is still open: {answer}");
+                assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(said), "{answer}");
+            }
+        },
+    );
 }
 
 #[test]

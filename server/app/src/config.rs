@@ -85,6 +85,8 @@ pub struct Organisation {
 pub struct Limits {
     /// Largest request body.
     pub body_bytes_max: usize,
+    /// Longest wait for a whole request body.
+    pub body_timeout_ms: u64,
     /// Entries of a batch or transaction.
     pub bundle_entries_max: usize,
     /// Page size unless asked.

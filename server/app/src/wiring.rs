@@ -276,6 +276,7 @@ fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         limits: rest::Limits {
             body_bytes_max: config.limits.body_bytes_max,
+            body_timeout: std::time::Duration::from_millis(config.limits.body_timeout_ms),
             bundle_entries_max: config.limits.bundle_entries_max,
             page_count_default: config.limits.page_count_default,
             page_count_max: config.limits.page_count_max,

@@ -1,4 +1,6 @@
-//! Reading a request body: decompressed, and never longer than the limit.
+//! Reading a request body: decompressed, never longer than the limit, and never slower than the deadline.
+
+use std::time::Duration;
 
 use actix_web::dev::Decompress;
 use actix_web::http::header::HeaderMap;
@@ -7,8 +9,18 @@ use futures_util::StreamExt as _;
 
 use crate::failure::{Failure, Reason};
 
-/// The body, at most `limit` bytes after decompression.
-pub(crate) async fn read(payload: Payload, headers: &HeaderMap, limit: usize) -> Result<Bytes, Failure> {
+/// The body, at most `limit` bytes after decompression. Whoever does not send all of it in time holds no connection any longer.
+pub(crate) async fn read(
+    payload: Payload,
+    headers: &HeaderMap,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Bytes, Failure> {
+    let late = |_| Failure::new(Reason::Timeout, "timeout", "the body did not come in time");
+    tokio::time::timeout(deadline, read_whole(payload, headers, limit)).await.map_err(late)?
+}
+
+async fn read_whole(payload: Payload, headers: &HeaderMap, limit: usize) -> Result<Bytes, Failure> {
     let mut stream = Decompress::from_headers(payload, headers);
     let mut body = BytesMut::new();
     while let Some(chunk) = stream.next().await {

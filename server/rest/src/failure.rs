@@ -25,6 +25,8 @@ pub(crate) enum Reason {
     PreconditionFailed,
     /// The body or the Bundle is too large.
     TooLarge,
+    /// The body did not come in time.
+    Timeout,
     /// The media type of the body is not understood.
     UnsupportedMediaType,
     /// The resource is not valid, or breaks a rule of the server.

@@ -136,7 +136,8 @@ async fn answer(
     };
     let mut request = request(http, interaction)?;
     let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
-    request.body = body::read(payload, http.headers(), weir.settings.limits.body_bytes_max).await?;
+    let limits = weir.settings.limits;
+    request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
     // Criteria that are not read would find everything.
     if interaction == Interaction::SearchType && !is_form && !request.body.is_empty() {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";

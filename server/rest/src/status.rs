@@ -41,6 +41,7 @@ impl Reason {
             Reason::Conflict => StatusCode::CONFLICT,
             Reason::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Reason::Timeout => StatusCode::REQUEST_TIMEOUT,
             Reason::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Reason::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Reason::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,

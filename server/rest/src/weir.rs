@@ -65,7 +65,7 @@ pub struct Settings {
     pub ods_code: String,
     /// Version of the software.
     pub version: String,
-    /// Sizes.
+    /// Sizes and times.
     pub limits: Limits,
     /// UK Core profile of the type on write, claimed or not.
     pub is_uk_core_required: bool,
@@ -88,11 +88,13 @@ pub struct Page {
     pub body: &'static [u8],
 }
 
-/// Sizes beyond which a request is refused.
+/// Sizes and times beyond which a request is refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Request body after decompression.
     pub body_bytes_max: usize,
+    /// How long a request body may take to come.
+    pub body_timeout: std::time::Duration,
     /// Entries of a batch or transaction.
     pub bundle_entries_max: usize,
     /// Page size unless asked.

@@ -106,7 +106,7 @@ pub(super) async fn authorize(http: HttpRequest, weir: web::Data<Weir>, payload:
 
 async fn show(http: &HttpRequest, weir: &Weir, payload: web::Payload) -> Result<HttpResponse, Halt> {
     let params = if *http.method() == Method::POST {
-        Form::read(http, payload).await?.0
+        Form::read(http, weir, payload).await?.0
     } else {
         form::pairs(http.query_string().as_bytes())
     };

@@ -21,7 +21,7 @@ pub(super) async fn consent(http: HttpRequest, weir: web::Data<Weir>, payload: w
 }
 
 async fn decide(http: &HttpRequest, weir: &Weir, payload: web::Payload) -> Result<HttpResponse, Halt> {
-    let form = Form::read(http, payload).await?;
+    let form = Form::read(http, weir, payload).await?;
     let Some(person) = Person::of(weir, http).await? else {
         // The session ended while the page was open: log in again, then decide.
         let asked = Asked::check(weir, form.request()).await?;

@@ -16,13 +16,13 @@ pub(super) struct Form(pub(super) Vec<(String, String)>);
 
 impl Form {
     /// Reads a form body.
-    pub(super) async fn read(http: &HttpRequest, payload: web::Payload) -> Result<Form, Failure> {
+    pub(super) async fn read(http: &HttpRequest, weir: &Weir, payload: web::Payload) -> Result<Form, Failure> {
         let media_type = text(http.headers(), header::CONTENT_TYPE).and_then(|text| text.split(';').next());
         if !media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
             let message = "the body must be application/x-www-form-urlencoded";
             return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
         }
-        let bytes = body::read(payload, http.headers(), FORM_BYTES_MAX).await?;
+        let bytes = body::read(payload, http.headers(), FORM_BYTES_MAX, weir.settings.limits.body_timeout).await?;
         Ok(Form(pairs(&bytes)))
     }
 

@@ -27,7 +27,7 @@ pub(super) async fn introspect(
 }
 
 async fn answer(http: &HttpRequest, weir: &Weir, state: &State, payload: web::Payload) -> Result<Value, Refusal> {
-    let form = Form::read(http, payload).await?;
+    let form = Form::read(http, weir, payload).await?;
     let asker = asker(http, weir, state, &form).await?;
     let request = IntrospectionRequest::parse(&form.0)?;
     let record = find(weir, &request.token).await?;

@@ -62,7 +62,7 @@ pub(super) async fn login(
 }
 
 async fn attempt(http: &HttpRequest, weir: &Weir, state: &State, payload: web::Payload) -> Result<HttpResponse, Halt> {
-    let form = Form::read(http, payload).await?;
+    let form = Form::read(http, weir, payload).await?;
     form.check_sent_by_us(http, weir, cookie::value(http, cookie::LOGIN).as_deref())?;
     let asked = Asked::check(weir, form.request()).await?;
     let checked = check_password(weir, state, form.text("username"), form.text("password")).await?;

@@ -24,7 +24,7 @@ impl Refusal {
             Refusal::Protocol(error) => error.clone(),
             Refusal::Failure(failure) => {
                 let code = match failure.reason {
-                    Reason::BadRequest | Reason::TooLarge | Reason::UnsupportedMediaType => {
+                    Reason::BadRequest | Reason::TooLarge | Reason::Timeout | Reason::UnsupportedMediaType => {
                         OAuthErrorCode::InvalidRequest
                     }
                     Reason::Unavailable | Reason::Full => OAuthErrorCode::TemporarilyUnavailable,
@@ -39,7 +39,11 @@ impl Refusal {
     /// Answers.
     pub(super) fn respond(&self) -> HttpResponse {
         let error = self.error();
-        let mut response = json(status::of_oauth_error(error.code), &error.to_json());
+        let status = match self {
+            Refusal::Failure(failure) if failure.reason == Reason::Timeout => failure.reason.status(),
+            _ => status::of_oauth_error(error.code),
+        };
+        let mut response = json(status, &error.to_json());
         if error.is_basic_challenge {
             let challenge = header::HeaderValue::from_static("Basic realm=\"weir\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

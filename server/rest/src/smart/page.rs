@@ -157,7 +157,7 @@ impl From<AuthorizeError> for Halt {
 impl From<Failure> for Halt {
     fn from(failure: Failure) -> Halt {
         let text = match failure.reason {
-            Reason::TooLarge | Reason::UnsupportedMediaType | Reason::BadRequest => {
+            Reason::TooLarge | Reason::Timeout | Reason::UnsupportedMediaType | Reason::BadRequest => {
                 "The request cannot be read. Go back to the app and start again."
             }
             _ => "This is our fault, and nothing was shared. Wait a moment, go back to the app and start again.",

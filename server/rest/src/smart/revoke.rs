@@ -25,7 +25,7 @@ pub(super) async fn revoke(
 }
 
 async fn perform(http: &HttpRequest, weir: &Weir, state: &State, payload: web::Payload) -> Result<(), Refusal> {
-    let form = Form::read(http, payload).await?;
+    let form = Form::read(http, weir, payload).await?;
     let credentials = Credentials::parse(&form.0, form::text(http.headers(), header::AUTHORIZATION))?;
     let client = client_auth::admit(weir, state, &credentials).await?;
     let request = RevocationRequest::parse(&form.0)?;

@@ -43,7 +43,7 @@ async fn issue(
     payload: web::Payload,
     asked: &mut Option<TokenRequest>,
 ) -> Result<Issued, Refusal> {
-    let form = Form::read(http, payload).await?;
+    let form = Form::read(http, weir, payload).await?;
     let request = TokenRequest::parse(&form.0, form::text(http.headers(), header::AUTHORIZATION))?;
     let request = asked.insert(request);
     let client = client_auth::admit(weir, state, &request.credentials).await?;
