@@ -225,3 +225,35 @@ fn the_whereabouts_of_a_sensitive_person_are_taken_out() {
         assert!(!created.text().contains("Hidden Lane"), "the answer to a write is redacted too");
     });
 }
+
+#[test]
+fn a_denial_holds_however_its_patient_is_named_or_is_refused() {
+    on_each("consent_named", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let [system, _] = three_readers(&app, &record).await;
+        let number = json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"});
+        for patient in [
+            json!({"identifier": number}),
+            json!({"reference": "Patient/not-here"}),
+            json!({"reference": "https://elsewhere.example/fhir/Patient/1"}),
+            json!({"reference": "urn:uuid:5f3e9a5c-9d0c-4b3c-8c7b-0d6a0f7c9a11"}),
+        ] {
+            let mut denial = consent(&record.patient, "TREAT");
+            denial["patient"] = patient.clone();
+            let said = all.post("Consent", &denial).await.refused(422);
+            assert!(said.contains("named as Patient/[id]"), "{patient}: {said}");
+        }
+        sees_all(&system, &record).await;
+        let own_url = format!("{}/Patient/{}", app.base_url, record.patient);
+        let mut other = observation(&record.patient, &record.code, "2026-01-02");
+        other["subject"] = json!({"reference": own_url});
+        let other = all.create(&other).await;
+        let found = system.find(&format!("Observation?patient={}&date=2026-01-02", record.patient)).await;
+        assert_eq!(found, [other]);
+        let mut denial = consent(&record.patient, "TREAT");
+        denial["patient"] = json!({"reference": own_url});
+        all.create(&denial).await;
+        sees_nothing(&system, &record).await;
+    });
+}

@@ -122,3 +122,17 @@ fn an_app_of_the_patient_cannot_change_who_the_patient_is() {
         }
     });
 }
+
+#[test]
+fn what_says_that_parts_were_left_out_replaces_nothing() {
+    on_each("update_part", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let mut patient = Person::new().patient();
+        let id = api.create(&patient).await;
+        patient["id"] = json!(id);
+        for meta in [json!({"tag": [{"code": "SUBSETTED"}]}), json!({"security": [{"code": "REDACTED"}]})] {
+            patient["meta"] = meta;
+            assert!(api.put(&format!("Patient/{id}"), &patient).await.refused(422).contains("left out"));
+        }
+    });
+}

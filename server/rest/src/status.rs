@@ -83,6 +83,7 @@ impl From<StoreError> for Failure {
             StoreError::NotFound(what) => Failure::new(Reason::NotFound, "not-found", format!("{what} is not known")),
             StoreError::Gone(what) => Failure::new(Reason::Gone, "deleted", format!("{what} was deleted")),
             StoreError::Invalid(text) => Failure::new(Reason::BadRequest, "invalid", text),
+            StoreError::Rule(text) => Failure::new(Reason::Unprocessable, "business-rule", text),
             StoreError::Duplicate => Failure::new(Reason::Conflict, "duplicate", "this message was received before"),
             StoreError::Timeout(_) => {
                 Failure::new(Reason::Unavailable, "too-costly", "the search took too long; narrow it")

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The request cannot be answered as it stands.
     #[error("{0}")]
     Invalid(String),
+    /// What is to be stored breaks a rule of the store.
+    #[error("{0}")]
+    Rule(String),
     /// The database gave way to another transaction; the writer runs it again.
     #[error("the transaction was given up for another")]
     Serialization,

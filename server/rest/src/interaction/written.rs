@@ -55,11 +55,33 @@ pub(super) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
         ..Options::default()
     };
     match weir.validator.validate(json, &options, &profiles::AnsweredFacts::default()) {
-        Verdict::Validated(validated) => Ok(validated),
+        Verdict::Validated(validated) => {
+            check_whole(validated.json())?;
+            Ok(own_made_relative(validated, &weir.settings.base_url))
+        }
         Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
         // Questions are for the store or a terminology server; none is asked with these options.
         Verdict::Needs { .. } => Err(Failure::internal()),
     }
+}
+
+/// A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.
+fn own_made_relative(validated: Validated, base_url: &str) -> Validated {
+    validated.with_references(|text| text.strip_prefix(base_url)?.strip_prefix('/').map(str::to_owned))
+}
+
+/// Refuses a body that was given out with parts left out: stored, it would lose them.
+/// <https://hl7.org/fhir/R4/search.html#elements>, <https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html>
+fn check_whole(json: &Json) -> Result<(), Failure> {
+    let meta = json.root().get("meta");
+    let codes = ["tag", "security"].iter().filter_map(|name| meta?.get(name)).flat_map(|list| list.items());
+    let is_part = |label: fhir::Node<'_>| matches!(label.str("code").as_deref(), Some("SUBSETTED" | "REDACTED"));
+    if codes.into_iter().any(is_part) {
+        let message =
+            "the resource says that parts of it were left out (SUBSETTED or REDACTED), so it cannot replace the whole";
+        return Err(Failure::new(Reason::Unprocessable, "business-rule", message));
+    }
+    Ok(())
 }
 
 /// Refuses a logical id which is an NHS number, or none at all.
