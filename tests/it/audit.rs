@@ -30,6 +30,8 @@ fn a_read_is_in_the_log_when_it_is_answered() {
         assert_eq!(record.patients, [patient.as_str()]);
         assert_eq!((record.purpose.as_deref(), record.organisation.as_deref()), (Some("direct-care"), Some("X99")));
         assert_eq!(record.correlation_id.as_deref(), Some("one-story"));
+        let (status, records) = audited(&app, api.call("HEAD", &format!("Patient/{patient}"))).await;
+        assert_eq!((status, one(&records).patients.as_slice()), (200, [patient.clone()].as_slice()));
     });
 }
 

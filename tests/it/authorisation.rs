@@ -37,6 +37,10 @@ fn without_a_token_every_route_is_closed() {
                     answer.expect(200);
                     continue;
                 }
+                if route.methods().any(|method| method == "HEAD") {
+                    let head = call(&api, "HEAD", route.pattern, route.interaction).send().await.expect(401);
+                    assert_eq!(head.header("www-authenticate"), answer.header("www-authenticate"));
+                }
                 let challenge = answer.header("www-authenticate").expect("a challenge").to_owned();
                 assert!(challenge.starts_with("Bearer"), "{challenge}");
                 assert!(error.is_none_or(|error| challenge.contains(error)), "{challenge}");

@@ -28,6 +28,36 @@ fn a_created_resource_is_read_with_its_version() {
 }
 
 #[test]
+fn head_is_answered_as_get_is_without_its_body() {
+    on_each("head", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let id = api.create(&Person::new().patient()).await;
+        for (path, status) in [
+            (format!("Patient/{id}"), 200),
+            (format!("Patient/{id}/_history/1"), 200),
+            (format!("Patient/{id}/_history"), 200),
+            (format!("Patient?_id={id}"), 200),
+            ("metadata".to_owned(), 200),
+            (".well-known/smart-configuration".to_owned(), 200),
+            ("Patient/nobody".to_owned(), 404),
+        ] {
+            let head = api.call("HEAD", &path).send().await.expect(status);
+            let get = api.get(&path).await.expect(status);
+            assert!(head.body.is_empty() && !get.body.is_empty());
+            for name in ["content-type", "content-length", "etag", "last-modified", "cache-control"] {
+                assert_eq!(head.header(name), get.header(name), "{name} of {path}");
+            }
+        }
+        // A HEAD starts nothing.
+        let refused = api.call("HEAD", "Patient/$export").send().await.expect(405);
+        assert_eq!(refused.header("allow"), Some("GET, POST"));
+        let refused = api.call("PATCH", &format!("Patient/{id}")).send().await;
+        assert_eq!(refused.header("allow"), Some("GET, HEAD, PUT, DELETE"));
+        refused.refused(405);
+    });
+}
+
+#[test]
 fn each_version_is_read_and_no_other() {
     on_each("vread", |app| async move {
         let api = app.system("system/*.cruds").await;

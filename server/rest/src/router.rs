@@ -23,7 +23,7 @@ pub enum Level {
 /// One route below the base path.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// HTTP method.
+    /// HTTP method; [`Route::methods`] tells all that it answers.
     pub method: &'static str,
     /// Path pattern; `{type}`, `{id}`, `{version}`.
     pub pattern: &'static str,
@@ -33,6 +33,14 @@ pub struct Route {
     pub level: Level,
     /// Needs no token.
     pub is_public: bool,
+}
+
+impl Route {
+    /// The methods that the route answers: HEAD wherever GET is (RFC 9110 section 9.1), but for the GET that starts an export.
+    pub fn methods(&self) -> impl Iterator<Item = &'static str> {
+        let is_safe = self.method == "GET" && self.interaction != Interaction::Export;
+        std::iter::once(self.method).chain(is_safe.then_some("HEAD"))
+    }
 }
 
 const fn route(method: &'static str, pattern: &'static str, interaction: Interaction, level: Level) -> Route {
@@ -72,15 +80,17 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     }
     for pattern in patterns {
         let mut resource = web::resource(pattern);
+        let mut allowed: Vec<&str> = Vec::new();
         for route in ROUTES.iter().filter(|route| route.pattern == pattern) {
-            let method = Method::from_bytes(route.method.as_bytes()).unwrap_or(Method::GET);
             let interaction = route.interaction;
-            resource = resource.route(
-                web::method(method).to(move |http, weir, payload| serve::exchange(http, weir, payload, interaction)),
-            );
+            for name in route.methods() {
+                let method = Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET);
+                let exchange = move |http, weir, payload| serve::exchange(http, weir, payload, interaction);
+                resource = resource.route(web::method(method).to(exchange));
+                allowed.push(name);
+            }
         }
-        let methods: Vec<&str> = ROUTES.iter().filter(|route| route.pattern == pattern).map(|r| r.method).collect();
-        let allowed = methods.join(", ");
+        let allowed = allowed.join(", ");
         let not_allowed = move |http| {
             let response = serve::not_allowed(&http, &allowed);
             async move { response }

@@ -95,7 +95,7 @@ fn operations(config: &mut web::ServiceConfig) {
 fn pages(config: &mut web::ServiceConfig, weir: &Weir) {
     for page in weir.settings.pages.clone() {
         let answer = move || async move { HttpResponse::Ok().content_type(page.content_type).body(page.body) };
-        config.route(page.path, web::get().to(answer));
+        config.service(web::resource(page.path).get(answer).head(answer));
     }
 }
 

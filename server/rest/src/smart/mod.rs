@@ -32,8 +32,6 @@ pub(crate) use state::State;
 
 /// Adds the endpoints below `/auth` and the discovery documents.
 pub(crate) fn configure(config: &mut web::ServiceConfig, base_path: &str) {
-    let well_known = format!("{base_path}/.well-known/smart-configuration");
-    config.route(&well_known, web::get().to(configuration::configuration));
     let resource = |path: &str, allowed: &'static str| {
         let not_allowed = move |http| {
             let response = serve::not_allowed(&http, allowed);
@@ -42,6 +40,11 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, base_path: &str) {
         web::resource(path.to_owned()).default_service(web::to(not_allowed))
     };
     let posted = |path: &str, route: actix_web::Route| resource(path, "POST").route(route);
+    config.service(
+        resource(&format!("{base_path}/.well-known/smart-configuration"), "GET, HEAD")
+            .route(web::get().to(configuration::configuration))
+            .route(web::head().to(configuration::configuration)),
+    );
     config.service(
         resource("/auth/authorize", "GET, POST")
             .route(web::post().to(authorize::authorize))
