@@ -12,7 +12,7 @@ fn admission(person: &Person, control_id: &str) -> String {
             "PID|1||{}^^^NHS^NH~L{control_id}^^^RX9^MR||{}^{}||{birth}|F",
             person.nhs_number, person.family, person.given
         ),
-        "PV1|1|I|WARD1^^^RX9||||||||||||||||V1^^^RX9|||||||||||||||||||||||||20260301120000".to_owned(),
+        format!("PV1|1|I|WARD1^^^RX9||||||||||||||||V{control_id}^^^RX9|||||||||||||||||||||||||20260301120000"),
     ]
     .join("\r")
 }
@@ -70,5 +70,19 @@ fn what_cannot_be_taken_is_kept_in_quarantine_and_said() {
         sender.get("$feed/gp-connect").await.refused(405);
         let narrow = app.system("weir/feed.gp-connect").await;
         narrow.post("$feed/acute-hl7v2", &json!({})).await.refused(403);
+    });
+}
+
+#[test]
+fn a_sender_speaks_for_its_own_organisation_alone() {
+    on_each("feed_organisation", |app| async move {
+        let scope = "weir/feed.acute-hl7v2";
+        let send = async |ods_code: &str| {
+            let sender = app.as_service(&app.add_sender(scope, ods_code).await, scope).await;
+            let message = admission(&Person::new(), &unique("m"));
+            sender.call("POST", "$feed/acute-hl7v2").body("x-application/hl7-v2+er7", message).send().await
+        };
+        assert_eq!(count(&send("RX9").await.expect(200).json(), "stored"), 1);
+        assert!(send("RX8").await.refused(422).contains("another organisation's"));
     });
 }

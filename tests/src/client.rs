@@ -26,6 +26,7 @@ fn registration(stem: &str, kind: ClientKind, scope: &str) -> client::Registrati
         scope: scope.to_owned(),
         redirect_uris: Vec::new(),
         origins: Vec::new(),
+        ods_code: None,
         purpose: ClientPurpose::DirectCare,
     }
 }
@@ -36,6 +37,15 @@ impl TestApp {
         let key = ClientKey::numbered(7);
         let asked = registration("service", ClientKind::Asymmetric, scope);
         let asked = client::Registration { jwks: Some(key.jwks()), purpose, ..asked };
+        let (client_id, _) = client::register(&self.house, asked).await.unwrap();
+        Registered { client_id, key }
+    }
+
+    /// Registers a sender of feeds that belongs to an organisation.
+    pub async fn add_sender(&self, scope: &str, ods_code: &str) -> Registered {
+        let key = ClientKey::numbered(7);
+        let asked = registration("sender", ClientKind::Asymmetric, scope);
+        let asked = client::Registration { jwks: Some(key.jwks()), ods_code: Some(ods_code.to_owned()), ..asked };
         let (client_id, _) = client::register(&self.house, asked).await.unwrap();
         Registered { client_id, key }
     }

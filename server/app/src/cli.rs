@@ -208,6 +208,10 @@ pub struct ClientAddArgs {
     /// Web origin from which a browser app calls, as https://app.example.
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Vec<String>,
+    /// ODS code of the organisation that runs the client [default: the controller's]. A sender of a feed may send that organisation's records only;
+    /// the controller's own may send any.
+    #[arg(long, value_name = "CODE")]
+    pub ods_code: Option<String>,
     /// What the client is for. Without a purpose there is no token.
     #[arg(long, value_enum)]
     pub purpose: ClientPurpose,

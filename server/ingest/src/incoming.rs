@@ -17,6 +17,8 @@ pub(crate) struct Incoming {
     pub(crate) received: Instant,
     /// The authenticated client, empty where there is none; part of what makes a message the same as another.
     pub(crate) sender: String,
+    /// The organisation for which alone the sender may speak.
+    pub(crate) organisation: Option<String>,
     /// The sender's id of the message, when it is known from before; else it is read from the message.
     pub(crate) message_id: Option<String>,
     /// The message that it is, when it is kept already and is run again.

@@ -66,6 +66,7 @@ impl Ingest {
                 bytes: bytes.slice_ref(piece),
                 received,
                 sender: envelope.sender.clone().unwrap_or_default(),
+                organisation: envelope.organisation.clone(),
                 message_id: None,
                 replay: None,
             };
@@ -85,6 +86,8 @@ impl Ingest {
             bytes: bytes.into(),
             received: summary.received,
             sender: summary.sender,
+            // Whoever replays a message has looked at it.
+            organisation: None,
             message_id: Some(summary.message_id),
             replay: Some(Replay {
                 message: summary.key,

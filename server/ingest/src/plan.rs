@@ -125,6 +125,12 @@ impl Unit<'_> {
         if self.mapped.issues.iter().any(Issue::is_error) {
             return Err(self.refusal("mapping-refused", self.mapped.issues.clone()));
         }
+        if let Some(own) = &self.incoming.organisation
+            && self.mapped.source.ods_code.as_ref() != Some(own)
+        {
+            let text = "the record is another organisation's than the one for which this sender is registered";
+            return Err(self.refusal("other-organisation", vec![Issue::error("business-rule", text)]));
+        }
         if plan.source.as_ref().is_some_and(|source| *source != self.mapped.source) {
             let text = "a file holds what one organisation sends; this is another's than what stands before it";
             return Err(self.refusal("other-organisation", vec![Issue::error("business-rule", text)]));

@@ -27,6 +27,8 @@ pub struct Registration {
     pub redirect_uris: Vec<String>,
     /// Web origins.
     pub origins: Vec<String>,
+    /// ODS code of its organisation; the controller's when `None`.
+    pub ods_code: Option<String>,
     /// Purpose.
     pub purpose: ClientPurpose,
 }
@@ -65,6 +67,7 @@ async fn add(arguments: ClientAddArgs) -> Result<()> {
         scope: arguments.scope,
         redirect_uris: arguments.redirect_uri,
         origins: arguments.origin,
+        ods_code: arguments.ods_code,
         purpose: arguments.purpose,
     };
     let (id, secret) = register(&house, registration).await?;
@@ -115,7 +118,7 @@ pub async fn register(house: &House, registration: Registration) -> Result<(Stri
             ClientPurpose::SecondaryUse => Purpose::SecondaryUse,
             ClientPurpose::Administration => Purpose::Administration,
         },
-        organisation: Some(house.config.organisation.ods_code.clone()),
+        organisation: Some(registration.ods_code.unwrap_or_else(|| house.config.organisation.ods_code.clone())),
         origins: registration.origins,
         is_active: true,
         created: wiring::now(),

@@ -122,6 +122,7 @@ async fn register(house: &House, story: &Story, analyst: &ClientKey, sender: &Cl
         scope: scope.to_owned(),
         redirect_uris: Vec::new(),
         origins: Vec::new(),
+        ods_code: None,
         purpose,
     };
     let app = client::Registration {
