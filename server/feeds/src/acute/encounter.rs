@@ -7,7 +7,7 @@ use super::event::Visit;
 use super::group::Group;
 use super::mapping::Mapping;
 use super::sensitivity;
-use super::syntax::Segment;
+use super::syntax::{Part, Segment};
 use super::{provider, tables};
 use crate::{BusinessKey, Entry, coding, extension, extension_url, identifier, profile_url, reference};
 
@@ -54,17 +54,22 @@ pub(super) fn map(
 
 /// PV1-19, else the account PID-18, else the patient and the time of admission.
 pub(super) fn key(mapping: &Mapping, group: &Group<'_>, patient: &BusinessKey) -> Option<BusinessKey> {
-    let encounter = |system: String, value: &str| Some(BusinessKey::new("Encounter", system, value));
+    let encounter = |part: Part<'_>, kind: &str| {
+        let authority = part.component(4);
+        let system = mapping.header.authority_system(authority, kind);
+        Some(BusinessKey::new("Encounter", system, mapping.owned(authority, patient, &part.at(1))))
+    };
     let pv1 = group.first("PV1");
     let visit = pv1.and_then(|pv1| pv1.field(19).repetitions().find(|part| !part.at(1).is_empty()));
     if let Some(part) = visit {
-        return encounter(mapping.header.authority_system(part.component(4), "Encounter"), &part.at(1));
+        return encounter(part, "Encounter");
     }
     if let Some(part) = group.pid.field(18).repetitions().find(|part| !part.at(1).is_empty()) {
-        return encounter(mapping.header.authority_system(part.component(4), "account"), &part.at(1));
+        return encounter(part, "account");
     }
     let admitted = pv1.map(|pv1| pv1.text(44)).filter(|time| !time.is_empty())?;
-    encounter(mapping.header.system("admission"), &format!("{}|{admitted}", sensitivity::scoped(patient)))
+    let value = format!("{}|{admitted}", sensitivity::scoped(patient));
+    Some(BusinessKey::new("Encounter", mapping.header.system("admission"), value))
 }
 
 fn identifiers(mapping: &Mapping, group: &Group<'_>, key: &BusinessKey) -> Vec<Value> {
@@ -165,7 +170,7 @@ fn locations(mapping: &mut Mapping, pv1: &Segment<'_>) -> Vec<Value> {
 }
 
 /// A coded value of a user-defined table: the sender's code in its namespace, and its words.
-fn coded(mapping: &Mapping, part: super::syntax::Part<'_>, table: &str) -> Option<Value> {
+fn coded(mapping: &Mapping, part: Part<'_>, table: &str) -> Option<Value> {
     let value = code(&part.at(1));
     if value.is_empty() || !part.at(3).is_empty() {
         return datatype::codeable(part, &mapping.header);

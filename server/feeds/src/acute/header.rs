@@ -48,14 +48,15 @@ impl Header {
             // Versions 2.1 and 2.2 may name the event in EVN alone.
             trigger = evn.map(|evn| evn.text(1).to_uppercase()).unwrap_or_default();
         }
-        let facility = some(msh.text(4));
+        let named = |n: usize| some(msh.text(n)).or_else(|| some(msh.field(n).first().at(2)));
+        let facility = named(4);
         let claimed = facility.as_deref().filter(|code| is_ods_code(code)).map(str::to_owned);
         let event_time = [evn.map(|evn| evn.text(6)), evn.map(|evn| evn.text(2)), Some(msh.text(7))];
         Ok(Self {
             message_type,
             trigger,
             control_id,
-            application: some(msh.text(3)),
+            application: named(3),
             ods_code: message.ods_code.map(str::to_owned).or(claimed),
             facility,
             is_uk: matches!(msh.text(17).to_ascii_uppercase().as_str(), "" | "GBR" | "GB" | "UK" | "826"),
@@ -74,13 +75,23 @@ impl Header {
         }
     }
 
+    /// Whether it is said whose numbers these are: two senders that say nothing give one number to two people.
+    pub(super) fn is_owner_said(&self, authority: Part<'_>) -> bool {
+        self.is_sender_said() || [1, 2].iter().any(|n| !authority.subcomponent(*n).text().is_empty())
+    }
+
+    /// Whether MSH or configuration names the sender.
+    pub(super) fn is_sender_said(&self) -> bool {
+        self.ods_code.is_some() || self.facility.is_some() || self.application.is_some()
+    }
+
     /// The namespace of an identifier with this assigning authority (an HD: name, universal id, its type).
     pub(super) fn authority_system(&self, authority: Part<'_>, kind: &str) -> String {
-        let name = authority.subcomponent(1).text();
         let universal = authority.subcomponent(2).text();
         if authority.subcomponent(3).text() == "ISO" && is_oid(&universal) {
             return format!("urn:oid:{universal}");
         }
+        let name = Some(authority.subcomponent(1).text()).filter(|name| !name.is_empty()).unwrap_or(universal);
         if is_ods_code(&name) && self.is_uk {
             return format!("https://fhir.nhs.uk/{name}/Id/{kind}");
         }

@@ -53,15 +53,18 @@ pub(super) fn identifiers(mapping: &mut Mapping, field: Part<'_>, location: &str
 
 /// The key by which a patient is known to the sender: its record number, else a CHI number, else one of another kind.
 ///
+/// A number of which nobody says whose it is names nobody: another sender gives the same one to somebody else.
 /// An NHS number never is one: a wrong or shared number would make one record of two people. See [`numbered`].
 pub(super) fn key(header: &Header, field: Part<'_>) -> Option<BusinessKey> {
     let patient = |system: &str, value: &str| Some(BusinessKey::new("Patient", system, value));
-    let of = |wanted: Kind| field.repetitions().find(|part| !part.at(1).is_empty() && kind(*part) == wanted);
-    let of_type = |code: &str| field.repetitions().find(|part| !part.at(1).is_empty() && part.at(5) == code);
+    let filled = || field.repetitions().filter(|part| !part.at(1).is_empty());
+    let owned = || filled().filter(|part| header.is_owner_said(part.component(4)));
+    let of = |wanted: Kind| owned().find(|part| kind(*part) == wanted);
+    let of_type = |code: &str| owned().find(|part| part.at(5) == code);
     if let Some(part) = of_type("MR").or_else(|| of(Kind::Record)) {
         return patient(&header.authority_system(part.component(4), LOCAL), &part.at(1));
     }
-    if let Some(part) = of(Kind::Chi) {
+    if let Some(part) = filled().find(|part| kind(*part) == Kind::Chi) {
         return patient(CHI, &part.at(1).replace(' ', ""));
     }
     let part = of(Kind::Other)?;
@@ -69,15 +72,17 @@ pub(super) fn key(header: &Header, field: Part<'_>) -> Option<BusinessKey> {
 }
 
 /// The key of a patient of whom the sender tells no number but an NHS number: that number with the birth date. A number that
-/// is not valid, and one without a birth date, names nobody: what the message tells is of a record of its own.
-pub(super) fn numbered(mapping: &Mapping, number: &str, born: &str) -> BusinessKey {
+/// is not valid, and one without a birth date, names nobody: what the message tells is of a record of its own, if it names its
+/// sender.
+pub(super) fn numbered(mapping: &Mapping, number: &str, born: &str) -> Option<BusinessKey> {
     let day = born.get(..8).filter(|day| day.bytes().all(|byte| byte.is_ascii_digit()));
     let value = match (NhsNumber::parse(number), day) {
         (Ok(number), Some(day)) => format!("{}|{day}", number.as_str()),
+        _ if !mapping.header.is_sender_said() => return None,
         // The count of entries tells the patients of one message apart.
         _ => format!("{}|{}|{}", digits(number), mapping.header.control_id, mapping.entries.len()),
     };
-    BusinessKey::new("Patient", mapping.header.system("nhs-number-only"), value)
+    Some(BusinessKey::new("Patient", mapping.header.system("nhs-number-only"), value))
 }
 
 fn kind(part: Part<'_>) -> Kind {

@@ -4,6 +4,7 @@ use fhir::{Issue, Severity};
 use serde_json::Value;
 
 use super::header::Header;
+use super::sensitivity::scoped;
 use super::syntax::{Part, Segment};
 use super::time;
 use crate::{BusinessKey, Entry};
@@ -21,6 +22,14 @@ type Reading = fn(&str) -> Option<String>;
 impl Mapping {
     pub(super) fn new(header: Header) -> Self {
         Self { header, entries: Vec::new(), issues: Vec::new() }
+    }
+
+    /// The value of a key that a sender gave; within the patient where nobody says whose number it is.
+    pub(super) fn owned(&self, authority: Part<'_>, patient: &BusinessKey, value: &str) -> String {
+        if self.header.is_owner_said(authority) {
+            return value.to_owned();
+        }
+        format!("{}|{value}", scoped(patient))
     }
 
     /// Notes that something sent is kept otherwise than in its place, or left out.

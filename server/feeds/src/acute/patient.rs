@@ -29,7 +29,10 @@ pub(super) enum Depth {
 pub(super) fn map(mapping: &mut Mapping, group: &Group<'_>, depth: Depth) -> Result<BusinessKey, MapError> {
     let pid = group.pid;
     let identifiers = all_identifiers(mapping, group);
-    let key = identifiers.key.ok_or_else(|| MapError::missing("PID-3", "a patient identifier"))?;
+    let key = identifiers.key.ok_or_else(|| match identifiers.values.is_empty() {
+        true => MapError::missing("PID-3", "a patient identifier"),
+        false => MapError::missing("PID-3", "whose patient identifier it is (CX.4, else MSH-3 or MSH-4)"),
+    })?;
     let sensitivity = sensitivity::of(group);
     let mut patient = Map::new();
     patient.insert("resourceType".to_owned(), json!("Patient"));
@@ -89,7 +92,7 @@ fn all_identifiers(mapping: &mut Mapping, group: &Group<'_>) -> Identifiers {
     if found.key.is_none() && !number.is_empty() {
         mapping
             .warn("PID-3", "no number of the patient but an NHS number; a record is found again with the birth date");
-        found.key = Some(identifier::numbered(mapping, number, &pid.text(7)));
+        found.key = identifier::numbered(mapping, number, &pid.text(7));
     }
     found
 }

@@ -74,7 +74,8 @@ fn key(mapping: &Mapping, order: &Order<'_>, subject: &Subject<'_>) -> BusinessK
         let part = order_number(order, orc, n);
         if let Some(part) = part {
             let system = mapping.header.authority_system(part.component(2), kind);
-            return BusinessKey::new("DiagnosticReport", system, format!("{}|{battery}", part.at(1)));
+            let number = mapping.owned(part.component(2), subject.patient, &part.at(1));
+            return BusinessKey::new("DiagnosticReport", system, format!("{number}|{battery}"));
         }
     }
     let value = format!("{}|{}|{}", scoped(subject.patient), mapping.header.control_id, subject.count);
@@ -183,7 +184,8 @@ fn request(
     let obr = order.obr;
     let system = mapping.header.authority_system(number.component(2), "placer-order");
     let battery = super::header::slug(&obr.text(4));
-    let key = BusinessKey::new("ServiceRequest", system.clone(), format!("{}|{battery}", number.at(1)));
+    let owned = mapping.owned(number.component(2), subject.patient, &number.at(1));
+    let key = BusinessKey::new("ServiceRequest", system.clone(), format!("{owned}|{battery}"));
     let mut request = Map::new();
     request.insert("resourceType".to_owned(), json!("ServiceRequest"));
     let profile = if is_laboratory { "ServiceRequest-Lab" } else { "ServiceRequest" };

@@ -119,6 +119,43 @@ fn refusals_name_the_place_and_not_the_value() {
 }
 
 #[test]
+fn a_number_of_which_nobody_says_whose_it_is_names_nobody() {
+    let message = |sender: &str, pid: &str, rest: &str| {
+        let pid = segment("PID", &[(3, pid), (5, "QUILLFEATHER^Araminta"), (7, "19441026")]);
+        format!("MSH|^~\\&|{sender}|WEIR|RZ9|20260105093000||ADT^A01|ID-1|P|2.4\r{pid}{rest}")
+    };
+    let key = |text: String| mapped(text.as_bytes()).map(|all| all[0].entries[0].key.system.clone());
+    let refused = key(message("|", "MR1^^^^MR", "")).unwrap_err();
+    assert_eq!(refused.location(), "PID-3");
+    assert!(refused.to_string().contains("MSH-4"), "{refused}");
+    for pid in ["MR1", "9990000019^^^NHS^NH~MR1", "9990000018^^^NHS^NH~MR1^^^&&ISO"] {
+        let born = message("|", pid, "").replace("19441026", "");
+        assert!(matches!(key(born), Err(MapError::Missing { .. })), "{pid}");
+    }
+    // The sender, the authority or the national number and the birth date tell people apart.
+    let unknown = "urn:weir:hl7v2:unknown";
+    for (sender, pid, system) in [
+        ("EPIC|", "MR1", "urn:weir:hl7v2:epic:local-patient-identifier"),
+        ("|Weir House", "MR1", "urn:weir:hl7v2:weir-house:local-patient-identifier"),
+        ("|^1.2.3^ISO", "MR1", "urn:weir:hl7v2:1-2-3:local-patient-identifier"),
+        ("|", "MR1^^^RZ9", "https://fhir.nhs.uk/RZ9/Id/local-patient-identifier"),
+        ("|", "MR1^^^&1.2.3&ISO", "urn:oid:1.2.3"),
+        ("|", "MR1^^^&weir.example&DNS", &format!("{unknown}:local-patient-identifier.weir-example")),
+        ("|", "9990000018^^^NHS^NH~MR1", &format!("{unknown}:nhs-number-only")),
+    ] {
+        assert_eq!(key(message(sender, pid, "")).unwrap(), system, "{sender} {pid}");
+    }
+    // Nor does a bare number of a visit make one visit of those of two people.
+    let visit = |pid: &str| {
+        let text = message("|", pid, &segment("PV1", &[(2, "I"), (19, "V1")]));
+        let entries = one(&text).entries;
+        entries.into_iter().find(|entry| entry.key.type_name == "Encounter").unwrap().key
+    };
+    assert_ne!(visit("MR1^^^RZ9"), visit("MR2^^^RZ9"));
+    assert_eq!(visit("MR1^^^RZ9"), visit("MR1^^^RZ9"));
+}
+
+#[test]
 fn us_ethnic_and_marital_codes_are_not_read_as_national_ones() {
     let fields = [(3, "1^^^X^MR"), (5, "A^B"), (16, "N^Annulled^HL70002"), (22, "N^Not Hispanic^HL70189")];
     let mapped = one(&adt("A28", &segment("PID", &fields)));

@@ -43,6 +43,20 @@ fn messages_that_cannot_be_mapped_are_kept_with_their_reason() {
 }
 
 #[test]
+fn a_bare_number_of_a_sender_without_a_name_overwrites_nobody() {
+    on_each("refused_sender", |house| async move {
+        let bare = |message: String| message.replace("|EPIC|RZ9|", "|||").replace("^^^RZ9^MR", "");
+        let other = Acute { family: "ODDMENT", number: OTHER_NUMBER, birth_date: "", ..ARAMINTA };
+        house.hl7(bare(ARAMINTA.registration("M1", "20260105093000"))).await;
+        let sent = bare(other.registration("M2", "20260106093000")).replace("9990000026^^^NHS^NH~", "");
+        assert_eq!(reason(&house.hl7(sent).await), ("message-incomplete", "PID-3"));
+        assert_eq!(house.find("Patient", "_count", "10").await.len(), 1);
+        assert_eq!(house.patients(NUMBER).await[0]["name"][0]["family"], "QUILLFEATHER");
+        house.assert_whole().await;
+    });
+}
+
+#[test]
 fn a_nul_in_a_text_stops_nothing() {
     on_each("refused_nul", |house| async move {
         for message in [
