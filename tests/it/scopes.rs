@@ -122,6 +122,23 @@ fn a_backend_token_holds_what_was_asked_and_registered() {
 }
 
 #[test]
+fn who_asks_for_every_feed_gets_the_feeds_it_has() {
+    on_each("scopes_feeds", |app| async move {
+        for (registered, given) in [
+            ("weir/feed.acute-hl7v2 weir/feed.gp-connect", Some("weir/feed.acute-hl7v2 weir/feed.gp-connect")),
+            ("weir/feed.*", Some("weir/feed.*")),
+            ("system/Patient.rs", None),
+        ] {
+            let service = app.add_service(registered, app::cli::ClientPurpose::DirectCare).await;
+            let assertion = service.key.sign(&tests::assertion_claims(&service.client_id, &app.token_url()));
+            let answer = app.ask_backend_token(&assertion, "weir/feed.*").await.json();
+            assert_eq!(answer["scope"].as_str(), given, "{answer}");
+            assert_eq!(answer["error"].as_str(), given.is_none().then_some("invalid_scope"));
+        }
+    });
+}
+
+#[test]
 fn user_scopes_need_a_user_and_system_scopes_none() {
     on_each("scopes_user", |app| async move {
         let patient = app.system("system/*.cruds").await.create(&Person::new().patient()).await;

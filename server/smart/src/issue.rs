@@ -13,7 +13,7 @@ use crate::pkce;
 use crate::server::{Server, after};
 use crate::token::{TokenKind, TokenRecord};
 use fhir::Instant;
-use policy::{Context, Purpose, ScopeKind, Scopes};
+use policy::{Context, Purpose, Scope, ScopeKind, Scopes};
 use serde_json::{Map, Value, json};
 
 /// Fresh randomness for one issue.
@@ -158,6 +158,7 @@ pub fn client_credentials(scope: &str, client: &AuthenticatedClient, with: Issua
     if let Some(scope) = requested.first_filtered() {
         return Err(OAuthError::scope(format!("scope `{}` has a filter, which is not supported yet", scope.text())));
     }
+    let requested = with_own_feeds(&requested, client);
     let mut scopes = Scopes::default();
     for scope in client.scopes.narrow(&requested).granted.iter() {
         let is_backend = match scope.kind() {
@@ -174,6 +175,16 @@ pub fn client_credentials(scope: &str, client: &AuthenticatedClient, with: Issua
     }
     let grant = Authorization { family: None, user: None, scopes, context: LaunchContext::default(), session: None };
     Ok(grant.issue(client, with.server.lives.backend_token_s, with))
+}
+
+/// Reads `weir/feed.*` as those feeds that the client has, as `system/*` gives the types that it has.
+fn with_own_feeds(requested: &Scopes, client: &Client) -> Scopes {
+    let (all, mut scopes): (Vec<Scope>, Vec<Scope>) =
+        requested.iter().cloned().partition(|scope| *scope.kind() == ScopeKind::Feed(None));
+    if !all.is_empty() {
+        scopes.extend(client.scopes.iter().filter(|own| matches!(own.kind(), ScopeKind::Feed(_))).cloned());
+    }
+    scopes.into_iter().collect()
 }
 
 /// Keeps what the client may still have.
