@@ -53,7 +53,42 @@ impl Known {
                 known.of.insert((type_name.to_owned(), standing.id.clone()), standing);
             }
         }
+        let actions = mapped.iter().flat_map(|unit| unit.actions.iter().map(move |action| (unit, action)));
+        let survivors = actions.map(|(unit, action)| Naming::of(ids, unit, own).merge(action).0);
+        known.follow(store, grant, feed, survivors.collect()).await?;
         Ok(known)
+    }
+
+    /// Reads the records that took the place of the survivors, so that no merge is made in a circle.
+    async fn follow(
+        &mut self,
+        store: &Store,
+        grant: &Grant,
+        feed: &str,
+        survivors: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let mut survivors: BTreeSet<String> = survivors.into_iter().collect();
+        while !survivors.is_empty() {
+            let next = survivors.iter().flat_map(|id| self.replacements(id));
+            let unread: BTreeSet<String> = next.filter(|id| self.get("Patient", id).is_none()).collect();
+            let ids: Vec<String> = unread.into_iter().collect();
+            let found = store.standings(grant, feed, "Patient", &ids).await?;
+            survivors = found.iter().map(|standing| standing.id.clone()).collect();
+            for standing in found {
+                self.of.insert(("Patient".to_owned(), standing.id.clone()), standing);
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids of the Patients of which a stored Patient says that they took its place.
+    pub(crate) fn replacements(&self, id: &str) -> Vec<String> {
+        let patient = self.value("Patient", id).unwrap_or_default();
+        let links = patient.get("link").and_then(Value::as_array).into_iter().flatten();
+        let replaced_by = links.filter(|link| link.get("type").and_then(Value::as_str) == Some("replaced-by"));
+        let others =
+            replaced_by.filter_map(|link| link.pointer("/other/reference")?.as_str()?.strip_prefix("Patient/"));
+        others.map(str::to_owned).collect()
     }
 
     /// How a resource stands.

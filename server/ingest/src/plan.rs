@@ -162,6 +162,10 @@ impl Unit<'_> {
             }
         }
         let merges = self.merges(&mut issues);
+        if self.has_circle(&merges, plan) {
+            let text = "the survivor was merged into the record that is to be merged into it; undo that merge first";
+            return Err(self.refusal("merge-circle", vec![Issue::error("business-rule", text).at("MRG-1")]));
+        }
         self.replace(&merges, plan, &mut puts, &mut refused, &mut issues);
         if self.mapped.source.feed == Feed::GpConnect {
             self.refuse_with_patient(&mut puts, &mut refused);
@@ -270,6 +274,22 @@ impl Unit<'_> {
             return Vec::new();
         }
         self.mapped.actions.iter().map(|action| self.naming.merge(action)).collect()
+    }
+
+    /// Whether a merge would leave no record in use: the way from its survivor, by what took its place, leads to its loser.
+    fn has_circle(&self, merges: &[(String, String)], plan: &Plan) -> bool {
+        merges.iter().any(|(survivor, loser)| {
+            let mut way = vec![survivor.clone()];
+            let mut place = 0;
+            while let Some(id) = way.get(place).cloned() {
+                let of_message = plan.merges.iter().chain(merges).filter(|(_, merged)| *merged == id);
+                let next = of_message.map(|(survivor, _)| survivor.clone()).chain(self.known.replacements(&id));
+                let next: Vec<String> = next.filter(|id| !way.contains(id)).collect();
+                way.extend(next);
+                place += 1;
+            }
+            way.contains(loser)
+        })
     }
 
     /// Tells readers of a merged Patient which record took its place. A Patient that is not stored yet is not made up: it

@@ -56,7 +56,7 @@ fn map_group(mapping: &mut Mapping, group: &Group<'_>, event: Event) -> Result<O
     let loser = identifier::key(&mapping.header, mrg.field(1))
         .ok_or_else(|| MapError::missing("MRG-1", "the sender's own identifier of the record that is merged"))?;
     if loser == patient {
-        mapping.warn("MRG-1", "the same identifier as the survivor's; no merge");
+        mapping.refuse("MRG-1", "the record that is merged is the survivor itself");
         return Ok(None);
     }
     Ok(Some(PatientAction::Merge { survivor: patient, loser }))

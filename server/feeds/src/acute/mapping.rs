@@ -42,6 +42,11 @@ impl Mapping {
         self.issue(Severity::Warning, location, what);
     }
 
+    /// Refuses the message for what it says, well formed as it is.
+    pub(super) fn refuse(&mut self, location: &str, what: &str) {
+        self.issue(Severity::Error, location, what);
+    }
+
     fn issue(&mut self, severity: Severity, location: &str, what: &str) {
         let issue = Issue::new(severity, "value", format!("{location}: {what}")).at(location);
         if !self.issues.contains(&issue) {

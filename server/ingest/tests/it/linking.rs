@@ -118,6 +118,41 @@ fn a_merge_message_makes_one_person_and_can_be_undone() {
 }
 
 #[test]
+fn a_merge_in_a_circle_is_refused_until_the_first_is_undone() {
+    on_each("circle", |house| async move {
+        let of = |record: &'static str, number| Acute { record, number, ..ARAMINTA };
+        let (x, y) = (of("WT2", OTHER_NUMBER), of("WT3", "9990000034"));
+        for (control_id, patient) in [("M1", ARAMINTA), ("M2", x), ("M3", y)] {
+            house.hl7(patient.registration(control_id, "20260105093000")).await;
+        }
+        let own = house.hl7(x.merge("M4", "20260106090000", "WT2")).await;
+        assert_eq!((own.quarantined, own.refusals[0].code), (1, "mapping-refused"));
+        assert_eq!(house.hl7(x.merge("M5", "20260106090000", "WT1")).await.stored_messages, 1);
+        assert_eq!(house.hl7(y.merge("M6", "20260107090000", "WT2")).await.stored_messages, 1);
+        let (first, last) = (house.patients(NUMBER).await.remove(0), house.patients("9990000034").await.remove(0));
+        for (control_id, survivor, loser) in [("M7", ARAMINTA, "WT2"), ("M8", ARAMINTA, "WT3"), ("M9", x, "WT3")] {
+            let receipt = house.hl7(survivor.merge(control_id, "20260108090000", loser)).await;
+            assert_eq!((receipt.quarantined, receipt.refusals[0].code), (1, "merge-circle"), "{control_id}");
+        }
+        // Two PIDs of one message.
+        let both = x.merge("M10", "20260109090000", "WT9") + "PID|2||WT9^^^RZ9^MR||ODDMENT\rMRG|WT2^^^RZ9^MR\r";
+        assert_eq!(house.hl7(both).await.refusals[0].code, "merge-circle");
+        assert_eq!(house.patients("9990000034").await.remove(0), last);
+        // The same merge again is none; what was undone may be made the other way round, and one record stays in use.
+        assert_eq!(house.hl7(y.merge("M11", "20260109090000", "WT2")).await.quarantined, 0);
+        assert!(house.ingest.unmerge(id(&first), "the wrong way round").await.unwrap());
+        let receipt = house.hl7(ARAMINTA.merge("M12", "20260110090000", "WT3")).await;
+        assert_eq!(receipt.quarantined, 0, "{:?}", receipt.issues);
+        let mut in_use = Vec::new();
+        for number in [NUMBER, OTHER_NUMBER, "9990000034"] {
+            in_use.push(house.patients(number).await[0]["active"] == json!(true));
+        }
+        assert_eq!(in_use, [false, true, false]);
+        house.assert_whole().await;
+    });
+}
+
+#[test]
 fn a_merge_holds_for_a_record_that_comes_later() {
     on_each("later", |house| async move {
         let receipt = house.hl7(ARAMINTA.merge("M1", "20260107090000", "WT2")).await;
