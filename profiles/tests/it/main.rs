@@ -1,11 +1,6 @@
 //! Behaviour of the validator, through its public interface.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails by panicking, and says what it leaves out"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod base_r4;
 mod uk_core;
@@ -13,6 +8,7 @@ mod uk_core_examples;
 mod uk_core_facts;
 mod validated;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -47,6 +43,8 @@ fn shared(folder: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    println!("left out: {folder} is not beside the project");
+    let line = format!("profiles: a test of the published material is left out: there is no ../shared/{folder}\n");
+    // Past the capture of test output.
+    std::io::stderr().write_all(line.as_bytes()).expect("the word is said");
     None
 }
