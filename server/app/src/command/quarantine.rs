@@ -29,6 +29,8 @@ pub struct Kept {
     pub message: MessageSummary,
     /// The part, as its source counts; none for the whole message.
     pub part: Option<String>,
+    /// Why: a stable code.
+    pub code: String,
     /// The first reason.
     pub reason: String,
 }
@@ -46,6 +48,7 @@ pub async fn quarantined(store: &Store) -> Result<Vec<Kept>> {
         found.extend(page.into_iter().map(|message| Kept {
             reason: first_reason(message.issues.as_deref(), message.code.as_deref()),
             part: None,
+            code: message.code.clone().unwrap_or_default(),
             message,
         }));
     }
@@ -53,7 +56,7 @@ pub async fn quarantined(store: &Store) -> Result<Vec<Kept>> {
         let before = MessageKey(key.0 - 1);
         let Some(message) = store.messages(&MessageFilter::default(), before, 1).await?.pop() else { continue };
         let reason = first_reason(Some(&unit.issues), Some(&unit.code));
-        found.push(Kept { message, part: Some(unit.unit), reason });
+        found.push(Kept { message, part: Some(unit.unit), code: unit.code, reason });
     }
     found.sort_by_key(|kept| kept.message.key.0);
     Ok(found)
@@ -69,7 +72,7 @@ fn first_reason(issues: Option<&str>, code: Option<&str>) -> String {
 async fn list(arguments: &StoreArgs) -> Result<()> {
     let house = House::open(super::config(arguments)?).await?;
     let mut rows = vec![["key", "part", "feed", "received", "reason"].map(str::to_owned).to_vec()];
-    for Kept { message, part, reason } in quarantined(&house.store).await? {
+    for Kept { message, part, reason, .. } in quarantined(&house.store).await? {
         let part = part.unwrap_or_default();
         rows.push(vec![message.key.0.to_string(), part, message.feed.clone(), message.received.to_fhir(), reason]);
     }
@@ -128,7 +131,10 @@ async fn replay(arguments: &ReplayArgs) -> Result<ExitCode> {
     let ingest = house.ingest();
     let keys = match arguments.keys.as_slice() {
         [] => {
-            let mut keys: Vec<i64> = quarantined(&house.store).await?.iter().map(|kept| kept.message.key.0).collect();
+            // What a sender may not say is said only by somebody who names it.
+            let mut kept = quarantined(&house.store).await?;
+            kept.retain(|kept| kept.code != "other-organisation");
+            let mut keys: Vec<i64> = kept.iter().map(|kept| kept.message.key.0).collect();
             keys.dedup();
             keys
         }
