@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use crate::kill::{http, run};
@@ -97,26 +98,36 @@ fn a_stop_finishes_what_is_in_flight() {
     run(async {
         let place = Place::sqlite();
         let server = Server::start(&place);
-        // Enough that it is not done when the stop is asked for.
-        let entries: Vec<Value> = (0..400)
+        let entries: Vec<Value> = (0..40)
             .map(|number| {
                 let identifier = json!([{ "system": "urn:x", "value": number.to_string() }]);
                 json!({ "resource": { "resourceType": "Patient", "identifier": identifier },
                         "request": { "method": "POST", "url": "Patient" } })
             })
             .collect();
-        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
-        let sent = tokio::spawn(http().post(&server.base_url).json(&bundle).send());
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        assert!(!sent.is_finished(), "the transaction was done before the stop");
+        let text = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries }).to_string();
+        let (head, tail) = text.split_at(text.len() / 2);
+        let (head, tail) = (head.to_owned(), tail.to_owned());
+        // In flight for as long as its second half is held back.
+        let (go_on, told) = tokio::sync::oneshot::channel::<()>();
+        let halves = stream::once(async move { Ok::<_, std::io::Error>(head) }).chain(stream::once(async move {
+            let _ = told.await;
+            Ok(tail)
+        }));
+        let request = http().post(&server.base_url).header("content-type", "application/fhir+json");
+        let sent = tokio::spawn(request.body(reqwest::Body::wrap_stream(halves)).send());
+        tokio::time::sleep(Duration::from_millis(300)).await;
         server.terminate();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!sent.is_finished(), "the stop cut the request off");
+        go_on.send(()).unwrap();
         let response = sent.await.unwrap().expect("an answer");
         assert_eq!(response.status(), 200);
         let status = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
         assert!(status.success(), "{status}");
         let server = Server::start(&place);
         let found = http().get(format!("{}/Patient?_summary=count", server.base_url)).send().await.unwrap();
-        assert_eq!(found.json::<Value>().await.unwrap()["total"], 400);
+        assert_eq!(found.json::<Value>().await.unwrap()["total"], 40);
         server.kill();
     });
 }
