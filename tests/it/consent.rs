@@ -257,3 +257,21 @@ fn a_denial_holds_however_its_patient_is_named_or_is_refused() {
         sees_nothing(&system, &record).await;
     });
 }
+
+#[test]
+fn a_denial_hides_what_the_compartment_leaves_out() {
+    on_each("consent_task", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let record = record(&all).await;
+        let task = json!({"resourceType": "Task", "status": "requested", "intent": "order",
+            "for": {"reference": format!("Patient/{}", record.patient)}});
+        let task = all.create(&task).await;
+        let own = app.launched("launch/patient patient/*.rs", &record.patient).await;
+        own.get(&format!("Task/{task}")).await.expect(200);
+        all.create(&consent(&record.patient, "TREAT")).await;
+        for reader in [&all, &own] {
+            reader.get(&format!("Task/{task}")).await.refused(404);
+            assert!(reader.find(&format!("Task?_id={task}")).await.is_empty());
+        }
+    });
+}

@@ -45,14 +45,20 @@ impl Walk<'_> {
         if !is_root && type_name.is_some_and(|name| PERSON_TYPES.contains(&name.as_ref())) {
             self.mentions.is_other = true;
         }
-        let is_nhs_number =
-            node.str("system").is_some_and(|system| system == NHS_NUMBER_SYSTEM || system == NHS_NUMBER_OID);
+        let is_nhs_number = node.str("system").is_some_and(|system| is_nhs_number_system(&system));
         if let (true, Some(value)) = (is_nhs_number, node.str("value")) {
             self.mentions.is_other |= !NhsNumber::parse(&value).is_ok_and(|number| self.cleared.has_number(&number));
         }
+        // A Reference that says it is to a patient and not to which.
+        let is_to_somebody = node.str("type").as_deref() == Some("Patient") && node.get("reference").is_none();
+        let by_number = node.at(&["identifier", "system"]).and_then(|system| system.as_str());
+        self.mentions.is_other |= is_to_somebody && !by_number.is_some_and(|system| is_nhs_number_system(&system));
         for (name, value) in node.members() {
             match (name.as_ref(), value.as_str()) {
-                ("reference", Some(text)) => self.reference(&text),
+                ("reference", Some(text)) => {
+                    self.reference(&text);
+                    self.text(&text);
+                }
                 (_, Some(text)) => self.text(&text),
                 (_, None) => value.each().for_each(|item| self.value(item)),
             }
@@ -78,7 +84,11 @@ impl Walk<'_> {
                 self.mentions.is_other |= PERSON_TYPES.contains(&type_name.as_ref());
                 return;
             }
-            Reference::Urn(_) | Reference::Fragment(_) | Reference::Other(_) => return,
+            Reference::Urn(_) | Reference::Fragment(_) | Reference::Other(_) => {
+                // Written so that nobody can tell to whom.
+                self.mentions.is_other |= text.contains("Patient/");
+                return;
+            }
         };
         if type_name == "Patient" {
             self.mentions.is_other |= !self.cleared.has_patient(&id);
@@ -97,9 +107,13 @@ impl Walk<'_> {
     }
 }
 
+fn is_nhs_number_system(system: &str) -> bool {
+    system == NHS_NUMBER_SYSTEM || system == NHS_NUMBER_OID
+}
+
 /// Ten digits in a row, also as `999 000 0018` and `999-000-0018`, that are an NHS number.
 fn numbers_in(text: &str) -> impl Iterator<Item = NhsNumber> {
-    text.split(|c: char| !(c.is_ascii_digit() || c == ' ' || c == '-')).flat_map(|run| {
+    text.split(|c: char| !(c.is_ascii_digit() || " -.\u{a0}".contains(c))).flat_map(|run| {
         let digits: String = run.chars().filter(char::is_ascii_digit).collect();
         let count = digits.len();
         (0..count.saturating_sub(9)).filter_map(move |start| NhsNumber::parse(digits.get(start..start + 10)?).ok())

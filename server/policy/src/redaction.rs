@@ -12,7 +12,7 @@ const ELEMENTS: [(&str, &[&str]); 6] = [
     ("RelatedPerson", &["text", "contained", "address", "telecom", "photo"]),
     ("Person", &["text", "contained", "address", "telecom", "managingOrganization", "photo"]),
     ("Encounter", &["text", "location"]),
-    ("Location", &["text", "address", "telecom", "position"]),
+    ("Location", &["text", "name", "alias", "description", "address", "telecom", "position"]),
     ("Organization", &["text", "address", "telecom"]),
 ];
 
@@ -28,7 +28,7 @@ const PARAMS: [(&str, &[&str]); 4] = [
 
 /// Says whether a search parameter reads an element that is taken out.
 pub(crate) fn is_redacted_param(type_name: &str, param: &str) -> bool {
-    if matches!(param, "_text" | "_content") {
+    if matches!(param, "_text" | "_content" | "location") || param.starts_with("location-") {
         return true;
     }
     PARAMS.iter().any(|(name, params)| {
@@ -82,7 +82,11 @@ fn tells_where(name: &str, value: Node<'_>) -> bool {
 fn is_telling(value: Node<'_>) -> bool {
     let is_location =
         |text: &str| fhir::Reference::parse(text).type_name().is_some_and(|type_name| type_name == "Location");
-    value.is_object() && (value.get("div").is_some() || value.str("reference").is_some_and(|text| is_location(&text)))
+    let is_to_location = || {
+        value.str("type").as_deref() == Some("Location")
+            || value.str("reference").is_some_and(|text| is_location(&text))
+    };
+    value.is_object() && (value.get("div").is_some() || is_to_location())
 }
 
 /// Writes a value without what tells where somebody is; `false` when nothing of it is left.

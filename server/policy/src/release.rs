@@ -93,8 +93,11 @@ impl Grant {
         if self.is_system() {
             return Ok(());
         }
-        if facts.type_name != "Consent" {
-            check_restrictions(&self.predicate.restricted, facts)?;
+        let rule = &self.predicate.restricted;
+        if facts.type_name == "Consent" {
+            check_labels(rule, facts)?
+        } else {
+            check_restrictions(rule, facts)?
         }
         if needs_redaction(&self.predicate.restricted, facts) {
             let message = "the record is shown to this client with parts taken out, so it cannot be replaced by it";
@@ -127,6 +130,10 @@ fn check_restrictions(rule: &RestrictionRule, facts: &Facts) -> Result<(), Denie
     if is_hidden {
         return Err(Denied::new("restricted", "a restriction hides the resource from this purpose"));
     }
+    check_labels(rule, facts)
+}
+
+fn check_labels(rule: &RestrictionRule, facts: &Facts) -> Result<(), Denied> {
     let is_labelled = |label: &Label| facts.labels.contains(label);
     if rule.hidden_labels.iter().any(is_labelled) {
         return Err(Denied::new("label", "a security label hides the resource from this purpose"));

@@ -18,7 +18,7 @@ pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
     }
     let Some(of_type) = registry.of_type(type_name) else { return Vec::new() };
     if of_type.patient_links.is_empty() {
-        return contained_people(resource);
+        return named_people(resource);
     }
     let host = Cautious { registry };
     let mut context = Context::new(resource.root(), registry.definitions(), &host);
@@ -37,13 +37,31 @@ pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
     patients
 }
 
-/// A resource of a type that is about nobody, with somebody's record inside: whose, nobody can say.
-fn contained_people(resource: &Json) -> Vec<String> {
+/// The patients of a resource whose type the compartment leaves out (Task, Device, Group and the like): whom it refers to, and, for a
+/// record inside it, that nobody can say whose that is. Left out, it would be taken for one about nobody.
+fn named_people(resource: &Json) -> Vec<String> {
+    let references = fhir::resource::references(resource).into_iter().filter_map(|node| node.as_str());
+    let mut named: Vec<String> = references
+        .filter_map(|text| match Reference::parse(&text) {
+            Reference::Relative { type_name, id, .. } if type_name == "Patient" => Some(format!("Patient/{id}")),
+            Reference::Absolute { type_name, .. } | Reference::Conditional { type_name, .. }
+                if type_name == "Patient" =>
+            {
+                Some(text.into_owned())
+            }
+            _ => None,
+        })
+        .collect();
     let contained = resource.root().get("contained").into_iter().flat_map(|list| list.items());
     let is_person = |one: &fhir::Node<'_>| {
         one.str("resourceType").is_some_and(|name| matches!(name.as_ref(), "Patient" | "Person" | "RelatedPerson"))
     };
-    if contained.filter(is_person).count() > 0 { vec![UNRESOLVED_PATIENT.to_owned()] } else { Vec::new() }
+    if contained.filter(is_person).count() > 0 {
+        named.push(UNRESOLVED_PATIENT.to_owned());
+    }
+    named.sort_unstable();
+    named.dedup();
+    named
 }
 
 /// Takes a reference whose text does not tell a type for one to a patient: leaving it out would release the resource.

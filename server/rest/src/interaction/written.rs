@@ -67,7 +67,13 @@ pub(super) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
 
 /// A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.
 fn own_made_relative(validated: Validated, base_url: &str) -> Validated {
-    validated.with_references(|text| text.strip_prefix(base_url)?.strip_prefix('/').map(str::to_owned))
+    // Scheme and host are the same in any case (RFC 3986 section 6.2.2.1).
+    let below = |text: &str| {
+        let (start, rest) = text.split_at_checked(base_url.len())?;
+        let path = rest.trim_start_matches('/').trim_end_matches('/');
+        (start.eq_ignore_ascii_case(base_url) && rest.starts_with('/')).then(|| path.to_owned())
+    };
+    validated.with_references(below)
 }
 
 /// Refuses a body that was given out with parts left out: stored, it would lose them.
