@@ -84,5 +84,12 @@ fn a_sender_speaks_for_its_own_organisation_alone() {
         };
         assert_eq!(count(&send("RX9").await.expect(200).json(), "stored"), 1);
         assert!(send("RX8").await.refused(422).contains("another organisation's"));
+        // Nor does it when somebody runs its messages again.
+        let filter =
+            store::MessageFilter { status: Some(store::MessageStatus::Quarantined), ..store::MessageFilter::default() };
+        let kept = app.house.store.messages(&filter, store::MessageKey(0), 1000).await.unwrap();
+        let refused = kept.iter().find(|message| message.code.as_deref() == Some("other-organisation")).unwrap();
+        let again = app.house.ingest().replay(refused.key.0).await.unwrap();
+        assert_eq!((again.quarantined, again.total().stored), (1, 0));
     });
 }

@@ -18,17 +18,7 @@ pub struct Registered {
 }
 
 fn registration(stem: &str, kind: ClientKind, scope: &str) -> client::Registration {
-    client::Registration {
-        id: Some(unique(stem)),
-        name: format!("Test {stem}"),
-        kind,
-        jwks: None,
-        scope: scope.to_owned(),
-        redirect_uris: Vec::new(),
-        origins: Vec::new(),
-        ods_code: None,
-        purpose: ClientPurpose::DirectCare,
-    }
+    client::Registration::new(&unique(stem), &format!("Test {stem}"), kind, scope)
 }
 
 impl TestApp {

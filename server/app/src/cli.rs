@@ -361,7 +361,7 @@ pub struct ReplayArgs {
     /// Where the data are.
     #[command(flatten)]
     pub store: StoreArgs,
-    /// Keys of messages, as `weir quarantine list` prints them. None: all, but those of senders that may not speak for the organisation.
+    /// Keys of messages, as `weir quarantine list` prints them; all when none is given.
     #[arg(value_name = "KEY")]
     pub keys: Vec<i64>,
 }

@@ -59,14 +59,16 @@ impl Ingest {
     pub async fn receive(&self, feed: &str, bytes: Bytes, envelope: Envelope) -> Result<Receipt, IngestError> {
         let feed = Feed::parse(feed).ok_or_else(|| IngestError::UnknownFeed(feed.to_owned()))?;
         let received = (self.options.clock)();
+        let sender = envelope.sender.clone().unwrap_or_default();
+        let organisation = self.organisation_of(&sender).await?;
         let mut receipt = Receipt::default();
         for piece in feeds::split(feed, &bytes) {
             let incoming = Incoming {
                 feed,
                 bytes: bytes.slice_ref(piece),
                 received,
-                sender: envelope.sender.clone().unwrap_or_default(),
-                organisation: envelope.organisation.clone(),
+                sender: sender.clone(),
+                organisation: organisation.clone(),
                 message_id: None,
                 replay: None,
             };
@@ -85,9 +87,8 @@ impl Ingest {
             feed,
             bytes: bytes.into(),
             received: summary.received,
+            organisation: self.organisation_of(&summary.sender).await?,
             sender: summary.sender,
-            // Whoever replays a message has looked at it.
-            organisation: None,
             message_id: Some(summary.message_id),
             replay: Some(Replay {
                 message: summary.key,
@@ -97,6 +98,17 @@ impl Ingest {
         let mut receipt = Receipt::default();
         receipt.add(self.message(incoming, &Envelope::default()).await?);
         Ok(receipt)
+    }
+
+    /// The organisation for which alone a sender may speak, now as when a message of its is run again. None for the controller's own systems,
+    /// which pass on what others write, and where nobody is authenticated.
+    async fn organisation_of(&self, sender: &str) -> Result<Option<String>, IngestError> {
+        let client = match sender {
+            "" => None,
+            id => self.options.store.control().client(id).await?,
+        };
+        let registered = client.and_then(|client| client.organisation);
+        Ok(registered.filter(|code| *code != self.options.ods_code))
     }
 
     /// Where it all goes.

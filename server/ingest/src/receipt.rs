@@ -9,8 +9,6 @@ use fhir::Issue;
 pub struct Envelope {
     /// The authenticated client; none for MLLP and files, whose messages name their sender themselves.
     pub sender: Option<String>,
-    /// The organisation for which alone this sender may speak; none where a record's own word is taken, as from the controller's own systems.
-    pub organisation: Option<String>,
     /// `X-Request-ID`.
     pub request_id: Option<String>,
     /// The peer's address.

@@ -24,14 +24,8 @@ pub(crate) async fn receive(context: &Context<'_>) -> Result<Answer, Failure> {
     if context.request.body.is_empty() {
         return Err(Failure::bad_request("required", "the request has no body; a message is needed"));
     }
-    let sender = context.caller.subject.client_id().to_owned();
-    let client = context.weir.store.control().client(&sender).await?;
     let envelope = Envelope {
-        sender: Some(sender),
-        // The controller's own systems pass on what others write.
-        organisation: client
-            .and_then(|client| client.organisation)
-            .filter(|code| *code != context.weir.settings.ods_code),
+        sender: Some(context.caller.subject.client_id().to_owned()),
         request_id: Some(context.caller.request_id.clone()),
         source_address: context.caller.source_address.clone(),
     };

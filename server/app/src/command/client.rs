@@ -33,6 +33,23 @@ pub struct Registration {
     pub purpose: ClientPurpose,
 }
 
+impl Registration {
+    /// A client of direct care, with an id and scopes and nothing else said.
+    pub fn new(id: &str, name: &str, kind: ClientKind, scope: &str) -> Registration {
+        Registration {
+            id: Some(id.to_owned()),
+            name: name.to_owned(),
+            kind,
+            jwks: None,
+            scope: scope.to_owned(),
+            redirect_uris: Vec::new(),
+            origins: Vec::new(),
+            ods_code: None,
+            purpose: ClientPurpose::DirectCare,
+        }
+    }
+}
+
 /// Runs the command.
 pub async fn run(command: ClientCommand) -> Result<()> {
     match command {
@@ -71,7 +88,6 @@ async fn add(arguments: ClientAddArgs) -> Result<()> {
         purpose: arguments.purpose,
     };
     let (id, secret) = register(&house, registration).await?;
-    house.audit("client add", Vec::new(), json!({"client": id})).await?;
     crate::out(&format!("client_id      {id}\n"));
     if let Some(secret) = secret {
         crate::out(&format!("client_secret  {secret}\n\nThe secret is shown once; Weir keeps its hash only.\n"));
@@ -124,6 +140,7 @@ pub async fn register(house: &House, registration: Registration) -> Result<(Stri
         created: wiring::now(),
     };
     rest::registered_client(&client)?;
+    house.audit("client add", Vec::new(), json!({"client": id})).await?;
     house.store.control().put_client(&client).await?;
     Ok((id, secret))
 }

@@ -76,13 +76,17 @@ async fn person_of(house: &House, id: &str) -> Result<PersonKey> {
 async fn merge(arguments: &MergeArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
     let (survivor, loser) = (&arguments.survivor, &arguments.loser);
-    house.audit("person merge", vec![survivor.clone(), loser.clone()], json!({})).await?;
-    close_reviews(&house, [survivor, loser]).await?;
-    let (survivor, loser) = (person_of(&house, survivor).await?, person_of(&house, loser).await?);
-    match house.store.merge_persons(survivor, loser, BY_HAND).await? {
-        Some(_) => crate::out("merged; `weir person unmerge` takes it back\n"),
-        None => crate::out("they are one person already\n"),
+    if survivor == loser {
+        bail!("a merge takes two records; Patient/{survivor} is given twice");
     }
+    let persons = (person_of(&house, survivor).await?, person_of(&house, loser).await?);
+    house.audit("person merge", vec![survivor.clone(), loser.clone()], json!({})).await?;
+    let merged = house.store.merge_persons(persons.0, persons.1, BY_HAND).await?;
+    close_reviews(&house, [survivor, loser]).await?;
+    crate::out(match merged {
+        Some(_) => "merged; `weir person unmerge` takes it back\n",
+        None => "they are one person already\n",
+    });
     Ok(())
 }
 

@@ -29,8 +29,6 @@ pub struct Kept {
     pub message: MessageSummary,
     /// The part, as its source counts; none for the whole message.
     pub part: Option<String>,
-    /// Why: a stable code.
-    pub code: String,
     /// The first reason.
     pub reason: String,
 }
@@ -48,15 +46,18 @@ pub async fn quarantined(store: &Store) -> Result<Vec<Kept>> {
         found.extend(page.into_iter().map(|message| Kept {
             reason: first_reason(message.issues.as_deref(), message.code.as_deref()),
             part: None,
-            code: message.code.clone().unwrap_or_default(),
             message,
         }));
     }
+    // They come message by message, and one file may have thousands.
+    let mut last: Option<MessageSummary> = None;
     for (key, unit) in store.quarantined_units(None).await? {
-        let before = MessageKey(key.0 - 1);
-        let Some(message) = store.messages(&MessageFilter::default(), before, 1).await?.pop() else { continue };
+        if last.as_ref().is_none_or(|message| message.key != key) {
+            last = store.messages(&MessageFilter::default(), MessageKey(key.0 - 1), 1).await?.pop();
+        }
+        let Some(message) = last.clone() else { continue };
         let reason = first_reason(Some(&unit.issues), Some(&unit.code));
-        found.push(Kept { message, part: Some(unit.unit), code: unit.code, reason });
+        found.push(Kept { message, part: Some(unit.unit), reason });
     }
     found.sort_by_key(|kept| kept.message.key.0);
     Ok(found)
@@ -72,7 +73,7 @@ fn first_reason(issues: Option<&str>, code: Option<&str>) -> String {
 async fn list(arguments: &StoreArgs) -> Result<()> {
     let house = House::open(super::config(arguments)?).await?;
     let mut rows = vec![["key", "part", "feed", "received", "reason"].map(str::to_owned).to_vec()];
-    for Kept { message, part, reason, .. } in quarantined(&house.store).await? {
+    for Kept { message, part, reason } in quarantined(&house.store).await? {
         let part = part.unwrap_or_default();
         rows.push(vec![message.key.0.to_string(), part, message.feed.clone(), message.received.to_fhir(), reason]);
     }
@@ -131,10 +132,7 @@ async fn replay(arguments: &ReplayArgs) -> Result<ExitCode> {
     let ingest = house.ingest();
     let keys = match arguments.keys.as_slice() {
         [] => {
-            // What a sender may not say is said only by somebody who names it.
-            let mut kept = quarantined(&house.store).await?;
-            kept.retain(|kept| kept.code != "other-organisation");
-            let mut keys: Vec<i64> = kept.iter().map(|kept| kept.message.key.0).collect();
+            let mut keys: Vec<i64> = quarantined(&house.store).await?.iter().map(|kept| kept.message.key.0).collect();
             keys.dedup();
             keys
         }

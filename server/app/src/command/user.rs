@@ -29,7 +29,6 @@ pub async fn run(command: UserCommand) -> Result<()> {
 async fn add(arguments: &UserAddArgs) -> Result<()> {
     let house = House::open(super::config(&arguments.store)?).await?;
     register(&house, arguments, &read_password()?).await?;
-    house.audit("user add", arguments.patient.clone(), json!({"user": arguments.name})).await?;
     crate::out(&format!("user {} is registered\n", arguments.name));
     Ok(())
 }
@@ -63,6 +62,7 @@ pub async fn register(house: &House, arguments: &UserAddArgs, password: &str) ->
         locked_until: None,
         created: wiring::now(),
     };
+    house.audit("user add", arguments.patient.clone(), json!({"user": arguments.name})).await?;
     control.put_user(&user).await?;
     Ok(())
 }

@@ -114,31 +114,21 @@ pub async fn tell(house: &House, running: &Running) -> Result<Story> {
 
 /// A SMART app, an analyst's backend service, a sender of feeds, and a clinician.
 async fn register(house: &House, story: &Story, analyst: &ClientKey, sender: &ClientKey) -> Result<()> {
-    let registration = |id: &str, name: &str, kind, scope: &str, purpose| client::Registration {
-        id: Some(id.to_owned()),
-        name: name.to_owned(),
-        kind,
-        jwks: None,
-        scope: scope.to_owned(),
-        redirect_uris: Vec::new(),
-        origins: Vec::new(),
-        ods_code: None,
-        purpose,
-    };
     let app = client::Registration {
         redirect_uris: vec![story.app_url.clone()],
-        ..registration(APP_ID, "Demo record viewer", ClientKind::Public, APP_SCOPE, ClientPurpose::DirectCare)
+        ..client::Registration::new(APP_ID, "Demo record viewer", ClientKind::Public, APP_SCOPE)
     };
     client::register(house, app).await?;
     let kind = ClientKind::Asymmetric;
     let analyst = client::Registration {
         jwks: Some(analyst.jwks().to_string()),
-        ..registration("demo-analyst", "Population health analyst", kind, "system/*.rs", ClientPurpose::SecondaryUse)
+        purpose: ClientPurpose::SecondaryUse,
+        ..client::Registration::new("demo-analyst", "Population health analyst", kind, "system/*.rs")
     };
     client::register(house, analyst).await?;
     let sender = client::Registration {
         jwks: Some(sender.jwks().to_string()),
-        ..registration("demo-sender", "Feeds of the demonstration", kind, FEED_SCOPES, ClientPurpose::DirectCare)
+        ..client::Registration::new("demo-sender", "Feeds of the demonstration", kind, FEED_SCOPES)
     };
     client::register(house, sender).await?;
     let clinician = UserAddArgs {

@@ -62,6 +62,9 @@ fn reviews_are_listed_merged_and_taken_apart() {
     let [row] = rows(&table).try_into().unwrap_or_else(|_| panic!("{table}"));
     let (patient, other) = (row[2].as_str(), row[3].as_str());
     assert_eq!(row[4], "birth-date-differs");
+    assert!(place.weir(&["person", "merge", patient, patient]).badly().contains("is given twice"));
+    let listed = place.weir(&["person", "reviews"]).well();
+    assert!(listed.contains(patient) && listed.contains(other), "a merge that was refused closed the review: {listed}");
     let merged = || place.weir(&["person", "merge", other, patient]);
     assert_eq!(merged().well(), "merged; `weir person unmerge` takes it back\n");
     assert_eq!(merged().well(), "they are one person already\n");
