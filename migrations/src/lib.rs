@@ -8,6 +8,7 @@ mod m0001_store_state;
 mod m0002_resource;
 mod m0003_search_index;
 mod m0004_person;
+mod m0005_full_text;
 mod m0010_message;
 mod m0011_job;
 mod m0012_opt_out;
@@ -29,6 +30,7 @@ impl MigratorTrait for Main {
             Box::new(m0002_resource::Migration),
             Box::new(m0003_search_index::Migration),
             Box::new(m0004_person::Migration),
+            Box::new(m0005_full_text::Migration),
             Box::new(m0010_message::Migration),
             Box::new(m0011_job::Migration),
             Box::new(m0012_opt_out::Migration),

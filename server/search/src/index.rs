@@ -28,7 +28,7 @@ pub enum IndexValue {
         /// Code or identifier value.
         code: Option<String>,
     },
-    /// A text. Token parameters have these too, for `:text`.
+    /// A text of a string parameter.
     String {
         /// See [`crate::normalise`].
         normalised: String,
@@ -72,6 +72,26 @@ pub enum IndexValue {
     },
     /// A URI, as written.
     Uri(String),
+    /// A normalised text or display of a token, for `:text`.
+    Text(String),
+    /// The values of one element for the components of a composite parameter, in their order. In R4 the first is a Token.
+    Composite(Vec<IndexValue>),
+    /// An identifier under its type, for `:of-type`.
+    OfType {
+        /// System of the type.
+        system: Option<String>,
+        /// Code of the type.
+        code: String,
+        /// The identifier's value.
+        value: String,
+    },
+    /// A place, for `near`.
+    Position {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+    },
 }
 
 /// An index value of one parameter.
