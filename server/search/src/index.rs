@@ -156,7 +156,17 @@ fn compare_values(left: &IndexValue, right: &IndexValue) -> Ordering {
         (V::Reference { type_name: a, id: b, url: c }, V::Reference { type_name: d, id: e, url: f }) => {
             (a, b, c).cmp(&(d, e, f))
         }
-        (V::Uri(a), V::Uri(b)) => a.cmp(b),
+        (V::Uri(a), V::Uri(b)) | (V::Text(a), V::Text(b)) => a.cmp(b),
+        (V::Composite(a), V::Composite(b)) => {
+            let pairs = a.iter().zip(b).map(|(left, right)| compare_values(left, right));
+            pairs.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+        }
+        (V::OfType { system: a, code: b, value: c }, V::OfType { system: d, code: e, value: f }) => {
+            (a, b, c).cmp(&(d, e, f))
+        }
+        (V::Position { latitude: a, longitude: b }, V::Position { latitude: c, longitude: d }) => {
+            a.total_cmp(c).then(b.total_cmp(d))
+        }
         _ => rank(left).cmp(&rank(right)),
     }
 }
@@ -170,5 +180,9 @@ fn rank(value: &IndexValue) -> u8 {
         IndexValue::Quantity { .. } => 4,
         IndexValue::Reference { .. } => 5,
         IndexValue::Uri(_) => 6,
+        IndexValue::Text(_) => 7,
+        IndexValue::Composite(_) => 8,
+        IndexValue::OfType { .. } => 9,
+        IndexValue::Position { .. } => 10,
     }
 }

@@ -57,7 +57,7 @@ fn tokens(type_name: &str, node: Node<'_>, out: Sink<'_>) {
             let codings = node.get("coding");
             codings.iter().flat_map(Node::each).for_each(|node| coding(node, out));
             if let Some(text) = node.str("text") {
-                string(&text, out);
+                display(&text, out);
                 if codings.is_none() {
                     // Keeps `:missing` true to the element where there is a text and no code.
                     out(IndexValue::Token { system: None, code: None });
@@ -67,7 +67,7 @@ fn tokens(type_name: &str, node: Node<'_>, out: Sink<'_>) {
         "Identifier" => {
             token(node.str("system").as_deref(), node.str("value").as_deref(), out);
             if let Some(text) = node.at(&["type", "text"]).and_then(|text| text.as_str()) {
-                string(&text, out);
+                display(&text, out);
             }
         }
         "ContactPoint" => token(None, node.str("value").as_deref(), out),
@@ -77,8 +77,15 @@ fn tokens(type_name: &str, node: Node<'_>, out: Sink<'_>) {
 
 fn coding(node: Node<'_>, out: Sink<'_>) {
     token(node.str("system").as_deref(), node.str("code").as_deref(), out);
-    if let Some(display) = node.str("display") {
-        string(&display, out);
+    if let Some(text) = node.str("display") {
+        display(&text, out);
+    }
+}
+
+fn display(text: &str, out: Sink<'_>) {
+    let normalised = cut(&normalise(text)).to_owned();
+    if !normalised.is_empty() {
+        out(IndexValue::Text(normalised));
     }
 }
 

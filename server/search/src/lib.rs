@@ -2,8 +2,10 @@
 //! compartments. No SQL. <https://hl7.org/fhir/R4/search.html>
 
 pub mod compartment;
+mod full_text;
 mod index;
 mod index_values;
+mod judge;
 mod matches;
 mod normalise;
 mod param;
@@ -16,10 +18,15 @@ mod registry;
 mod suggest;
 
 pub use compartment::patients_of;
+pub use full_text::{FullText, full_text};
 pub use index::{IndexEntry, IndexValue, TEXT_LENGTH_MAX_BYTES, identity_entries, index};
+pub use judge::{Judged, State, holds};
 pub use matches::matches;
 pub use normalise::normalise;
 pub use param::{Kind, Param, param_id};
 pub use parse::{Handling, Limits, Options, parse};
-pub use query::{Direction, Filter, FilterParam, FilterValue, Modifier, Prefix, Query, SortKey, Summary, Total};
+pub use query::{
+    Chain, Condition, Direction, Filter, FilterParam, FilterValue, Has, Include, Modifier, Prefix, Query, SortKey,
+    Summary, Target, TextCondition, Total, Words,
+};
 pub use registry::Registry;

@@ -6,13 +6,9 @@ use crate::param::param_id;
 use crate::query::{Filter, FilterParam, FilterValue, Modifier};
 use crate::registry::Registry;
 
-/// Whether the resource with these entries satisfies all filters. `_id` and `_lastUpdated` are answered from
+/// Whether a resource with these entries satisfies the filter. `_id` and `_lastUpdated` are answered from
 /// [`crate::identity_entries`]; a filter on a parameter that the registry does not know is not satisfied.
-pub fn matches(filters: &[Filter], entries: &[IndexEntry], registry: &Registry) -> bool {
-    filters.iter().all(|filter| satisfies(filter, entries, registry))
-}
-
-fn satisfies(filter: &Filter, entries: &[IndexEntry], registry: &Registry) -> bool {
+pub fn matches(filter: &Filter, entries: &[IndexEntry], registry: &Registry) -> bool {
     let id = match filter.param {
         FilterParam::Id => param_id(ID_URL),
         FilterParam::LastUpdated => param_id(LAST_UPDATED_URL),
@@ -37,6 +33,7 @@ fn accepts(value: &FilterValue, modifier: &Modifier, entry: &IndexValue) -> bool
             let is_system = system.as_ref().is_none_or(|system| system == known_system);
             is_system && code.as_ref().is_none_or(|code| known_code.as_ref() == Some(code))
         }
+        (FilterValue::String(text), IndexValue::Text(known)) => known.starts_with(&normalise(text)),
         (FilterValue::String(text), IndexValue::String { normalised, exact }) => match modifier {
             Modifier::Exact => exact == text,
             Modifier::Contains => normalised.contains(&normalise(text)),

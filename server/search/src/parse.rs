@@ -8,7 +8,7 @@ use crate::index::{ID_URL, LAST_UPDATED_URL};
 use crate::param::{Kind, Param};
 use crate::parse_result;
 use crate::parse_value::{self, Reading};
-use crate::query::{Filter, FilterParam, FilterValue, Modifier, Query, Summary, Total};
+use crate::query::{Condition, Filter, FilterParam, FilterValue, Modifier, Query, Summary, Total};
 use crate::registry::Registry;
 use crate::suggest;
 
@@ -87,7 +87,8 @@ pub fn parse(
 fn empty(type_name: &str) -> Query {
     Query {
         type_name: type_name.to_owned(),
-        filters: Vec::new(),
+        conditions: Vec::new(),
+        includes: Vec::new(),
         sort: Vec::new(),
         count: None,
         total: Total::Unspecified,
@@ -141,7 +142,7 @@ fn take(name: &str, value: &str, query: &mut Query, registry: &Registry, options
             Filter { param: target, modifier, values }
         }
     };
-    query.filters.push(filter);
+    query.conditions.push(Condition::Filter(filter));
     Ok(())
 }
 

@@ -134,6 +134,7 @@ impl Registry {
             kind,
             url: definition.url.clone(),
             targets: definition.targets.clone(),
+            components: Vec::new(),
         });
         for type_name in types {
             let of_type = self.by_type.entry(type_name.clone()).or_default();
