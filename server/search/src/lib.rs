@@ -1,6 +1,7 @@
 //! The search language of FHIR R4: registry of parameters, query parser, index values of a resource,
 //! compartments. No SQL. <https://hl7.org/fhir/R4/search.html>
 
+mod cardinality;
 pub mod compartment;
 mod full_text;
 mod index;
@@ -15,6 +16,8 @@ mod parse_value;
 mod query;
 mod reference;
 mod registry;
+mod stub;
+pub use stub::*;
 mod suggest;
 
 pub use compartment::patients_of;

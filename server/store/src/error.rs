@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The request cannot be answered as it stands.
     #[error("{0}")]
     Invalid(String),
+    /// The search would take more than this server gives to one (403).
+    #[error("{0}")]
+    TooCostly(String),
     /// What is to be stored breaks a rule of the store.
     #[error("{0}")]
     Rule(String),

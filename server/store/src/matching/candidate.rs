@@ -1,0 +1,93 @@
+//! Versions as they were in one state of the store.
+
+use policy::Facts;
+use search::{Judged, Registry};
+
+use crate::builder::Builder;
+use crate::error::StoreError;
+use crate::predicate::Visibility;
+use crate::sql::{Dialect, Session};
+use crate::version_row::{StoredVersion, keys_text, version_columns};
+
+/// A state of the store, and what may be seen of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'a> {
+    /// What the caller may see.
+    pub(crate) visible: &'a Visibility<'a>,
+    /// The last commit of the state.
+    pub(crate) as_of: i64,
+    /// The last commit there is.
+    pub(crate) newest: i64,
+}
+
+impl Moment<'_> {
+    /// Whether nothing was written since.
+    pub(crate) fn is_now(self) -> bool {
+        self.as_of >= self.newest
+    }
+
+    /// The live versions of those keys in this state, of that type.
+    pub(crate) fn versions(
+        self,
+        session: &mut dyn Session,
+        type_name: &str,
+        keys: &[i64],
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = Builder::new(session.dialect());
+        sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE "));
+        push_in(&mut sql, "r.res_key", keys);
+        sql.push(" AND r.type = ").bind(type_name).push(" AND r.deleted = 0 AND r.commit_seq <= ").bind(self.as_of);
+        self.visible.push(&mut sql, "r", type_name);
+        if !self.is_now() {
+            sql.push(concat!(" UNION ALL SELECT ", version_columns!("h"), " FROM history h WHERE "));
+            push_in(&mut sql, "h.res_key", keys);
+            sql.push(" AND h.type = ").bind(type_name).push(" AND h.deleted = 0 AND h.commit_seq <= ").bind(self.as_of);
+            sql.push(" AND h.superseded_seq > ").bind(self.as_of);
+            self.visible.push(&mut sql, "h", type_name);
+        }
+        session.query(&sql.build())?.into_iter().map(StoredVersion::from_row).collect()
+    }
+
+    /// The live version of that name in this state.
+    pub(crate) fn version(
+        self,
+        session: &mut dyn Session,
+        type_name: &str,
+        id: &str,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        let name = crate::intern::Name::Target(type_name.to_owned(), id.to_owned());
+        match crate::intern::find(session, &name)? {
+            Some(key) => Ok(self.versions(session, type_name, &[key])?.pop()),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Adds a test that a column is one of the keys.
+pub(crate) fn push_in(sql: &mut Builder, column: &str, keys: &[i64]) {
+    match sql.dialect() {
+        Dialect::Sqlite => {
+            sql.push(&format!("{column} IN (SELECT value FROM json_each(")).bind(keys_text(keys)).push("))");
+        }
+        Dialect::Postgres => {
+            sql.push(&format!("{column} = ANY(CAST(translate(")).bind(keys_text(keys));
+            sql.push(", '[]', '{}') AS bigint[]))");
+        }
+    }
+}
+
+/// A version with what search finds in it.
+pub(crate) fn judged(version: &StoredVersion, registry: &Registry, with_text: bool) -> Result<Judged, StoreError> {
+    let json = crate::write::parse_stored(&version.body)?;
+    let Facts { type_name, id, last_updated, .. } = &version.facts;
+    Ok(Judged {
+        type_name: type_name.clone(),
+        id: id.clone(),
+        last_updated: *last_updated,
+        entries: crate::index_row::entries(&json, registry),
+        text: if with_text { search::full_text(&json) } else { search::FullText::default() },
+    })
+}
