@@ -121,6 +121,7 @@ fn push_value(
             values.push(clip(uri).into());
             6
         }
+        _ => return Ok(usize::MAX),
     })
 }
 

@@ -14,6 +14,7 @@ mod index_row;
 mod intern;
 mod jobs;
 mod jobs_evidence;
+mod linked;
 mod matching;
 mod messages;
 mod messages_log;
