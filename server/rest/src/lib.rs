@@ -18,6 +18,7 @@ mod page_link;
 mod perform;
 mod request;
 mod root_span;
+mod search_terminology;
 mod router;
 mod serve;
 mod smart;

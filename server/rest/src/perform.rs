@@ -44,7 +44,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::HistoryInstance | Interaction::HistoryType | Interaction::HistorySystem => {
             history::history(&context).await
         }
-        Interaction::SearchType => search_type::search_type(&context).await,
+        Interaction::SearchType | Interaction::SearchSystem => search_type::search_type(&context).await,
         Interaction::Create => create::create(&context).await,
         Interaction::Update => update::update(&context).await,
         Interaction::Delete => delete::delete(&context).await,
@@ -54,7 +54,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::ExportFile => export_file::export_file(&context).await,
         Interaction::ExportDelete => export_delete::export_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
-        Interaction::SearchSystem | Interaction::Patch | Interaction::Everything | Interaction::Validate => {
+        Interaction::Patch | Interaction::Everything | Interaction::Validate => {
             Err(Failure::new(Reason::NotAllowed, "not-supported", "the interaction is not offered by this server"))
         }
     }
@@ -62,6 +62,12 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
 
 fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     let is_feed = request.interaction == Interaction::Feed;
+    if let Some((name, _)) = &request.compartment
+        && !weir.definitions.compartments().iter().any(|known| known.code == *name)
+    {
+        let message = format!("{} is not a compartment of FHIR R4", plain(name, "the path segment"));
+        return Err(Failure::new(Reason::NotFound, "not-supported", message));
+    }
     match &request.type_name {
         Some(name) if !is_feed && !weir.definitions.is_resource_type(name) => {
             let what = plain(name, "the path segment");

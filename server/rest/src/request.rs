@@ -27,6 +27,8 @@ pub(crate) struct Request {
     pub interaction: Interaction,
     /// Resource type; the feed's name for [`Interaction::Feed`].
     pub type_name: Option<String>,
+    /// Type and id of the compartment that a search is narrowed to.
+    pub compartment: Option<(String, String)>,
     /// Logical id; the job's id for exports.
     pub id: Option<String>,
     /// Version; the file's name for [`Interaction::ExportFile`].
@@ -47,6 +49,7 @@ impl Request {
         Request {
             interaction,
             type_name: None,
+            compartment: None,
             id: None,
             version: None,
             params: Vec::new(),

@@ -16,6 +16,8 @@ pub enum Level {
     Type,
     /// On one resource.
     Instance,
+    /// On the members of a compartment.
+    Compartment,
     /// On one type only, by name.
     Operation,
 }
@@ -59,13 +61,18 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/_history", Interaction::HistorySystem, Level::System),
     route("GET", "/{type}/_history", Interaction::HistoryType, Level::Type),
     route("POST", "/{type}/_search", Interaction::SearchType, Level::Type),
+    route("POST", "/_search", Interaction::SearchSystem, Level::System),
+    route("POST", "/{compartment}/{id}/{type}/_search", Interaction::SearchType, Level::Compartment),
     route("GET", "/{type}/{id}/_history/{version}", Interaction::Vread, Level::Instance),
     route("GET", "/{type}/{id}/_history", Interaction::HistoryInstance, Level::Instance),
+    route("GET", "/{compartment}/{id}/{type}", Interaction::SearchType, Level::Compartment),
     route("GET", "/{type}/{id}", Interaction::Read, Level::Instance),
     route("PUT", "/{type}/{id}", Interaction::Update, Level::Instance),
     route("DELETE", "/{type}/{id}", Interaction::Delete, Level::Instance),
     route("GET", "/{type}", Interaction::SearchType, Level::Type),
     route("POST", "/{type}", Interaction::Create, Level::Type),
+    route("GET", "", Interaction::SearchSystem, Level::System),
+    route("GET", "/", Interaction::SearchSystem, Level::System),
     route("POST", "", Interaction::Batch, Level::System),
     route("POST", "/", Interaction::Batch, Level::System),
 ];

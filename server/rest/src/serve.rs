@@ -139,12 +139,12 @@ async fn answer(
     let limits = weir.settings.limits;
     request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
     // Criteria that are not read would find everything.
-    if interaction == Interaction::SearchType && !is_form && !request.body.is_empty() {
+    if matches!(interaction, Interaction::SearchType | Interaction::SearchSystem) && !is_form && !request.body.is_empty() {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
         return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
     }
     // To any other interaction a form is a body of the wrong type.
-    if is_form && matches!(interaction, Interaction::SearchType | Interaction::Export) {
+    if is_form && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem | Interaction::Export) {
         let form = url::form_urlencoded::parse(&request.body);
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }
@@ -159,6 +159,13 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
         request.type_name = Some("Patient".to_owned());
     }
     request.id = segment("id");
+    if let (Some(compartment), Some(id)) = (segment("compartment"), request.id.clone()) {
+        request.compartment = Some((compartment, id));
+        request.id = None;
+        if request.type_name.as_deref() == Some("*") {
+            (request.interaction, request.type_name) = (Interaction::SearchSystem, None);
+        }
+    }
     request.version = segment("version");
     request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))

@@ -5,6 +5,7 @@ pub(crate) mod capabilities;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod history;
+pub(crate) mod include;
 pub(crate) mod read;
 pub(crate) mod search_type;
 pub(crate) mod transaction;

@@ -6,6 +6,7 @@
 use search::{Kind, Words};
 
 use crate::builder::Builder;
+use crate::matching::range::Range;
 use crate::matching::resolve::{Index, Members, Resolved};
 use crate::predicate::Visibility;
 use crate::sql::Dialect;
@@ -91,7 +92,7 @@ impl Writer<'_> {
     pub(crate) fn can_seek(&self, resolved: &Resolved) -> bool {
         match resolved {
             Resolved::Index(index) => {
-                index.ranges.len() <= SEEKS_MAX && index.ranges.iter().all(crate::matching::range::Range::is_point)
+                index.ranges.len() <= SEEKS_MAX && index.ranges.iter().all(Range::is_point)
             }
             Resolved::Keys(_) | Resolved::Updated(_) => true,
             Resolved::Present { .. } | Resolved::Words { .. } => false,
@@ -176,6 +177,14 @@ impl Writer<'_> {
 
 /// Adds a SELECT of the keys that the rows of an index hold.
 pub(crate) fn push_rows(sql: &mut Builder, index: &Index) {
+    let Some(first) = index.ranges.first() else {
+        sql.push("SELECT 0 WHERE 1 = 0");
+        return;
+    };
+    if index.ranges.len() > 1 && index.ranges.iter().all(|range| range.is_point() && range.table == first.table) {
+        push_points(sql, index, first);
+        return;
+    }
     for (n, range) in index.ranges.iter().enumerate() {
         if n > 0 {
             sql.push(" UNION ALL ");
@@ -183,9 +192,18 @@ pub(crate) fn push_rows(sql: &mut Builder, index: &Index) {
         sql.push(&format!("SELECT i.res_key FROM {} i WHERE i.param = ", range.table)).bind(index.param);
         range.push(sql, "i");
     }
-    if index.ranges.is_empty() {
-        sql.push("SELECT 0 WHERE 1 = 0");
+}
+
+/// The points of one table in one list: a value set has more than a compound SELECT takes.
+fn push_points(sql: &mut Builder, index: &Index, first: &Range) {
+    let columns: Vec<String> = first.equal.iter().map(|(column, _)| format!("i.{column}")).collect();
+    sql.push(&format!("SELECT i.res_key FROM {} i WHERE i.param = ", first.table)).bind(index.param);
+    sql.push(&format!(" AND ({}) IN (VALUES ", columns.join(", ")));
+    for (n, range) in index.ranges.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" });
+        sql.bind_list(range.equal.iter().map(|(_, value)| value.clone())).push(")");
     }
+    sql.push(")");
 }
 
 fn push_present(sql: &mut Builder, key: &str, param: i64, kind: Kind) {
