@@ -13,6 +13,7 @@ mod audit;
 mod control;
 mod crud;
 mod jobs;
+mod matching;
 mod messages;
 mod opt_out;
 mod paging;

@@ -107,6 +107,7 @@ pub fn say_what_is_left_out() {
             include_str!("reviews.rs"),
             include_str!("opt_out.rs"),
             include_str!("jobs.rs"),
+            include_str!("matching.rs"),
             include_str!("messages.rs"),
             include_str!("control.rs"),
             include_str!("audit.rs"),
