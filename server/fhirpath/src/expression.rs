@@ -4,6 +4,7 @@ use crate::ast::{Expr, Operator};
 use crate::context::Context;
 use crate::error::FhirpathError;
 use crate::evaluate::{Evaluator, Items, Scope};
+use crate::functions::Function;
 use crate::parser;
 use crate::value::Value;
 
@@ -52,9 +53,29 @@ impl Expression {
         }
     }
 
+    /// The member of the focus without which the expression finds nothing (`name` in `Patient.name.given`; a choice by its stem), where
+    /// its form tells.
+    pub fn opening_member(&self) -> Option<&str> {
+        opening_member(&self.root)
+    }
+
     /// The type name that the expression opens with (`Patient` in `Patient.name` or `(Patient.deceased as dateTime)`).
     pub fn opening_type(&self) -> Option<&str> {
         opening_type(&self.root)
+    }
+}
+
+fn opening_member(expression: &Expr) -> Option<&str> {
+    use Function as F;
+    match expression {
+        Expr::Path { base: None, steps } => steps.iter().find(|step| !step.may_be_type).map(|step| &*step.name),
+        Expr::Path { base: Some(base), .. } | Expr::Item { base, .. } => opening_member(base),
+        Expr::OfType { value, .. } => value.as_deref().and_then(opening_member),
+        // Only functions that are empty on nothing: `exists()` answers there, too.
+        Expr::Call { base, function: F::Where | F::Select | F::First | F::Resolve | F::Extension, .. } => {
+            base.as_deref().and_then(opening_member)
+        }
+        _ => None,
     }
 }
 
