@@ -6,7 +6,8 @@ use fhir::{Instant, Json};
 use fhirpath::{Context, NoHost, Value};
 
 use crate::index_values;
-use crate::param::param_id;
+use crate::param::{Kind, param_id};
+use crate::plan::{Part, has_member};
 use crate::registry::Registry;
 
 /// Longest text in an entry and in a searched value; both are cut alike. Two of them and a key fit into one entry of a
@@ -103,6 +104,9 @@ pub struct IndexEntry {
     pub value: IndexValue,
 }
 
+/// Most entries of one composite parameter for one element; codes of one concept times values are few.
+const COMPOSITES_MAX: usize = 1000;
+
 /// The index entries of a resource, sorted and without duplicates. What cannot be indexed is skipped.
 ///
 /// `_id` and `_lastUpdated` have no entries: the store keeps them as columns ([`identity_entries`] makes them).
@@ -110,24 +114,73 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
     let Some(of_type) = resource.resource_type().and_then(|name| registry.of_type(name)) else { return Vec::new() };
     let context = Context::new(resource.root(), registry.definitions(), &NoHost);
     let Some(focus) = context.resource.clone() else { return Vec::new() };
-    let mut entries = Vec::new();
-    for (place, expression) in &of_type.expressions {
-        let Some(param) = registry.at(*place) else { continue };
-        if param.url == ID_URL || param.url == LAST_UPDATED_URL {
-            continue;
-        }
-        let Ok(found) = expression.evaluate(&focus, &context) else { continue };
+    let mut entries = Vec::with_capacity(64);
+    for work in of_type.plan.works(resource.root()) {
+        let Ok(found) = work.expression.evaluate(&focus, &context) else { continue };
         for value in &found {
-            push(param.id, param.kind, value, &mut entries);
+            for used in &work.uses {
+                let param = used.param;
+                let mut push = |value| entries.push(IndexEntry { param, value });
+                if used.parts.is_empty() {
+                    index_values::each(used.kind, value, &mut push);
+                } else {
+                    composites(value, &used.parts, &context, &mut push);
+                }
+            }
         }
     }
-    entries.sort_by(compare);
+    entries.sort_unstable_by(compare);
     entries.dedup();
     entries
 }
 
-fn push(param: u32, kind: crate::Kind, value: &Value<'_>, entries: &mut Vec<IndexEntry>) {
-    index_values::each(kind, value, &mut |value| entries.push(IndexEntry { param, value }));
+/// Whether the store keeps the parameter with that url as a column.
+pub(crate) fn is_column(url: &str) -> bool {
+    url == ID_URL || url == LAST_UPDATED_URL
+}
+
+/// Every combination of the values that the components find from one element.
+fn composites(element: &Value<'_>, parts: &[Part], context: &Context<'_>, push: &mut dyn FnMut(IndexValue)) {
+    let mut rows: Vec<Vec<IndexValue>> = vec![Vec::new()];
+    for part in parts {
+        let values = part_values(element, part, context);
+        let longer = rows.iter().flat_map(|row| values.iter().map(move |value| (row, value)));
+        rows = longer
+            .take(COMPOSITES_MAX)
+            .map(|(row, value)| [row.as_slice(), std::slice::from_ref(value)].concat())
+            .collect();
+    }
+    rows.into_iter().map(IndexValue::Composite).for_each(push);
+}
+
+fn part_values<'a>(element: &Value<'a>, part: &Part, context: &Context<'a>) -> Vec<IndexValue> {
+    let mut values = Vec::new();
+    let node = element.element().and_then(|element| element.node);
+    for expression in &part.expressions {
+        if let (Some(member), Some(node)) = (expression.opening_member(), node)
+            && !has_member(node, member)
+        {
+            continue;
+        }
+        let Ok(found) = expression.evaluate(element, context) else { continue };
+        for value in &found {
+            index_values::each(part.kind, value, &mut |value| {
+                if is_part(part.kind, &value) {
+                    values.push(value);
+                }
+            });
+        }
+    }
+    values
+}
+
+/// Whether a value is one that a component compares: not the text beside a code.
+fn is_part(kind: Kind, value: &IndexValue) -> bool {
+    match value {
+        IndexValue::Token { system, code } => kind == Kind::Token && (system.is_some() || code.is_some()),
+        IndexValue::Text(_) | IndexValue::OfType { .. } => false,
+        _ => true,
+    }
 }
 
 /// The entries of `_id` and `_lastUpdated`, for [`crate::matches`].
