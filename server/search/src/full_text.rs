@@ -8,6 +8,7 @@ use fhir::{Json, Node};
 use crate::narrative;
 use crate::normalise::normalise;
 use crate::registry::Registry;
+use crate::walk::choice_key;
 
 /// Most words kept of a resource, in bytes: a letter of fifty pages repeats its words.
 const WORDS_MAX_BYTES: usize = 64 * 1024;
@@ -116,7 +117,8 @@ impl TextPlan {
             }
             for code in element.types.iter().map(|t| t.code.as_str()) {
                 let Some(step) = self.step(code, &element.path) else { continue };
-                let name = if element.is_choice { choice_name(&element.name, code) } else { element.name.clone() };
+                let name =
+                    if element.is_choice { choice_key(&element.name, code).into_owned() } else { element.name.clone() };
                 self.insert(at, name, step);
             }
         }
@@ -138,12 +140,6 @@ impl TextPlan {
             _ => self.of_type.get(code).map(|&at| Step::Inner(at)),
         }
     }
-}
-
-fn choice_name(stem: &str, code: &str) -> String {
-    let mut letters = code.chars();
-    let first = letters.next().map(|c| c.to_ascii_uppercase());
-    stem.chars().chain(first).chain(letters).collect()
 }
 
 #[derive(Default)]

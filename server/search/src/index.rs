@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use fhir::{Instant, Json};
 use fhirpath::{Context, NoHost, Value};
 
+use crate::composite;
 use crate::index_values;
-use crate::param::{Kind, param_id};
+use crate::param::param_id;
 use crate::plan::{Part, has_member};
 use crate::registry::Registry;
 
@@ -104,9 +105,6 @@ pub struct IndexEntry {
     pub value: IndexValue,
 }
 
-/// Most entries of one composite parameter for one element; codes of one concept times values are few.
-const COMPOSITES_MAX: usize = 1000;
-
 /// The index entries of a resource, sorted and without duplicates. What cannot be indexed is skipped.
 ///
 /// `_id` and `_lastUpdated` have no entries: the store keeps them as columns ([`identity_entries`] makes them).
@@ -115,6 +113,7 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
     let context = Context::new(resource.root(), registry.definitions(), &NoHost);
     let Some(focus) = context.resource.clone() else { return Vec::new() };
     let mut entries = Vec::with_capacity(64);
+    of_type.plan.tree.walk(resource.root(), &mut |param, value| entries.push(IndexEntry { param, value }));
     for work in of_type.plan.works(resource.root()) {
         let Ok(found) = work.expression.evaluate(&focus, &context) else { continue };
         for value in &found {
@@ -122,9 +121,10 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
                 let param = used.param;
                 let mut push = |value| entries.push(IndexEntry { param, value });
                 if used.parts.is_empty() {
-                    index_values::each(used.kind, value, &mut push);
+                    index_values::of_value(used.kind, value, &mut push);
                 } else {
-                    composites(value, &used.parts, &context, &mut push);
+                    let parts: Vec<_> = used.parts.iter().map(|part| part_values(value, part, &context)).collect();
+                    composite::combine(&parts, &mut push);
                 }
             }
         }
@@ -139,20 +139,6 @@ pub(crate) fn is_column(url: &str) -> bool {
     url == ID_URL || url == LAST_UPDATED_URL
 }
 
-/// Every combination of the values that the components find from one element.
-fn composites(element: &Value<'_>, parts: &[Part], context: &Context<'_>, push: &mut dyn FnMut(IndexValue)) {
-    let mut rows: Vec<Vec<IndexValue>> = vec![Vec::new()];
-    for part in parts {
-        let values = part_values(element, part, context);
-        let longer = rows.iter().flat_map(|row| values.iter().map(move |value| (row, value)));
-        rows = longer
-            .take(COMPOSITES_MAX)
-            .map(|(row, value)| [row.as_slice(), std::slice::from_ref(value)].concat())
-            .collect();
-    }
-    rows.into_iter().map(IndexValue::Composite).for_each(push);
-}
-
 fn part_values<'a>(element: &Value<'a>, part: &Part, context: &Context<'a>) -> Vec<IndexValue> {
     let mut values = Vec::new();
     let node = element.element().and_then(|element| element.node);
@@ -164,23 +150,10 @@ fn part_values<'a>(element: &Value<'a>, part: &Part, context: &Context<'a>) -> V
         }
         let Ok(found) = expression.evaluate(element, context) else { continue };
         for value in &found {
-            index_values::each(part.kind, value, &mut |value| {
-                if is_part(part.kind, &value) {
-                    values.push(value);
-                }
-            });
+            index_values::of_value(part.kind, value, &mut |value| values.extend(composite::of_part(part.kind, value)));
         }
     }
     values
-}
-
-/// Whether a value is one that a component compares: not the text beside a code.
-fn is_part(kind: Kind, value: &IndexValue) -> bool {
-    match value {
-        IndexValue::Token { system, code } => kind == Kind::Token && (system.is_some() || code.is_some()),
-        IndexValue::Text(_) | IndexValue::OfType { .. } => false,
-        _ => true,
-    }
 }
 
 /// The entries of `_id` and `_lastUpdated`, for [`crate::matches`].

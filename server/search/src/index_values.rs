@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use fhir::{FhirDate, Node};
-use fhirpath::{Element, Value};
+use fhirpath::Value;
 
 use crate::index::IndexValue;
 use crate::index_quantities;
@@ -14,46 +14,57 @@ use crate::reference::Target;
 /// Where found values go.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(IndexValue);
 
-/// Gives the index values of what an expression found.
-pub(crate) fn each(kind: Kind, value: &Value<'_>, out: Sink<'_>) {
-    // An element that is not of the JSON kind of its type is the validator's to report.
-    if value.element().is_some_and(|element| element.is_primitive() == element.node.is_some_and(|n| n.is_object())) {
-        return;
-    }
-    match (kind, value.element().and_then(complex)) {
-        (Kind::Token, Some((type_name, node))) => tokens(type_name, node, out),
-        (Kind::Token, None) => text(value).into_iter().for_each(|text| token(None, Some(&text), out)),
-        (Kind::String, Some((type_name, node))) => strings(type_name, node, out),
-        (Kind::String, None) => text(value).into_iter().for_each(|text| string(&text, out)),
-        (Kind::Date, Some((type_name, node))) => spans(type_name, node, out),
-        (Kind::Date, None) => text(value).as_deref().and_then(span).into_iter().for_each(out),
-        (Kind::Number, Some(("Range", node))) => number_range(node, out),
-        (Kind::Number, None) => {
-            let number = text(value).as_deref().and_then(number);
-            number.into_iter().for_each(|value| out(IndexValue::Number { low: value, high: value }));
+/// An element, as an index value is made from it.
+pub(crate) enum Found<'a> {
+    /// An object with the name of its type.
+    Complex(&'a str, Node<'a>),
+    /// The text of a primitive as it was written, or of what an expression made.
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Found<'a> {
+    /// A node of that type. One that is not of the JSON kind of its type is the validator's to report.
+    pub(crate) fn of(node: Node<'a>, type_name: &'a str, is_primitive: bool) -> Option<Found<'a>> {
+        match node.kind() {
+            fhir::Kind::Object if !is_primitive => Some(Found::Complex(type_name, node)),
+            fhir::Kind::String if is_primitive => node.as_str().map(Found::Text),
+            fhir::Kind::Number | fhir::Kind::Bool if is_primitive => Some(Found::Text(Cow::Borrowed(node.raw()))),
+            _ => None,
         }
-        (Kind::Quantity, Some((type_name, node))) => index_quantities::each(type_name, node, out),
-        (Kind::Reference, Some(("Reference", node))) => references(node, out),
-        (Kind::Reference, None) => canonicals(value, out),
-        (Kind::Uri, None) => uris(value, out),
-        (Kind::Special, Some((_, node))) => position(node).into_iter().for_each(out),
+    }
+}
+
+/// Gives the index values of what an expression found.
+pub(crate) fn of_value(kind: Kind, value: &Value<'_>, out: Sink<'_>) {
+    let found = match value.element() {
+        Some(element) => element
+            .node
+            .and_then(|node| Found::of(node, element.type_name().unwrap_or_default(), element.is_primitive())),
+        None => value.to_text().map(|text| Found::Text(Cow::Owned(text))),
+    };
+    found.iter().for_each(|found| each(kind, found, out));
+}
+
+/// Gives the index values of an element.
+pub(crate) fn each(kind: Kind, found: &Found<'_>, out: Sink<'_>) {
+    match (kind, found) {
+        (Kind::Token, Found::Complex(type_name, node)) => tokens(type_name, *node, out),
+        (Kind::Token, Found::Text(text)) => token(None, Some(text), out),
+        (Kind::String, Found::Complex(type_name, node)) => strings(type_name, *node, out),
+        (Kind::String, Found::Text(text)) => string(text, out),
+        (Kind::Date, Found::Complex(type_name, node)) => spans(type_name, *node, out),
+        (Kind::Date, Found::Text(text)) => span(text).into_iter().for_each(out),
+        (Kind::Number, Found::Complex("Range", node)) => number_range(*node, out),
+        (Kind::Number, Found::Text(text)) => {
+            number(text).into_iter().for_each(|value| out(IndexValue::Number { low: value, high: value }));
+        }
+        (Kind::Quantity, Found::Complex(type_name, node)) => index_quantities::each(type_name, *node, out),
+        (Kind::Reference, Found::Complex("Reference", node)) => references(*node, out),
+        (Kind::Reference, Found::Text(text)) => canonicals(text, out),
+        (Kind::Uri, Found::Text(text)) => uris(text, out),
+        (Kind::Special, Found::Complex(_, node)) => position(*node).into_iter().for_each(out),
         _ => {}
     }
-}
-
-/// The text of a primitive as it was written, or of what an expression made.
-fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
-    let Some(node) = value.element().and_then(|element| element.node) else { return value.to_text().map(Cow::Owned) };
-    match node.kind() {
-        fhir::Kind::String => node.as_str(),
-        fhir::Kind::Number | fhir::Kind::Bool => Some(Cow::Borrowed(node.raw())),
-        _ => None,
-    }
-}
-
-fn complex<'a>(element: &Element<'a>) -> Option<(&'a str, Node<'a>)> {
-    let node = element.node.filter(Node::is_object)?;
-    Some((element.type_name().unwrap_or_default(), node))
 }
 
 fn token(system: Option<&str>, code: Option<&str>, out: Sink<'_>) {
@@ -207,8 +218,7 @@ fn references(node: Node<'_>, out: Sink<'_>) {
     }
 }
 
-fn canonicals(value: &Value<'_>, out: Sink<'_>) {
-    let Some(text) = text(value) else { return };
+fn canonicals(text: &str, out: Sink<'_>) {
     let text = text.split('#').next().unwrap_or_default();
     Target::parse(text).into_iter().for_each(|target| out(target.into()));
     // A versioned canonical is found with its version and without.
@@ -217,9 +227,8 @@ fn canonicals(value: &Value<'_>, out: Sink<'_>) {
     }
 }
 
-fn uris(value: &Value<'_>, out: Sink<'_>) {
-    let Some(text) = text(value) else { return };
-    out(IndexValue::Uri(cut(&text).to_owned()));
+fn uris(text: &str, out: Sink<'_>) {
+    out(IndexValue::Uri(cut(text).to_owned()));
     if let Some((url, _)) = text.split_once('|') {
         out(IndexValue::Uri(cut(url).to_owned()));
     }

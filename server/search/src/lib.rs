@@ -4,6 +4,7 @@
 mod codes;
 pub mod compartment;
 mod compile;
+mod composite;
 mod full_text;
 mod index;
 mod index_quantities;
@@ -27,6 +28,7 @@ mod reference;
 mod registry;
 mod suggest;
 pub mod unit;
+mod walk;
 
 pub use codes::{Codes, CodesError};
 pub use compartment::{compartment_condition, patients_of};

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use definitions::Definitions;
 use fhir::Node;
 use fhirpath::Expression;
 
 use crate::param::Kind;
+use crate::walk::{Branch, Shape};
 
 /// One of the paths of a parameter.
 pub(crate) struct Alternative {
@@ -43,15 +45,28 @@ pub(crate) struct Work {
     pub(crate) uses: Vec<Use>,
 }
 
-/// The expressions of a type, each once, grouped by the member without which they find nothing.
+/// The paths of a type as a tree, and the other expressions, each once, grouped by the member without which they find nothing.
 #[derive(Default)]
 pub(crate) struct Plan {
+    pub(crate) tree: Branch,
     groups: Vec<(Option<Box<str>>, Vec<Work>)>,
     known: HashMap<String, (usize, usize)>,
 }
 
 impl Plan {
-    pub(crate) fn add(&mut self, alternative: &Alternative, param: u32, kind: Kind, parts: &Arc<[Part]>) {
+    /// Adds one of the paths of a parameter of the type.
+    pub(crate) fn add(
+        &mut self,
+        (type_name, definitions): (&str, &Definitions),
+        alternative: &Alternative,
+        (param, kind): (u32, Kind),
+        parts: &Arc<[Part]>,
+    ) {
+        if let Some(start) = definitions.type_named(type_name).map(Shape::Type)
+            && self.tree.add(start, &alternative.expression, (param, kind), parts, definitions)
+        {
+            return;
+        }
         let used = Use { param, kind, parts: Arc::clone(parts) };
         if let Some((group, work)) = self.known.get(&alternative.key)
             && let Some(work) = self.groups.get_mut(*group).and_then(|(_, works)| works.get_mut(*work))

@@ -253,7 +253,7 @@ impl Registry {
                 if compile::fits(&alternative.expression, type_name, &self.definitions) {
                     of_type.expressions.push((place, Arc::clone(&alternative.expression)));
                     if !crate::index::is_column(&definition.url) {
-                        of_type.plan.add(alternative, id, compiled.kind, &parts);
+                        of_type.plan.add((type_name, &self.definitions), alternative, (id, compiled.kind), &parts);
                     }
                 }
             }
