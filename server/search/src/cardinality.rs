@@ -3,11 +3,10 @@
 use crate::registry::Registry;
 
 impl Registry {
-    /// Whether a parameter has one value at most in any resource of a type: then all its index entries but one are of other resources.
-    pub fn is_single(&self, type_name: &str, id: u32) -> bool {
-        let expressions = self.of_type(type_name).into_iter().flat_map(|of_type| &of_type.expressions);
-        let mut found = expressions.filter(|(place, _)| self.at(*place).is_some_and(|param| param.id == id));
-        let (Some((_, expression)), None) = (found.next(), found.next()) else { return false };
+    /// Whether a parameter has one index entry at most in any resource of a type.
+    pub fn finds_once(&self, type_name: &str, id: u32) -> bool {
+        let mut found = self.expressions(type_name, id);
+        let (Some(expression), None) = (found.next(), found.next()) else { return false };
         let Some(path) = expression.plain_path() else { return false };
         let mut reached = String::new();
         for (depth, segment) in path.split('.').enumerate() {

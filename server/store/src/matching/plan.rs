@@ -152,7 +152,7 @@ impl Planner<'_> {
         let mut filters: Vec<Filter> = vec![index.filter.clone()];
         let mut ranges = index.ranges.clone();
         let (type_name, id) = (self.query.type_name.as_str(), param_of(&index.filter));
-        let is_single = self.registry.is_single(type_name, id);
+        let is_single = self.registry.finds_once(type_name, id);
         if is_single && index.filter.values.len() == 1 {
             for (other_place, _) in self.resolved.iter().enumerate().filter(|(other, _)| *other != place) {
                 let Some(other) = self.index(other_place) else { continue };
