@@ -10,7 +10,7 @@
 crate::sql::template_migration! {"
 CREATE TABLE system (system_key {auto_key}, system {text} NOT NULL UNIQUE);
 CREATE TABLE unit (unit_key {auto_key}, code {text} NOT NULL, system {text} NOT NULL, UNIQUE (code, system));
-CREATE TABLE target (target_key {auto_key}, id {text} NOT NULL, type {text} NOT NULL, UNIQUE (id, type));
+CREATE TABLE target (target_key {key}, id {text} NOT NULL, type {text} NOT NULL, UNIQUE (id, type));
 
 CREATE TABLE token_index (
     param {int} NOT NULL, code {text} NOT NULL, system_key {int} NOT NULL, res_key {int} NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE uri_index (
     PRIMARY KEY (param, value, res_key)
 ) {clustered};
 
-CREATE TABLE text (text_key {auto_key}, value {text} NOT NULL UNIQUE);
+CREATE TABLE text (text_key {key}, value {text} NOT NULL UNIQUE);
 CREATE TABLE text_index (
     param {int} NOT NULL, text_key {int} NOT NULL, res_key {int} NOT NULL,
     PRIMARY KEY (param, text_key, res_key)

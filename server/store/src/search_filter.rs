@@ -4,7 +4,7 @@ use search::{Filter, FilterParam, FilterValue, Kind, Modifier, Prefix, Query};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
-use crate::index_row::{clip, param_key};
+use crate::index_row::{clip, exact_hash, param_key};
 use crate::intern::{self, Name};
 use crate::sql::{Dialect, Session, SqlValue};
 
@@ -37,7 +37,16 @@ pub(crate) struct Other {
 
 /// Makes the conditions of a query ready.
 pub(crate) fn conditions(session: &mut dyn Session, query: &Query) -> Result<Vec<Condition>, StoreError> {
-    query.filters.iter().map(|filter| condition(session, &query.type_name, filter)).collect()
+    filters(query)?.into_iter().map(|filter| condition(session, &query.type_name, filter)).collect()
+}
+
+/// The conditions that are looks at a parameter of the type itself.
+pub(crate) fn filters(query: &Query) -> Result<Vec<&Filter>, StoreError> {
+    let of = |condition| match condition {
+        &search::Condition::Filter(ref filter) => Ok(filter),
+        _ => Err(StoreError::Invalid("this condition is not supported".to_owned())),
+    };
+    query.conditions.iter().map(of).collect()
 }
 
 fn condition(session: &mut dyn Session, type_name: &str, filter: &Filter) -> Result<Condition, StoreError> {
@@ -185,20 +194,21 @@ fn table_of(value: &FilterValue) -> &'static str {
         FilterValue::Quantity { .. } => "quantity_index",
         FilterValue::Reference { .. } => "reference_index",
         FilterValue::Uri(_) => "uri_index",
+        FilterValue::Composite(_) | FilterValue::OfType { .. } | FilterValue::Near { .. } => "composite_index",
     }
 }
 
 /// Where entries of a parameter of that kind may stand.
 fn tables_of(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Token => &["token_index", "string_index"],
+        Kind::Token => &["token_index", "text_index"],
         Kind::String => &["string_index"],
         Kind::Date => &["date_index"],
         Kind::Number => &["number_index"],
         Kind::Quantity => &["quantity_index"],
         Kind::Reference => &["reference_index", "token_index"],
         Kind::Uri => &["uri_index", "reference_index"],
-        Kind::Composite | Kind::Special => &["token_index", "number_index"],
+        Kind::Composite | Kind::Special => &["composite_index"],
     }
 }
 
@@ -238,6 +248,7 @@ fn push_value(
                 push_prefix(sql, &format!("{uri}/"));
             }
         }
+        FilterValue::Composite(_) | FilterValue::OfType { .. } | FilterValue::Near { .. } => drop(sql.push("1 = 0")),
     }
 }
 
@@ -261,7 +272,7 @@ fn push_string(sql: &mut Builder, modifier: &Modifier, text: &str) {
     let normalised = search::normalise(text);
     match modifier {
         Modifier::Exact => {
-            sql.push("value = ").bind(clip(&normalised)).push(" AND exact = ").bind(clip(text));
+            sql.push("value = ").bind(clip(&normalised)).push(" AND exact_hash = ").bind(exact_hash(text));
         }
         Modifier::Contains => {
             let find = if sql.dialect() == Dialect::Sqlite { "instr" } else { "strpos" };

@@ -15,7 +15,7 @@ use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::predicate::{Reach, Visibility};
-use crate::search_filter::{Condition, Point, conditions};
+use crate::search_filter::{Condition, Point, conditions, filters};
 use crate::search_sort::{Cursor, Order};
 use crate::sql::{Session, Statement};
 use crate::version_row::{StoredVersion, VERSION_COLUMNS, complete, keys_text, version_columns};
@@ -115,9 +115,9 @@ fn newest(session: &mut dyn Session) -> Result<CommitSeq, StoreError> {
 
 /// Whether a search would tell what release hides: then redacted persons are not found at all.
 fn reads_redacted(grant: &Grant, query: &Query, registry: &Registry) -> bool {
-    let filtered = query.filters.iter().filter_map(|filter| match filter.param {
-        FilterParam::Param(id, _) => Some(id),
-        FilterParam::Id | FilterParam::LastUpdated => None,
+    let filtered = query.conditions.iter().filter_map(|condition| match condition {
+        search::Condition::Filter(Filter { param: FilterParam::Param(id, _), .. }) => Some(*id),
+        _ => None,
     });
     let sorted = query.sort.iter().filter_map(|(key, _)| match key {
         SortKey::Param(id, _) => Some(*id),
@@ -332,11 +332,11 @@ impl Search<'_> {
     ) -> Result<Option<Cursor>, StoreError> {
         let json = crate::write::parse_stored(&version.body)?;
         let entries = crate::index_row::entries(&json, self.registry);
-        let (indexed, columns): (Vec<Filter>, Vec<Filter>) =
-            self.query.filters.iter().cloned().partition(|filter| matches!(filter.param, FilterParam::Param(..)));
-        if !columns.iter().all(|filter| column_matches(filter, version))
-            || !search::matches(&indexed, &entries, self.registry)
-        {
+        let is_match = |filter: &&Filter| match filter.param {
+            FilterParam::Param(..) => search::matches(filter, &entries, self.registry),
+            FilterParam::Id | FilterParam::LastUpdated => column_matches(filter, version),
+        };
+        if !filters(self.query)?.iter().all(is_match) {
             return Ok(None);
         }
         order.cursor_of_version(session, version, &entries).map(Some)
