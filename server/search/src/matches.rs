@@ -74,7 +74,7 @@ fn accepts(value: &FilterValue, modifier: &Modifier, entry: &IndexValue) -> bool
         (
             FilterValue::Near { latitude, longitude, distance_m },
             IndexValue::Position { latitude: known_latitude, longitude: known_longitude },
-        ) => distance_m((*latitude, *longitude), (*known_latitude, *known_longitude)) <= *distance_m,
+        ) => self::distance_m((*latitude, *longitude), (*known_latitude, *known_longitude)) <= *distance_m,
         _ => false,
     }
 }

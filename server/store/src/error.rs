@@ -59,6 +59,20 @@ impl StoreError {
         matches!(self, StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_))
     }
 
+    /// Whether a request was refused by the rules, not by the database.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Conflict(_)
+                | StoreError::NotFound(_)
+                | StoreError::Gone(_)
+                | StoreError::Duplicate
+                | StoreError::Busy
+                | StoreError::Denied(_)
+                | StoreError::Rule(_)
+        )
+    }
+
     /// The same failure for another request of the same transaction.
     pub(crate) fn share(&self) -> StoreError {
         match self {

@@ -8,7 +8,7 @@ use fhir::Instant;
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::sql::{Dialect, Session, SqlRow, Statement};
-use crate::writer::Transaction;
+use crate::transaction::Transaction;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,10 @@
 //!
 //! With `migrations`, the only crate that knows SQL. Every read takes a [`policy::Grant`].
 
+mod apply;
 pub mod audit;
 mod batch;
+mod body;
 mod builder;
 mod check;
 pub mod control;
@@ -37,6 +39,7 @@ mod search_type;
 mod sql;
 mod sqlite;
 mod standing;
+mod transaction;
 mod units;
 mod version_row;
 mod write;
@@ -46,6 +49,7 @@ pub use batch::{ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
 pub use check::CheckReport;
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryResult, HistoryTarget};
+pub use index_row::param_collision;
 pub use jobs::{Job, JobFile, JobOutcome, JobState, Lease, NewJob};
 pub use jobs_evidence::Evidence;
 pub use matching::order::Cursor;

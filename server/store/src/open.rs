@@ -97,7 +97,7 @@ impl Store {
 
     /// Runs statements in one atomic transaction that is durable when this returns; gives the rows changed by each.
     pub(crate) async fn execute_all(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
-        let run = move |transaction: &mut crate::writer::Transaction<'_>| {
+        let run = move |transaction: &mut crate::transaction::Transaction<'_>| {
             statements.iter().map(|statement| transaction.session.execute(statement)).collect()
         };
         self.inner.writer.submit(run).await

@@ -147,7 +147,7 @@ pub(crate) fn find_current(
     if reads_redacted(grant, query, registry) {
         visible.hide_redacted(session)?;
     }
-    let resolver = Resolver { registry, visible: &visible };
+    let resolver = Resolver { visible: &visible };
     let resolved = resolver.all(session, &query.type_name, &query.conditions)?;
     if resolved.iter().any(Resolved::is_never) {
         return Ok(Vec::new());
@@ -218,7 +218,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn resolved(&self, session: &mut dyn Session) -> Result<Vec<Resolved>, StoreError> {
-        let resolver = Resolver { registry: self.registry, visible: self.moment.visible };
+        let resolver = Resolver { visible: self.moment.visible };
         resolver.all(session, &self.query.type_name, &self.query.conditions)
     }
 

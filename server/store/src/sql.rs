@@ -144,6 +144,8 @@ pub(crate) enum Column {
     Text,
     /// Bytes.
     Bytes,
+    /// Words between blanks, of which an index is made.
+    Words,
 }
 
 /// A table and the columns that an insert fills.

@@ -101,7 +101,7 @@ pub(crate) struct StoredVersion {
 impl StoredVersion {
     /// Reads the columns of [`version_columns`]; persons and restrictions are filled in by [`complete`].
     pub(crate) fn from_row(mut row: SqlRow) -> Result<Self, StoreError> {
-        let SqlValue::Bytes(body) = row.take(13) else {
+        let SqlValue::Bytes(stored) = row.take(13) else {
             return Err(StoreError::Corrupt("a version has no body".to_owned()));
         };
         let owned = |n| row.opt_text(n).map(|text| text.map(str::to_owned));
@@ -113,6 +113,8 @@ impl StoredVersion {
         };
         source.was_general_practice = row.i64(14)? != 0 && !source.is_general_practice();
         let version = u64::try_from(row.i64(3)?).map_err(|_| StoreError::Corrupt("negative version".to_owned()))?;
+        let last_updated = Instant(row.i64(4)?);
+        let body = crate::body::unpack(&stored, version, last_updated)?;
         Ok(Self {
             res_key: row.i64(0)?,
             commit_seq: row.i64(6)?,
@@ -127,7 +129,7 @@ impl StoredVersion {
                 labels: labels_of_text(row.text(9)?)?,
                 restrictions: Vec::new(),
                 source,
-                last_updated: Instant(row.i64(4)?),
+                last_updated,
                 deleted: row.i64(5)? != 0,
             },
             body,

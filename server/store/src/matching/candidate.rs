@@ -88,6 +88,6 @@ pub(crate) fn judged(version: &StoredVersion, registry: &Registry, with_text: bo
         id: id.clone(),
         last_updated: *last_updated,
         entries: crate::index_row::entries(&json, registry),
-        text: if with_text { search::full_text(&json) } else { search::FullText::default() },
+        text: if with_text { search::full_text(&json, registry) } else { search::FullText::default() },
     })
 }

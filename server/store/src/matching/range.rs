@@ -388,7 +388,7 @@ fn composites(
         [FilterValue::Number { prefix: p, low: a, high: b }, FilterValue::Number { prefix: q, low: c, high: d }] => {
             let mut tests = span(*p, ("low", "low"), (*a, *b));
             tests.extend(span(*q, ("high", "high"), (*c, *d)));
-            seconds.push((Vec::new(), tests));
+            seconds.push((alone(), tests));
         }
         _ => return Err(StoreError::Invalid("this composite parameter is not answered".to_owned())),
     }
@@ -400,6 +400,11 @@ fn composites(
         }
     }
     Ok(())
+}
+
+/// What stands beside a span or number.
+fn alone() -> Vec<(&'static str, SqlValue)> {
+    vec![("text", "".into()), ("key", 0_i64.into())]
 }
 
 type Component = (Vec<(&'static str, SqlValue)>, Vec<Test>);
@@ -428,10 +433,10 @@ fn component(session: &mut dyn Session, value: &FilterValue, found: &mut Vec<Com
         FilterValue::Uri(uri) => found.push((vec![text(uri)], Vec::new())),
         FilterValue::Date { prefix, start, end } => {
             // Whole milliseconds up to the year 287,396 are exact as a float.
-            found.push((vec![text("")], span(*prefix, ("low", "high"), (*start as f64, *end as f64))));
+            found.push((alone(), span(*prefix, ("low", "high"), (*start as f64, *end as f64))));
         }
         FilterValue::Number { prefix, low, high } => {
-            found.push((vec![text("")], span(*prefix, ("low", "high"), (*low, *high))));
+            found.push((alone(), span(*prefix, ("low", "high"), (*low, *high))));
         }
         FilterValue::Quantity { prefix, low, high, system, code } => {
             quantities(session, *prefix, (*low, *high), (system.as_deref(), code.as_deref()), &mut ranges)?;

@@ -1,6 +1,6 @@
 //! Conditions with the names of the database in them: systems, units and targets as keys.
 
-use search::{Condition, Filter, FilterParam, FilterValue, Kind, Modifier, Prefix, Registry, Target, Words};
+use search::{Condition, Filter, FilterParam, FilterValue, Kind, Modifier, Prefix, Target, Words};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
@@ -10,9 +10,6 @@ use crate::matching::candidate::Moment;
 use crate::matching::range::{Range, ranges};
 use crate::predicate::Visibility;
 use crate::sql::{Session, Statement};
-
-/// The system of UCUM codes.
-const UCUM: &str = "http://unitsofmeasure.org";
 
 /// A condition, made ready.
 #[derive(Debug, Clone)]
@@ -60,11 +57,6 @@ pub(crate) struct Members {
 }
 
 impl Resolved {
-    /// Holds for nothing.
-    pub(crate) fn never() -> Resolved {
-        Resolved::Any(Vec::new())
-    }
-
     /// Whether it holds for nothing, whatever is stored.
     pub(crate) fn is_never(&self) -> bool {
         match self {
@@ -83,8 +75,6 @@ impl Resolved {
 
 /// Makes conditions ready.
 pub(crate) struct Resolver<'a> {
-    /// The search parameters.
-    pub(crate) registry: &'a Registry,
     /// What the caller may see: other types are not looked through.
     pub(crate) visible: &'a Visibility<'a>,
 }
@@ -253,7 +243,7 @@ pub(crate) fn units(
     (system, code): (&str, &str),
     (low, high): (f64, f64),
 ) -> Result<Vec<(i64, (f64, f64))>, StoreError> {
-    if system != UCUM {
+    if system != search::unit::UCUM_SYSTEM {
         let key = intern::find(session, &Name::Unit(system.to_owned(), code.to_owned()))?;
         return Ok(key.map(|key| (key, (low, high))).into_iter().collect());
     }
@@ -263,7 +253,7 @@ pub(crate) fn units(
         let other = row.text(1)?;
         if other == code {
             found.push((row.i64(0)?, (low, high)));
-        } else if let Some(ends) = search::convert_span((low, high), code, other) {
+        } else if let Some(ends) = search::unit::convert_span((low, high), code, other) {
             found.push((row.i64(0)?, ends));
         }
     }

@@ -132,10 +132,15 @@ impl Session for PostgresSession {
             let values = rows.iter().map(|row| row.get(n).unwrap_or(&SqlValue::Null));
             places.push(format!("${}::{}", n + 1, add_column(&mut arguments, *column, values)?));
         }
+        let values = table.columns.iter().map(|(name, column)| match column {
+            // The words are folded already: nothing is left to a language.
+            Column::Words => format!("to_tsvector('simple', u.{name})"),
+            _ => format!("u.{name}"),
+        });
+        let (names, values) = (names.join(", "), values.collect::<Vec<_>>().join(", "));
         let sql = format!(
-            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) ON CONFLICT DO NOTHING",
+            "INSERT INTO {} ({names}) SELECT {values} FROM UNNEST({}) AS u({names}) ON CONFLICT DO NOTHING",
             table.name,
-            names.join(", "),
             places.join(", ")
         );
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
@@ -171,7 +176,7 @@ fn add_column<'a>(
                 values.map(|value| if let SqlValue::F64(value) = value { Some(*value) } else { None }).collect();
             arguments.add(list).map(|()| "double precision[]")
         }
-        Column::Text => {
+        Column::Text | Column::Words => {
             let list: Vec<Option<String>> = values
                 .map(|value| if let SqlValue::Text(value) = value { Some(text_of(value)) } else { None })
                 .collect();

@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
 use crate::error::StoreError;
-use crate::sql::{Dialect, Session, SqlRow, SqlValue, Statement, Table};
+use crate::sql::{Column, Dialect, Session, SqlRow, SqlValue, Statement, Table};
 
 /// How long to wait for another process that holds the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -121,12 +121,10 @@ impl Session for SqliteSession {
         }
         let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
         let places: Vec<String> = (1..=names.len()).map(|n| format!("${n}")).collect();
-        let sql = format!(
-            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
-            table.name,
-            names.join(", "),
-            places.join(", ")
-        );
+        // A full-text index knows no conflicts.
+        let is_virtual = table.columns.iter().any(|(_, column)| *column == Column::Words);
+        let conflict = if is_virtual { "" } else { " ON CONFLICT DO NOTHING" };
+        let sql = format!("INSERT INTO {} ({}) VALUES ({}){conflict}", table.name, names.join(", "), places.join(", "));
         let mut prepared = self.connection.prepare_cached(&sql)?;
         for row in &rows {
             prepared.execute(rusqlite::params_from_iter(row))?;

@@ -8,7 +8,7 @@ use definitions::Definitions;
 use fhir::{Instant, Json};
 use policy::{Grant, Interaction, Source, SystemToken, Task};
 use profiles::{AnsweredFacts, Options, Strictness, Validated, Validator, Verdict};
-use search::{Handling, Limits, Query, Registry};
+use search::{Query, Registry};
 use serde_json::{Value, json};
 use sqlx::Executor;
 use store::{Location, Page, SearchResult, Store, StoreError, StoreOptions, WriteBatch, WriteOp, Written};
@@ -159,7 +159,7 @@ pub fn observation(patient: &str, code: &str) -> Value {
 pub fn query(type_name: &str, params: &[(&str, &str)]) -> Query {
     let params: Vec<(String, String)> =
         params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let options = search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None };
+    let options = search::Options::default();
     search::parse(type_name, &params, &registry(), &options).unwrap()
 }
 
