@@ -18,7 +18,7 @@ mod value;
 pub use context::{Context, Host, NoHost, Resolved};
 pub use element::Element;
 pub use error::FhirpathError;
-pub use expression::Expression;
+pub use expression::{Expression, Stride};
 pub use quantity::Quantity;
 pub use temporal::{Precision, Temporal};
 pub use value::Value;

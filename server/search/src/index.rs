@@ -5,8 +5,10 @@ use std::cmp::Ordering;
 use fhir::{Instant, Json};
 use fhirpath::{Context, NoHost, Value};
 
+use crate::composite;
 use crate::index_values;
 use crate::param::param_id;
+use crate::plan::{Part, has_member};
 use crate::registry::Registry;
 
 /// Longest text in an entry and in a searched value; both are cut alike. Two of them and a key fit into one entry of a
@@ -110,24 +112,48 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
     let Some(of_type) = resource.resource_type().and_then(|name| registry.of_type(name)) else { return Vec::new() };
     let context = Context::new(resource.root(), registry.definitions(), &NoHost);
     let Some(focus) = context.resource.clone() else { return Vec::new() };
-    let mut entries = Vec::new();
-    for (place, expression) in &of_type.expressions {
-        let Some(param) = registry.at(*place) else { continue };
-        if param.url == ID_URL || param.url == LAST_UPDATED_URL {
-            continue;
-        }
-        let Ok(found) = expression.evaluate(&focus, &context) else { continue };
+    let mut entries = Vec::with_capacity(64);
+    of_type.plan.tree.walk(resource.root(), &mut |param, value| entries.push(IndexEntry { param, value }));
+    for work in of_type.plan.works(resource.root()) {
+        let Ok(found) = work.expression.evaluate(&focus, &context) else { continue };
         for value in &found {
-            push(param.id, param.kind, value, &mut entries);
+            for used in &work.uses {
+                let param = used.param;
+                let mut push = |value| entries.push(IndexEntry { param, value });
+                if used.parts.is_empty() {
+                    index_values::of_value(used.kind, value, &mut push);
+                } else {
+                    let parts: Vec<_> = used.parts.iter().map(|part| part_values(value, part, &context)).collect();
+                    composite::combine(&parts, &mut push);
+                }
+            }
         }
     }
-    entries.sort_by(compare);
+    entries.sort_unstable_by(compare);
     entries.dedup();
     entries
 }
 
-fn push(param: u32, kind: crate::Kind, value: &Value<'_>, entries: &mut Vec<IndexEntry>) {
-    index_values::each(kind, value, &mut |value| entries.push(IndexEntry { param, value }));
+/// Whether the store keeps the parameter with that url as a column.
+pub(crate) fn is_column(url: &str) -> bool {
+    url == ID_URL || url == LAST_UPDATED_URL
+}
+
+fn part_values<'a>(element: &Value<'a>, part: &Part, context: &Context<'a>) -> Vec<IndexValue> {
+    let mut values = Vec::new();
+    let node = element.element().and_then(|element| element.node);
+    for expression in &part.expressions {
+        if let (Some(member), Some(node)) = (expression.opening_member(), node)
+            && !has_member(node, member)
+        {
+            continue;
+        }
+        let Ok(found) = expression.evaluate(element, context) else { continue };
+        for value in &found {
+            index_values::of_value(part.kind, value, &mut |value| values.extend(composite::of_part(part.kind, value)));
+        }
+    }
+    values
 }
 
 /// The entries of `_id` and `_lastUpdated`, for [`crate::matches`].

@@ -5,6 +5,7 @@ use crate::normalise::normalise;
 use crate::param::param_id;
 use crate::query::{Filter, FilterParam, FilterValue, Modifier};
 use crate::registry::Registry;
+use crate::unit::{UCUM_SYSTEM, convert_span};
 
 /// Whether a resource with these entries satisfies the filter. `_id` and `_lastUpdated` are answered from
 /// [`crate::identity_entries`]; a filter on a parameter that the registry does not know is not satisfied.
@@ -45,14 +46,7 @@ fn accepts(value: &FilterValue, modifier: &Modifier, entry: &IndexValue) -> bool
         (FilterValue::Number { prefix, low: from, high: to }, IndexValue::Number { low, high }) => {
             prefix.accepts((*from, *to), (*low, *high))
         }
-        (
-            FilterValue::Quantity { prefix, low: from, high: to, system, code },
-            IndexValue::Quantity { system: known_system, code: known_code, low, high },
-        ) => {
-            let is_unit = system.as_ref().is_none_or(|system| known_system.as_ref() == Some(system))
-                && code.as_ref().is_none_or(|code| known_code.as_ref() == Some(code));
-            is_unit && prefix.accepts((*from, *to), (*low, *high))
-        }
+        (FilterValue::Quantity { .. }, IndexValue::Quantity { .. }) => is_quantity(value, entry),
         (FilterValue::Reference { type_name, id, url }, IndexValue::Reference { type_name: t, id: i, url: u }) => {
             match url {
                 Some(url) => u.as_ref() == Some(url),
@@ -66,6 +60,52 @@ fn accepts(value: &FilterValue, modifier: &Modifier, entry: &IndexValue) -> bool
             Modifier::Below => known.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
             _ => wanted == known,
         },
+        (FilterValue::Composite(wanted), IndexValue::Composite(known)) => {
+            wanted.len() == known.len()
+                && wanted.iter().zip(known).all(|(wanted, known)| accepts(wanted, &Modifier::None, known))
+        }
+        (
+            FilterValue::OfType { system, code, value },
+            IndexValue::OfType { system: known_system, code: known_code, value: known },
+        ) => {
+            let is_type = code == known_code && (system.is_none() || system == known_system);
+            is_type && value == known
+        }
+        (
+            FilterValue::Near { latitude, longitude, distance_m },
+            IndexValue::Position { latitude: known_latitude, longitude: known_longitude },
+        ) => distance((*latitude, *longitude), (*known_latitude, *known_longitude)) <= *distance_m,
         _ => false,
     }
+}
+
+/// A UCUM unit is compared with every commensurable one; other units only as written.
+fn is_quantity(value: &FilterValue, entry: &IndexValue) -> bool {
+    let (
+        FilterValue::Quantity { prefix, low: from, high: to, system, code },
+        IndexValue::Quantity { system: known_system, code: known_code, low, high },
+    ) = (value, entry)
+    else {
+        return false;
+    };
+    if system.is_some() && system != known_system {
+        return false;
+    }
+    let span = match (code, known_code) {
+        (None, _) => Some((*from, *to)),
+        (Some(code), Some(known)) if code == known => Some((*from, *to)),
+        (Some(code), Some(known)) if system.as_deref() == Some(UCUM_SYSTEM) => convert_span((*from, *to), code, known),
+        _ => None,
+    };
+    span.is_some_and(|span| prefix.accepts(span, (*low, *high)))
+}
+
+/// Metres between two places (degrees north and east) on a sphere of the earth's mean radius.
+fn distance((north, east): (f64, f64), (other_north, other_east): (f64, f64)) -> f64 {
+    const EARTH_RADIUS_M: f64 = 6_371_008.8;
+    let (north, other_north) = (north.to_radians(), other_north.to_radians());
+    let half_turn = (other_east - east).to_radians() / 2.0;
+    let half_rise = (other_north - north) / 2.0;
+    let haversine = half_rise.sin().powi(2) + north.cos() * other_north.cos() * half_turn.sin().powi(2);
+    2.0 * EARTH_RADIUS_M * haversine.sqrt().min(1.0).asin()
 }

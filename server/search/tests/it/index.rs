@@ -47,7 +47,7 @@ fn patient_paths_are_found() {
         found(patient(), "name"),
         [string("ann", "Ann"), string("obrien muller", "O'Brien-Müller"), string("zoe", "Zoë")]
     );
-    assert_eq!(found(patient(), "email"), [token(None, Some("z@example.org"))]);
+    assert_eq!(found(patient(), "email"), [token(Some("email"), Some("z@example.org"))]);
     assert_eq!(found(patient(), "gender"), [token(None, Some("female"))]);
     assert_eq!(found(patient(), "deceased"), [token(None, Some("true"))]);
     assert_eq!(found(patient(), "active"), [token(None, Some("true"))]);
@@ -95,11 +95,15 @@ fn choice_elements_are_found_by_their_type() {
     assert_eq!(found(observation(quantity.clone()), "combo-value-quantity"), expected);
     assert_eq!(found(observation(quantity), "value-concept"), []);
     let concept = json!({"valueCodeableConcept": {"text": "only a text"}});
-    let expected = [token(None, None), string("only a text", "only a text")];
+    let expected = [token(None, None), IndexValue::Text("only a text".into())];
     assert_eq!(found(observation(concept), "value-concept"), expected);
     assert_eq!(
         found(observation(json!({})), "code"),
-        [token(Some("http://loinc.org"), Some("8480-6")), string("bp", "BP"), string("systolic", "Systolic")]
+        [
+            token(Some("http://loinc.org"), Some("8480-6")),
+            IndexValue::Text("bp".into()),
+            IndexValue::Text("systolic".into())
+        ]
     );
 }
 
