@@ -33,7 +33,7 @@ pub struct Limits {
     pub value_length_max_bytes: usize,
     /// Links of a chain (`_has` included), and nesting of `_filter`, `_text` and `_content`.
     pub depth_max: usize,
-    /// Looks at a parameter after chains are spread over the types that a reference may be of.
+    /// Links of chains and looks at parameters, after chains are spread over the types that a reference may be of; for each type searched.
     pub conditions_max: usize,
     /// Codes that the value sets and hierarchies of one parameter give.
     pub codes_max: usize,
@@ -104,7 +104,7 @@ pub fn parse_types(
     if params.len() > most {
         return Err(vec![Issue::error("too-costly", format!("a search takes at most {most} parameters"))]);
     }
-    let reader = Reader::new(registry, options);
+    let reader = Reader::new(registry, options, types.len());
     let mut queries: Vec<Query> = types.iter().map(|type_name| empty(type_name)).collect();
     if queries.is_empty() {
         return Err(vec![no_type()]);
@@ -156,27 +156,18 @@ fn empty(type_name: &str) -> Query {
 }
 
 /// Takes a parameter into all queries or, refused, into none.
-fn take(
-    name: &str,
-    value: &str,
-    queries: &mut Vec<Query>,
-    types: &[String],
-    reader: &Reader<'_>,
-) -> Result<(), Refusal> {
+fn take(name: &str, value: &str, queries: &mut [Query], types: &[String], reader: &Reader<'_>) -> Result<(), Refusal> {
     if value.len() > reader.options.limits.value_length_max_bytes {
         return Err(wrong("too-long", format!("the value of {} is too long", shown(name))));
     }
-    let mut taken = queries.clone();
-    let is_result = parse_result::take(name, value, &mut taken, reader)?
-        || parse_include::take(name, value, &mut taken, reader)?
+    let is_result = parse_result::take(name, value, queries, reader)?
+        || parse_include::take(name, value, queries, reader)?
         || parse_result::take_type(name, value, types, reader)?;
     if !is_result {
-        for query in &mut taken {
-            let condition = reader.condition(&query.type_name, name, value)?;
-            query.conditions.push(condition);
-        }
+        let conditions = queries.iter().map(|query| reader.condition(&query.type_name, name, value));
+        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        queries.iter_mut().zip(conditions).for_each(|(query, condition)| query.conditions.push(condition));
     }
-    *queries = taken;
     Ok(())
 }
 

@@ -21,11 +21,14 @@ pub(crate) struct Reader<'r> {
     pub(crate) registry: &'r Registry,
     pub(crate) options: &'r Options<'r>,
     conditions: Cell<usize>,
+    conditions_max: usize,
 }
 
 impl<'r> Reader<'r> {
-    pub(crate) fn new(registry: &'r Registry, options: &'r Options<'r>) -> Reader<'r> {
-        Reader { registry, options, conditions: Cell::new(0) }
+    /// A reader for a search over that many types.
+    pub(crate) fn new(registry: &'r Registry, options: &'r Options<'r>, type_count: usize) -> Reader<'r> {
+        let conditions_max = options.limits.conditions_max.saturating_mul(type_count);
+        Reader { registry, options, conditions: Cell::new(0), conditions_max }
     }
 
     /// The condition that a parameter of a search for that type means.
@@ -59,12 +62,12 @@ impl<'r> Reader<'r> {
     }
 
     pub(crate) fn count(&self) -> Result<(), Refusal> {
-        let (known, most) = (self.conditions.get() + 1, self.options.limits.conditions_max);
+        let known = self.conditions.get() + 1;
         self.conditions.set(known);
-        if known > most {
-            return Err(too_costly(format!(
-                "the search comes to more than {most} conditions; name the types of its chains"
-            )));
+        if known > self.conditions_max {
+            let most = self.conditions_max;
+            let diagnostics = format!("the search comes to more than {most} conditions; name the types of its chains");
+            return Err(too_costly(diagnostics));
         }
         Ok(())
     }
@@ -77,6 +80,7 @@ impl<'r> Reader<'r> {
         target: impl Fn(&str) -> Result<Condition, Refusal>,
         next: &str,
     ) -> Result<Condition, Refusal> {
+        self.count()?;
         let (code, wanted) = match link.split_once(':') {
             Some((code, wanted)) => (code, Some(wanted)),
             None => (link, None),
@@ -106,6 +110,7 @@ impl<'r> Reader<'r> {
 
     /// `_has:Type:reference:rest`.
     fn has(&self, type_name: &str, rest: &str, value: &str, depth: usize) -> Result<Condition, Refusal> {
+        self.count()?;
         let mut parts = rest.splitn(4, ':').skip(1);
         let (Some(source), Some(code), Some(inner)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(wrong("invalid", "`_has` is written `_has:Type:reference:parameter`".to_owned()));
@@ -114,7 +119,7 @@ impl<'r> Reader<'r> {
             return Err(not_supported(format!("`_has`: {} is not a resource type", shown(source))));
         }
         let param = self.reference_param(source, code)?;
-        if !may_refer_to(param, type_name) {
+        if !param.may_refer_to(type_name) {
             return Err(not_supported(format!("`_has`: `{code}` of {source} does not refer to {type_name}")));
         }
         let condition = self.at_depth(source, inner, value, depth + 1)?;
@@ -138,7 +143,7 @@ impl<'r> Reader<'r> {
     /// The types whose resources a reference may be to.
     fn target_types<'t>(&'t self, param: &'t Param, wanted: Option<&'t str>) -> Result<Vec<&'t str>, Refusal> {
         if let Some(wanted) = wanted {
-            let is_known = self.registry.definitions().is_resource_type(wanted) && may_refer_to(param, wanted);
+            let is_known = self.registry.definitions().is_resource_type(wanted) && param.may_refer_to(wanted);
             return if is_known {
                 Ok(vec![wanted])
             } else {
@@ -288,11 +293,6 @@ impl<'r> Reader<'r> {
             last => Ok(Condition::Any(lists.into_iter().chain(last).collect())),
         }
     }
-}
-
-/// Whether a reference parameter may point to that type.
-pub(crate) fn may_refer_to(param: &Param, type_name: &str) -> bool {
-    param.targets.is_empty() || param.targets.iter().any(|target| target == type_name || target == "Resource")
 }
 
 /// What a filter on the parameter looks at.
