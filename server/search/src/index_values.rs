@@ -73,7 +73,8 @@ pub(crate) fn each(kind: Kind, found: &Found<'_>, out: Sink<'_>) {
 
 fn token(system: Option<&str>, code: Option<&str>, out: Sink<'_>) {
     if system.is_some() || code.is_some() {
-        out(IndexValue::Token { system: system.map(str::to_owned), code: code.map(|code| cut(code).to_owned()) });
+        let held = |text: Option<&str>| text.map(|text| cut(text).to_owned());
+        out(IndexValue::Token { system: held(system), code: held(code) });
     }
 }
 

@@ -31,12 +31,14 @@ pub struct Limits {
     pub values_max: usize,
     /// Length of one parameter's text.
     pub value_length_max_bytes: usize,
+    /// Length of all names and texts.
+    pub length_max_bytes: usize,
     /// Links of a chain (`_has` included), and nesting of `_filter`, `_text` and `_content`.
     pub depth_max: usize,
     /// Links of chains and looks at parameters, after chains are spread over the types that a reference may be of; for each type searched.
     pub conditions_max: usize,
-    /// Codes that the value sets and hierarchies of one parameter give.
-    pub codes_max: usize,
+    /// Values of all parameters, for each type in which they are looked for, with the codes that value sets and hierarchies give.
+    pub values_total_max: usize,
     /// Reference parameters that all `_include` and `_revinclude` follow together.
     pub includes_max: usize,
     /// Keys of `_sort`.
@@ -49,9 +51,10 @@ impl Default for Limits {
             parameters_max: 100,
             values_max: 500,
             value_length_max_bytes: 64 * 1024,
+            length_max_bytes: 256 * 1024,
             depth_max: 10,
             conditions_max: 500,
-            codes_max: 5000,
+            values_total_max: 10_000,
             includes_max: 200,
             sort_keys_max: 10,
         }
@@ -103,6 +106,10 @@ pub fn parse_types(
     let most = options.limits.parameters_max;
     if params.len() > most {
         return Err(vec![Issue::error("too-costly", format!("a search takes at most {most} parameters"))]);
+    }
+    let most = options.limits.length_max_bytes;
+    if params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
+        return Err(vec![Issue::error("too-costly", format!("the parameters of a search take at most {most} bytes"))]);
     }
     let reader = Reader::new(registry, options, types.len());
     let mut queries: Vec<Query> = types.iter().map(|type_name| empty(type_name)).collect();

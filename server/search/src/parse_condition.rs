@@ -22,13 +22,14 @@ pub(crate) struct Reader<'r> {
     pub(crate) options: &'r Options<'r>,
     conditions: Cell<usize>,
     conditions_max: usize,
+    values: Cell<usize>,
 }
 
 impl<'r> Reader<'r> {
     /// A reader for a search over that many types.
     pub(crate) fn new(registry: &'r Registry, options: &'r Options<'r>, type_count: usize) -> Reader<'r> {
         let conditions_max = options.limits.conditions_max.saturating_mul(type_count);
-        Reader { registry, options, conditions: Cell::new(0), conditions_max }
+        Reader { registry, options, conditions: Cell::new(0), conditions_max, values: Cell::new(0) }
     }
 
     /// The condition that a parameter of a search for that type means.
@@ -68,6 +69,16 @@ impl<'r> Reader<'r> {
             let most = self.conditions_max;
             let diagnostics = format!("the search comes to more than {most} conditions; name the types of its chains");
             return Err(too_costly(diagnostics));
+        }
+        Ok(())
+    }
+
+    /// Counts values before they are kept.
+    pub(crate) fn count_values(&self, more: usize) -> Result<(), Refusal> {
+        let (known, most) = (self.values.get().saturating_add(more), self.options.limits.values_total_max);
+        self.values.set(known);
+        if known > most {
+            return Err(too_costly(format!("the parameters of the search come to more than {most} values or codes")));
         }
         Ok(())
     }
@@ -206,12 +217,14 @@ impl<'r> Reader<'r> {
         let (modifier, values) = match modifier {
             parse_modifier::Read::Missing(is_missing) => (Modifier::Missing(is_missing), Vec::new()),
             parse_modifier::Read::Codes(relation) => {
-                let mut values = relation.values(param, text, self.options)?;
+                let mut values = relation.values(param, text, self)?;
                 self.imply_systems(&mut values, param, type_name);
                 (relation.modifier(), values)
             }
             parse_modifier::Read::Above => {
-                (Modifier::None, parse_value::uris_above(param, text, &self.options.limits)?)
+                let values = parse_value::uris_above(param, text, &self.options.limits)?;
+                self.count_values(values.len())?;
+                (Modifier::None, values)
             }
             parse_modifier::Read::Plain(modifier) => {
                 let values = self.values(type_name, param, &modifier, text)?;
@@ -229,6 +242,7 @@ impl<'r> Reader<'r> {
         text: &str,
     ) -> Result<Vec<FilterValue>, Refusal> {
         let pieces = parse_value::pieces(param, text, &self.options.limits)?;
+        self.count_values(pieces.len())?;
         pieces.into_iter().map(|piece| self.value(type_name, param, modifier, piece)).collect()
     }
 
