@@ -1,7 +1,7 @@
 //! Codes by value set and hierarchy, as a terminology service knows them.
 
 use crate::param::Param;
-use crate::parse::{Refusal, not_supported, too_costly, wrong};
+use crate::parse::{Refusal, firmly_not_supported, too_costly, wrong};
 use crate::parse_condition::Reader;
 use crate::parse_value;
 use crate::query::{FilterValue, Modifier};
@@ -77,7 +77,7 @@ impl Relation {
     fn of(self, param: &Param, piece: &str, reader: &Reader<'_>) -> Result<Vec<(Option<String>, String)>, Refusal> {
         let name = format!("`{}:{}`", param.code, self.code());
         let Some(codes) = reader.options.terminology else {
-            return Err(not_supported(format!("{name} needs a terminology service, and there is none")));
+            return Err(firmly_not_supported(format!("{name} needs a terminology service, and there is none")));
         };
         if let Relation::In | Relation::NotIn = self {
             let found = codes.value_set(&parse_value::unescape(piece));

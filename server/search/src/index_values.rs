@@ -165,7 +165,7 @@ fn span(text: &str) -> Option<IndexValue> {
 fn spans(type_name: &str, node: Node<'_>, out: Sink<'_>) {
     match type_name {
         "Period" => period(node).into_iter().for_each(out),
-        // "The specified scheduling details are ignored and only the outer limits matter."
+        // R4 lets only the outer limits of a schedule count.
         "Timing" => {
             let events = node.get("event");
             let events = events.iter().flat_map(Node::each).filter_map(|event| span(&event.as_str()?));

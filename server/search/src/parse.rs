@@ -199,6 +199,11 @@ pub(crate) fn not_supported(diagnostics: String) -> Refusal {
     Refusal::NotUnderstood(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
 }
 
+/// Not supported, and not to be left out either.
+pub(crate) fn firmly_not_supported(diagnostics: String) -> Refusal {
+    Refusal::Wrong(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
+}
+
 pub(crate) fn wrong(code: &'static str, diagnostics: String) -> Refusal {
     Refusal::Wrong(Box::new(Issue::error(code, diagnostics).detail("search-value-invalid")))
 }

@@ -6,7 +6,7 @@
 use crate::codes::Relation;
 use crate::index::is_column;
 use crate::param::{Kind, Param};
-use crate::parse::{Refusal, not_supported, shown, wrong};
+use crate::parse::{Refusal, firmly_not_supported, shown, wrong};
 use crate::parse_condition::{Reader, column};
 use crate::parse_modifier::Read;
 use crate::query::{Condition, Filter, FilterValue, Modifier, Prefix};
@@ -210,7 +210,7 @@ fn at_path(
 fn single(code: &str, look: &Look, type_name: &str, reader: &Reader<'_>) -> Result<Condition, Refusal> {
     reader.count()?;
     if matches!(code, "_list" | "_has" | "_query" | TEXT_CODE | CONTENT_CODE | FILTER_CODE) {
-        return Err(not_supported(format!("`_filter` does not take {}", shown(code))));
+        return Err(firmly_not_supported(format!("`_filter` does not take {}", shown(code))));
     }
     let param = reader.param(type_name, code)?;
     let (operator, value) = (look.operator, look.value.as_str());
@@ -246,7 +246,7 @@ fn single(code: &str, look: &Look, type_name: &str, reader: &Reader<'_>) -> Resu
         ("ni", Kind::Token) => return codes(Relation::NotIn),
         (operator, kind) => {
             let kind = kind.code();
-            return Err(not_supported(format!(
+            return Err(firmly_not_supported(format!(
                 "`_filter`: `{operator}` is not supported for search parameter `{code}` of kind {kind}"
             )));
         }
@@ -264,7 +264,7 @@ fn other_than(equal: Filter, param: &Param, type_name: &str, reader: &Reader<'_>
     }
     if !reader.registry.is_single(type_name, param.id) {
         let code = &param.code;
-        return Err(not_supported(format!(
+        return Err(firmly_not_supported(format!(
             "`_filter`: `ne` is not supported for search parameter `{code}`, which may have many values; `not({code} eq ...)` finds those \
              without that value"
         )));
