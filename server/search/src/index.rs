@@ -121,9 +121,13 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
             for used in &work.uses {
                 let param = used.param;
                 let mut push = |value| entries.push(IndexEntry { param, value });
-                if let Some(inner) = inner_resource(value).filter(|_| used.kind == Kind::Reference) {
+                if used.kind == Kind::Reference
+                    && let Some(inner) = inner_resource(value)
+                {
                     let is_target = |name: &str| registry.by_id(param).is_some_and(|param| param.may_refer_to(name));
-                    inner.type_name.as_deref().is_some_and(is_target).then(|| push(inner.into()));
+                    if inner.type_name.as_deref().is_some_and(is_target) {
+                        push(inner.into());
+                    }
                 } else if used.parts.is_empty() {
                     index_values::of_value(used.kind, value, &mut push);
                 } else {
