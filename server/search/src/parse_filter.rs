@@ -116,7 +116,7 @@ impl<'p> Parser<'p> {
         }
     }
 
-    /// A text in quotes, with `\"` and `\\`, or a word.
+    /// A JSON string or a word.
     fn value(&mut self) -> Result<String, Refusal> {
         self.rest = self.rest.trim_start();
         let Some(quoted) = self.rest.strip_prefix('"') else {
@@ -124,19 +124,16 @@ impl<'p> Parser<'p> {
             self.rest = self.rest.trim_start();
             return if word.is_empty() { Err(invalid("its values")) } else { Ok(word) };
         };
-        let mut text = String::new();
-        let mut letters = quoted.char_indices();
-        while let Some((at, c)) = letters.next() {
-            match c {
-                '"' => {
-                    self.rest = quoted.get(at + 1..).unwrap_or_default().trim_start();
-                    return Ok(text);
-                }
-                '\\' => text.extend(letters.next().map(|(_, c)| c)),
-                c => text.push(c),
-            }
-        }
-        Err(invalid("its quotes"))
+        let mut is_escaped = false;
+        let is_end = |c: char| {
+            let is_end = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            is_end
+        };
+        let end = quoted.find(is_end).and_then(|end| self.rest.split_at_checked(end + 2));
+        let Some((text, rest)) = end else { return Err(invalid("its quotes")) };
+        self.rest = rest.trim_start();
+        serde_json::from_str(text).map_err(|_| invalid("its quotes"))
     }
 
     fn until(&mut self, is_end: impl Fn(char) -> bool) -> &'p str {
