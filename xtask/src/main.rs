@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own chores.
 
 mod definitions;
+mod dictionary;
 mod tidy;
 
 use std::io::Write;
@@ -28,6 +29,8 @@ enum Chore {
         #[arg(long)]
         package: Option<PathBuf>,
     },
+    /// Make the dictionary by which the store compresses bodies (server/store/data), once for each that is released
+    Dictionary,
 }
 
 fn main() -> Result<()> {
@@ -36,6 +39,7 @@ fn main() -> Result<()> {
         Chore::Ci => ci(root)?,
         Chore::Tidy => tidy::run(root)?,
         Chore::Definitions { package } => definitions::run(root, package.as_deref())?,
+        Chore::Dictionary => dictionary::run(root)?,
     };
     writeln!(std::io::stdout(), "{report}")?;
     Ok(())

@@ -1,7 +1,8 @@
 //! Codes by value set and hierarchy, as a terminology service knows them.
 
 use crate::param::Param;
-use crate::parse::{Options, Refusal, not_supported, too_costly, wrong};
+use crate::parse::{Refusal, firmly_not_supported, too_costly, wrong};
+use crate::parse_condition::Reader;
 use crate::parse_value;
 use crate::query::{FilterValue, Modifier};
 
@@ -50,14 +51,16 @@ impl Relation {
     }
 
     /// The codes that the values of a parameter mean.
-    pub(crate) fn values(self, param: &Param, text: &str, options: &Options<'_>) -> Result<Vec<FilterValue>, Refusal> {
+    pub(crate) fn values(self, param: &Param, text: &str, reader: &Reader<'_>) -> Result<Vec<FilterValue>, Refusal> {
         let mut values = Vec::new();
-        for piece in parse_value::pieces(param, text, &options.limits)? {
-            values.extend(self.of(param, piece, options)?);
-            let most = options.limits.codes_max;
-            if values.len() > most {
-                return Err(too_costly(format!("`{}:{}` comes to more than {most} codes", param.code, self.code())));
-            }
+        for piece in parse_value::pieces(param, text, &reader.options.limits)? {
+            let found = self.of(param, piece, reader)?;
+            reader.count_values(found.len())?;
+            let token = |(system, code): (Option<String>, String)| FilterValue::Token {
+                system: system.map(Some),
+                code: Some(parse_value::held(&code)),
+            };
+            values.extend(found.into_iter().map(token));
         }
         Ok(values)
     }
@@ -71,28 +74,22 @@ impl Relation {
         }
     }
 
-    fn of(self, param: &Param, piece: &str, options: &Options<'_>) -> Result<Vec<FilterValue>, Refusal> {
+    fn of(self, param: &Param, piece: &str, reader: &Reader<'_>) -> Result<Vec<(Option<String>, String)>, Refusal> {
         let name = format!("`{}:{}`", param.code, self.code());
-        let Some(codes) = options.terminology else {
-            return Err(not_supported(format!("{name} needs a terminology service, and there is none")));
-        };
-        let token = |system: Option<String>, code: String| FilterValue::Token {
-            system: system.map(Some),
-            code: Some(parse_value::held(&code)),
+        let Some(codes) = reader.options.terminology else {
+            return Err(firmly_not_supported(format!("{name} needs a terminology service, and there is none")));
         };
         if let Relation::In | Relation::NotIn = self {
-            let found =
-                codes.value_set(&parse_value::unescape(piece)).map_err(|error| refused(&name, "value set", &error))?;
-            return Ok(found.into_iter().map(|(system, code)| token(system, code)).collect());
+            let found = codes.value_set(&parse_value::unescape(piece));
+            return found.map_err(|error| refused(&name, "value set", &error));
         }
-        let invalid = || wrong("invalid", format!("a value of {name} is not `system|code`"));
         let Some(FilterValue::Token { system: Some(Some(system)), code: Some(code) }) = parse_value::token(piece)
         else {
-            return Err(invalid());
+            return Err(wrong("invalid", format!("a value of {name} is not `system|code`")));
         };
         let found = if self == Relation::Above { codes.above(&system, &code) } else { codes.below(&system, &code) };
         let found = found.map_err(|error| refused(&name, "code", &error))?;
-        Ok(found.into_iter().map(|code| token(Some(system.clone()), code)).collect())
+        Ok(found.into_iter().map(|code| (Some(system.clone()), code)).collect())
     }
 }
 

@@ -7,6 +7,9 @@ use fhirpath::{Context, Expression, NoHost};
 use crate::param::{Kind, Param};
 use crate::plan::{Alternative, Part};
 
+/// The only special parameter of R4 that has an expression.
+const NEAR_URL: &str = "http://hl7.org/fhir/SearchParameter/Location-near";
+
 /// A parameter, ready to be evaluated.
 pub(crate) struct Compiled {
     pub(crate) kind: Kind,
@@ -22,6 +25,9 @@ pub(crate) fn compile<'p>(
     by_url: impl Fn(&str) -> Option<(&'p Param, &'p str)>,
 ) -> Result<Compiled, String> {
     let kind = Kind::parse(&definition.kind).ok_or("its kind is not one of R4")?;
+    if kind == Kind::Special && definition.url != NEAR_URL {
+        return Err("parameters of kind special have rules of their own, which this server does not know".to_owned());
+    }
     let source = definition.expression.as_deref().ok_or("it has no expression")?;
     let alternatives = expression(source)?.alternatives().into_iter().map(Alternative::new).collect();
     let (mut components, mut parts) = (Vec::new(), Vec::new());

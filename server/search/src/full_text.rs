@@ -146,15 +146,17 @@ impl TextPlan {
 struct Words {
     seen: HashSet<Box<str>>,
     text: String,
+    is_full: bool,
 }
 
 impl Words {
     fn add(&mut self, text: &str) {
-        if text.is_empty() {
+        if text.is_empty() || self.is_full {
             return;
         }
         for word in normalise(text).split(' ').filter(|word| (1..=WORD_LENGTH_MAX_BYTES).contains(&word.len())) {
             if self.text.len() + word.len() >= WORDS_MAX_BYTES {
+                self.is_full = true;
                 return;
             }
             if !self.seen.contains(word) {

@@ -7,8 +7,9 @@ use fhirpath::{Context, NoHost, Value};
 
 use crate::composite;
 use crate::index_values;
-use crate::param::param_id;
+use crate::param::{Kind, param_id};
 use crate::plan::{Part, has_member};
+use crate::reference::Target;
 use crate::registry::Registry;
 
 /// Longest text in an entry and in a searched value; both are cut alike. Two of them and a key fit into one entry of a
@@ -23,7 +24,7 @@ pub(crate) const LAST_UPDATED_URL: &str = "http://hl7.org/fhir/SearchParameter/R
 /// One value that a search can find.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IndexValue {
-    /// A code and its system. Both `None`: the element is there, without a code (text only).
+    /// A code and its system. Both `None`: the element is there without one (a text alone, a reference to a contained resource).
     Token {
         /// System URI.
         system: Option<String>,
@@ -120,7 +121,14 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
             for used in &work.uses {
                 let param = used.param;
                 let mut push = |value| entries.push(IndexEntry { param, value });
-                if used.parts.is_empty() {
+                if used.kind == Kind::Reference
+                    && let Some(inner) = inner_resource(value)
+                {
+                    let is_target = |name: &str| registry.by_id(param).is_some_and(|param| param.may_refer_to(name));
+                    if inner.type_name.as_deref().is_some_and(is_target) {
+                        push(inner.into());
+                    }
+                } else if used.parts.is_empty() {
                     index_values::of_value(used.kind, value, &mut push);
                 } else {
                     let parts: Vec<_> = used.parts.iter().map(|part| part_values(value, part, &context)).collect();
@@ -137,6 +145,13 @@ pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
 /// Whether the store keeps the parameter with that url as a column.
 pub(crate) fn is_column(url: &str) -> bool {
     url == ID_URL || url == LAST_UPDATED_URL
+}
+
+/// What a resource within the resource (`Bundle.entry[0].resource`) is called, as if it were referred to.
+fn inner_resource(value: &Value<'_>) -> Option<Target> {
+    let node = value.element()?.node?;
+    let (type_name, id) = (node.str("resourceType")?.into_owned(), node.str("id")?.into_owned());
+    Some(Target { type_name: Some(type_name), id: Some(id), url: None })
 }
 
 fn part_values<'a>(element: &Value<'a>, part: &Part, context: &Context<'a>) -> Vec<IndexValue> {

@@ -1,11 +1,10 @@
 //! The index values of quantities: <https://hl7.org/fhir/R4/search.html#quantity>. They stay as written; a search converts its own value.
 
-use std::borrow::Cow;
-
 use fhir::Node;
 
 use crate::index::IndexValue;
 use crate::index_values::{Sink, member_number};
+use crate::normalise::cut;
 use crate::unit;
 
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
@@ -15,7 +14,7 @@ pub(crate) fn each(type_name: &str, node: Node<'_>, out: Sink<'_>) {
     match type_name {
         "Money" => {
             let Some(value) = member_number(node, &["value"]) else { return };
-            let code = node.str("currency").map(Cow::into_owned);
+            let code = node.str("currency").map(|code| cut(&code).to_owned());
             let system = code.is_some().then(|| CURRENCIES.to_owned());
             out(IndexValue::Quantity { system, code, low: value, high: value });
         }
@@ -76,7 +75,7 @@ fn sampled(node: Node<'_>, out: Sink<'_>) {
 }
 
 fn with_units(unit: Node<'_>, (low, high): (f64, f64), out: Sink<'_>) {
-    let text = |name| unit.str(name).map(Cow::into_owned);
+    let text = |name| unit.str(name).map(|text| cut(&text).to_owned());
     let (system, code, human) = (text("system"), text("code"), text("unit"));
     let has_human = human.is_some() && human != code;
     if code.is_some() || !has_human {

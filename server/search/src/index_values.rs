@@ -14,6 +14,10 @@ use crate::reference::Target;
 /// Where found values go.
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(IndexValue);
 
+/// Keeps `:missing` true to the element where it is there without what could be searched: a text without a code, a reference to a contained
+/// resource or with a display alone.
+const PRESENT: IndexValue = IndexValue::Token { system: None, code: None };
+
 /// An element, as an index value is made from it.
 pub(crate) enum Found<'a> {
     /// An object with the name of its type.
@@ -69,7 +73,8 @@ pub(crate) fn each(kind: Kind, found: &Found<'_>, out: Sink<'_>) {
 
 fn token(system: Option<&str>, code: Option<&str>, out: Sink<'_>) {
     if system.is_some() || code.is_some() {
-        out(IndexValue::Token { system: system.map(str::to_owned), code: code.map(|code| cut(code).to_owned()) });
+        let held = |text: Option<&str>| text.map(|text| cut(text).to_owned());
+        out(IndexValue::Token { system: held(system), code: held(code) });
     }
 }
 
@@ -82,8 +87,7 @@ fn tokens(type_name: &str, node: Node<'_>, out: Sink<'_>) {
             if let Some(text) = node.str("text") {
                 display(&text, out);
                 if codings.is_none() {
-                    // Keeps `:missing` true to the element where there is a text and no code.
-                    out(IndexValue::Token { system: None, code: None });
+                    out(PRESENT);
                 }
             }
         }
@@ -161,7 +165,7 @@ fn span(text: &str) -> Option<IndexValue> {
 fn spans(type_name: &str, node: Node<'_>, out: Sink<'_>) {
     match type_name {
         "Period" => period(node).into_iter().for_each(out),
-        // "The specified scheduling details are ignored and only the outer limits matter."
+        // R4 lets only the outer limits of a schedule count.
         "Timing" => {
             let events = node.get("event");
             let events = events.iter().flat_map(Node::each).filter_map(|event| span(&event.as_str()?));
@@ -210,17 +214,23 @@ fn position(node: Node<'_>) -> Option<IndexValue> {
 }
 
 fn references(node: Node<'_>, out: Sink<'_>) {
-    if let Some(target) = node.str("reference").and_then(|text| Target::parse(&text)) {
-        out(target.into());
+    let target = node.str("reference").and_then(|text| Target::parse(&text));
+    let identifier = node.get("identifier");
+    if target.is_none() && identifier.is_none() {
+        out(PRESENT);
     }
-    if let Some(identifier) = node.get("identifier") {
+    target.into_iter().for_each(|target| out(target.into()));
+    if let Some(identifier) = identifier {
         token(identifier.str("system").as_deref(), identifier.str("value").as_deref(), out);
     }
 }
 
 fn canonicals(text: &str, out: Sink<'_>) {
     let text = text.split('#').next().unwrap_or_default();
-    Target::parse(text).into_iter().for_each(|target| out(target.into()));
+    match Target::parse(text) {
+        Some(target) => out(target.into()),
+        None => out(PRESENT),
+    }
     // A versioned canonical is found with its version and without.
     if let Some((url, _)) = text.split_once('|') {
         Target::parse(url).into_iter().for_each(|target| out(target.into()));

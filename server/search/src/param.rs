@@ -73,6 +73,13 @@ pub struct Param {
     pub components: Vec<(u32, Kind)>,
 }
 
+impl Param {
+    /// Whether a reference parameter may point to that type.
+    pub fn may_refer_to(&self, type_name: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| target == type_name)
+    }
+}
+
 /// The stable number of the search parameter with that canonical URL: 31 bits of its FNV-1a hash, so that index rows
 /// stay valid across runs and versions of the binary. A test holds that no two R4 parameters share one.
 pub fn param_id(url: &str) -> u32 {

@@ -31,12 +31,14 @@ pub struct Limits {
     pub values_max: usize,
     /// Length of one parameter's text.
     pub value_length_max_bytes: usize,
+    /// Length of all names and texts.
+    pub length_max_bytes: usize,
     /// Links of a chain (`_has` included), and nesting of `_filter`, `_text` and `_content`.
     pub depth_max: usize,
-    /// Looks at a parameter after chains are spread over the types that a reference may be of.
+    /// Links of chains and looks at parameters, after chains are spread over the types that a reference may be of; for each type searched.
     pub conditions_max: usize,
-    /// Codes that the value sets and hierarchies of one parameter give.
-    pub codes_max: usize,
+    /// Values of all parameters, for each type in which they are looked for, with the codes that value sets and hierarchies give.
+    pub values_total_max: usize,
     /// Reference parameters that all `_include` and `_revinclude` follow together.
     pub includes_max: usize,
     /// Keys of `_sort`.
@@ -49,9 +51,10 @@ impl Default for Limits {
             parameters_max: 100,
             values_max: 500,
             value_length_max_bytes: 64 * 1024,
+            length_max_bytes: 256 * 1024,
             depth_max: 10,
             conditions_max: 500,
-            codes_max: 5000,
+            values_total_max: 10_000,
             includes_max: 200,
             sort_keys_max: 10,
         }
@@ -104,7 +107,11 @@ pub fn parse_types(
     if params.len() > most {
         return Err(vec![Issue::error("too-costly", format!("a search takes at most {most} parameters"))]);
     }
-    let reader = Reader::new(registry, options);
+    let most = options.limits.length_max_bytes;
+    if params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
+        return Err(vec![Issue::error("too-costly", format!("the parameters of a search take at most {most} bytes"))]);
+    }
+    let reader = Reader::new(registry, options, types.len());
     let mut queries: Vec<Query> = types.iter().map(|type_name| empty(type_name)).collect();
     if queries.is_empty() {
         return Err(vec![no_type()]);
@@ -156,27 +163,18 @@ fn empty(type_name: &str) -> Query {
 }
 
 /// Takes a parameter into all queries or, refused, into none.
-fn take(
-    name: &str,
-    value: &str,
-    queries: &mut Vec<Query>,
-    types: &[String],
-    reader: &Reader<'_>,
-) -> Result<(), Refusal> {
+fn take(name: &str, value: &str, queries: &mut [Query], types: &[String], reader: &Reader<'_>) -> Result<(), Refusal> {
     if value.len() > reader.options.limits.value_length_max_bytes {
         return Err(wrong("too-long", format!("the value of {} is too long", shown(name))));
     }
-    let mut taken = queries.clone();
-    let is_result = parse_result::take(name, value, &mut taken, reader)?
-        || parse_include::take(name, value, &mut taken, reader)?
+    let is_result = parse_result::take(name, value, queries, reader)?
+        || parse_include::take(name, value, queries, reader)?
         || parse_result::take_type(name, value, types, reader)?;
     if !is_result {
-        for query in &mut taken {
-            let condition = reader.condition(&query.type_name, name, value)?;
-            query.conditions.push(condition);
-        }
+        let conditions = queries.iter().map(|query| reader.condition(&query.type_name, name, value));
+        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        queries.iter_mut().zip(conditions).for_each(|(query, condition)| query.conditions.push(condition));
     }
-    *queries = taken;
     Ok(())
 }
 
@@ -199,6 +197,11 @@ pub(crate) fn shown(name: &str) -> String {
 
 pub(crate) fn not_supported(diagnostics: String) -> Refusal {
     Refusal::NotUnderstood(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
+}
+
+/// Not supported, and not to be left out either.
+pub(crate) fn firmly_not_supported(diagnostics: String) -> Refusal {
+    Refusal::Wrong(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
 }
 
 pub(crate) fn wrong(code: &'static str, diagnostics: String) -> Refusal {

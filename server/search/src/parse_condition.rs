@@ -21,11 +21,15 @@ pub(crate) struct Reader<'r> {
     pub(crate) registry: &'r Registry,
     pub(crate) options: &'r Options<'r>,
     conditions: Cell<usize>,
+    conditions_max: usize,
+    values: Cell<usize>,
 }
 
 impl<'r> Reader<'r> {
-    pub(crate) fn new(registry: &'r Registry, options: &'r Options<'r>) -> Reader<'r> {
-        Reader { registry, options, conditions: Cell::new(0) }
+    /// A reader for a search over that many types.
+    pub(crate) fn new(registry: &'r Registry, options: &'r Options<'r>, type_count: usize) -> Reader<'r> {
+        let conditions_max = options.limits.conditions_max.saturating_mul(type_count);
+        Reader { registry, options, conditions: Cell::new(0), conditions_max, values: Cell::new(0) }
     }
 
     /// The condition that a parameter of a search for that type means.
@@ -59,12 +63,22 @@ impl<'r> Reader<'r> {
     }
 
     pub(crate) fn count(&self) -> Result<(), Refusal> {
-        let (known, most) = (self.conditions.get() + 1, self.options.limits.conditions_max);
+        let known = self.conditions.get() + 1;
         self.conditions.set(known);
+        if known > self.conditions_max {
+            let most = self.conditions_max;
+            let diagnostics = format!("the search comes to more than {most} conditions; name the types of its chains");
+            return Err(too_costly(diagnostics));
+        }
+        Ok(())
+    }
+
+    /// Counts values before they are kept.
+    pub(crate) fn count_values(&self, more: usize) -> Result<(), Refusal> {
+        let (known, most) = (self.values.get().saturating_add(more), self.options.limits.values_total_max);
+        self.values.set(known);
         if known > most {
-            return Err(too_costly(format!(
-                "the search comes to more than {most} conditions; name the types of its chains"
-            )));
+            return Err(too_costly(format!("the parameters of the search come to more than {most} values or codes")));
         }
         Ok(())
     }
@@ -77,6 +91,7 @@ impl<'r> Reader<'r> {
         target: impl Fn(&str) -> Result<Condition, Refusal>,
         next: &str,
     ) -> Result<Condition, Refusal> {
+        self.count()?;
         let (code, wanted) = match link.split_once(':') {
             Some((code, wanted)) => (code, Some(wanted)),
             None => (link, None),
@@ -106,6 +121,7 @@ impl<'r> Reader<'r> {
 
     /// `_has:Type:reference:rest`.
     fn has(&self, type_name: &str, rest: &str, value: &str, depth: usize) -> Result<Condition, Refusal> {
+        self.count()?;
         let mut parts = rest.splitn(4, ':').skip(1);
         let (Some(source), Some(code), Some(inner)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(wrong("invalid", "`_has` is written `_has:Type:reference:parameter`".to_owned()));
@@ -114,7 +130,7 @@ impl<'r> Reader<'r> {
             return Err(not_supported(format!("`_has`: {} is not a resource type", shown(source))));
         }
         let param = self.reference_param(source, code)?;
-        if !may_refer_to(param, type_name) {
+        if !param.may_refer_to(type_name) {
             return Err(not_supported(format!("`_has`: `{code}` of {source} does not refer to {type_name}")));
         }
         let condition = self.at_depth(source, inner, value, depth + 1)?;
@@ -138,7 +154,7 @@ impl<'r> Reader<'r> {
     /// The types whose resources a reference may be to.
     fn target_types<'t>(&'t self, param: &'t Param, wanted: Option<&'t str>) -> Result<Vec<&'t str>, Refusal> {
         if let Some(wanted) = wanted {
-            let is_known = self.registry.definitions().is_resource_type(wanted) && may_refer_to(param, wanted);
+            let is_known = self.registry.definitions().is_resource_type(wanted) && param.may_refer_to(wanted);
             return if is_known {
                 Ok(vec![wanted])
             } else {
@@ -201,12 +217,14 @@ impl<'r> Reader<'r> {
         let (modifier, values) = match modifier {
             parse_modifier::Read::Missing(is_missing) => (Modifier::Missing(is_missing), Vec::new()),
             parse_modifier::Read::Codes(relation) => {
-                let mut values = relation.values(param, text, self.options)?;
+                let mut values = relation.values(param, text, self)?;
                 self.imply_systems(&mut values, param, type_name);
                 (relation.modifier(), values)
             }
             parse_modifier::Read::Above => {
-                (Modifier::None, parse_value::uris_above(param, text, &self.options.limits)?)
+                let values = parse_value::uris_above(param, text, &self.options.limits)?;
+                self.count_values(values.len())?;
+                (Modifier::None, values)
             }
             parse_modifier::Read::Plain(modifier) => {
                 let values = self.values(type_name, param, &modifier, text)?;
@@ -224,6 +242,7 @@ impl<'r> Reader<'r> {
         text: &str,
     ) -> Result<Vec<FilterValue>, Refusal> {
         let pieces = parse_value::pieces(param, text, &self.options.limits)?;
+        self.count_values(pieces.len())?;
         pieces.into_iter().map(|piece| self.value(type_name, param, modifier, piece)).collect()
     }
 
@@ -288,11 +307,6 @@ impl<'r> Reader<'r> {
             last => Ok(Condition::Any(lists.into_iter().chain(last).collect())),
         }
     }
-}
-
-/// Whether a reference parameter may point to that type.
-pub(crate) fn may_refer_to(param: &Param, type_name: &str) -> bool {
-    param.targets.is_empty() || param.targets.iter().any(|target| target == type_name || target == "Resource")
 }
 
 /// What a filter on the parameter looks at.

@@ -6,7 +6,7 @@
 use crate::codes::Relation;
 use crate::index::is_column;
 use crate::param::{Kind, Param};
-use crate::parse::{Refusal, not_supported, shown, wrong};
+use crate::parse::{Refusal, firmly_not_supported, shown, wrong};
 use crate::parse_condition::{Reader, column};
 use crate::parse_modifier::Read;
 use crate::query::{Condition, Filter, FilterValue, Modifier, Prefix};
@@ -116,7 +116,7 @@ impl<'p> Parser<'p> {
         }
     }
 
-    /// A text in quotes, with `\"` and `\\`, or a word.
+    /// A JSON string or a word.
     fn value(&mut self) -> Result<String, Refusal> {
         self.rest = self.rest.trim_start();
         let Some(quoted) = self.rest.strip_prefix('"') else {
@@ -124,19 +124,16 @@ impl<'p> Parser<'p> {
             self.rest = self.rest.trim_start();
             return if word.is_empty() { Err(invalid("its values")) } else { Ok(word) };
         };
-        let mut text = String::new();
-        let mut letters = quoted.char_indices();
-        while let Some((at, c)) = letters.next() {
-            match c {
-                '"' => {
-                    self.rest = quoted.get(at + 1..).unwrap_or_default().trim_start();
-                    return Ok(text);
-                }
-                '\\' => text.extend(letters.next().map(|(_, c)| c)),
-                c => text.push(c),
-            }
-        }
-        Err(invalid("its quotes"))
+        let mut is_escaped = false;
+        let is_end = |c: char| {
+            let is_end = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            is_end
+        };
+        let end = quoted.find(is_end).and_then(|end| self.rest.split_at_checked(end + 2));
+        let Some((text, rest)) = end else { return Err(invalid("its quotes")) };
+        self.rest = rest.trim_start();
+        serde_json::from_str(text).map_err(|_| invalid("its quotes"))
     }
 
     fn until(&mut self, is_end: impl Fn(char) -> bool) -> &'p str {
@@ -210,7 +207,7 @@ fn at_path(
 fn single(code: &str, look: &Look, type_name: &str, reader: &Reader<'_>) -> Result<Condition, Refusal> {
     reader.count()?;
     if matches!(code, "_list" | "_has" | "_query" | TEXT_CODE | CONTENT_CODE | FILTER_CODE) {
-        return Err(not_supported(format!("`_filter` does not take {}", shown(code))));
+        return Err(firmly_not_supported(format!("`_filter` does not take {}", shown(code))));
     }
     let param = reader.param(type_name, code)?;
     let (operator, value) = (look.operator, look.value.as_str());
@@ -246,7 +243,7 @@ fn single(code: &str, look: &Look, type_name: &str, reader: &Reader<'_>) -> Resu
         ("ni", Kind::Token) => return codes(Relation::NotIn),
         (operator, kind) => {
             let kind = kind.code();
-            return Err(not_supported(format!(
+            return Err(firmly_not_supported(format!(
                 "`_filter`: `{operator}` is not supported for search parameter `{code}` of kind {kind}"
             )));
         }
@@ -264,7 +261,7 @@ fn other_than(equal: Filter, param: &Param, type_name: &str, reader: &Reader<'_>
     }
     if !reader.registry.is_single(type_name, param.id) {
         let code = &param.code;
-        return Err(not_supported(format!(
+        return Err(firmly_not_supported(format!(
             "`_filter`: `ne` is not supported for search parameter `{code}`, which may have many values; `not({code} eq ...)` finds those \
              without that value"
         )));

@@ -2,7 +2,7 @@
 
 use crate::param::{Kind, Param};
 use crate::parse::{Refusal, not_supported, shown, too_costly};
-use crate::parse_condition::{Reader, may_refer_to};
+use crate::parse_condition::Reader;
 use crate::query::{Include, Query};
 
 /// Takes the parameter into the queries that it can give something to, if it is one of these.
@@ -24,15 +24,19 @@ pub(crate) fn take(name: &str, value: &str, queries: &mut [Query], reader: &Read
         }
         Some(other) => return Err(not_supported(format!("modifier {} is not supported for `{code}`", shown(other)))),
     };
-    let mut is_taken = false;
-    for query in queries.iter_mut() {
-        let include = read(code, value, query, is_reverse, reader)?;
-        let include = Include { is_iterated, ..include };
+    let mut includes = Vec::new();
+    for (at, query) in queries.iter().enumerate() {
+        let include = Include { is_iterated, ..read(code, value, query, is_reverse, reader)? };
         // What is included may refer on, whatever its type; a match is of the type that is searched.
         if is_iterated || can_follow(&include, query, reader) {
-            is_taken = true;
+            check_breadth(query, &include, reader)?;
+            includes.push((at, include));
+        }
+    }
+    let is_taken = !includes.is_empty();
+    for (at, include) in includes {
+        if let Some(query) = queries.get_mut(at) {
             query.includes.push(include);
-            check_breadth(query, reader)?;
         }
     }
     if is_taken {
@@ -47,9 +51,9 @@ pub(crate) fn take(name: &str, value: &str, queries: &mut [Query], reader: &Read
     }))
 }
 
-fn check_breadth(query: &Query, reader: &Reader<'_>) -> Result<(), Refusal> {
+fn check_breadth(query: &Query, next: &Include, reader: &Reader<'_>) -> Result<(), Refusal> {
     let most = reader.options.limits.includes_max;
-    let breadth: usize = query.includes.iter().map(|include| include.params.len()).sum();
+    let breadth: usize = query.includes.iter().chain([next]).map(|include| include.params.len()).sum();
     if breadth > most {
         return Err(too_costly(format!("`_include` and `_revinclude` follow at most {most} parameters together")));
     }
@@ -61,7 +65,7 @@ fn can_follow(include: &Include, query: &Query, reader: &Reader<'_>) -> bool {
         return include.source_type == query.type_name;
     }
     let mut params = include.params.iter().filter_map(|id| reader.registry.by_id(*id));
-    params.any(|param| may_refer_to(param, &query.type_name))
+    params.any(|param| param.may_refer_to(&query.type_name))
 }
 
 /// `Type:parameter`, `Type:parameter:Target`, `Type:*` or, of the searched type, `*`.
@@ -81,11 +85,11 @@ fn read(code: &str, value: &str, query: &Query, is_reverse: bool, reader: &Reade
     }
     let params: Vec<&Param> = if wanted == "*" {
         let refers =
-            |param: &&Param| param.kind == Kind::Reference && target.is_none_or(|target| may_refer_to(param, target));
+            |param: &&Param| param.kind == Kind::Reference && target.is_none_or(|target| param.may_refer_to(target));
         reader.registry.params_of(source_type).filter(refers).collect()
     } else {
         let param = reader.reference_param(source_type, wanted)?;
-        if let Some(target) = target.filter(|target| !may_refer_to(param, target)) {
+        if let Some(target) = target.filter(|target| !param.may_refer_to(target)) {
             return Err(not_supported(format!("`{code}`: `{wanted}` of {source_type} does not refer to {target}")));
         }
         vec![param]

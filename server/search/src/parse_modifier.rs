@@ -3,7 +3,7 @@
 use crate::codes::Relation;
 use crate::index::is_column;
 use crate::param::{Kind, Param};
-use crate::parse::{Refusal, not_supported, shown, wrong};
+use crate::parse::{Refusal, firmly_not_supported, shown, wrong};
 use crate::query::Modifier;
 use crate::registry::Registry;
 
@@ -57,7 +57,11 @@ fn missing(param: &Param, value: &str) -> Result<Read, Refusal> {
     }
 }
 
+/// R4 wants a search refused whose modifier is not supported: without `:not` a filter would mean its opposite, so lenient handling does not
+/// leave it out.
 fn refused(param: &Param, modifier: &str, why: &str) -> Refusal {
     let (code, kind, modifier) = (&param.code, param.kind.code(), shown(modifier));
-    not_supported(format!("modifier {modifier} is not supported for search parameter `{code}` of kind {kind}{why}"))
+    firmly_not_supported(format!(
+        "modifier {modifier} is not supported for search parameter `{code}` of kind {kind}{why}"
+    ))
 }

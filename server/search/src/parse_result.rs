@@ -45,34 +45,31 @@ pub(crate) fn take_type(name: &str, value: &str, types: &[String], reader: &Read
 
 /// Takes the parameter into all queries if it is one of these.
 pub(crate) fn take(name: &str, value: &str, queries: &mut [Query], reader: &Reader<'_>) -> Result<bool, Refusal> {
-    if name == "_elements" {
-        elements(value, queries, reader.registry)?;
-        return Ok(true);
+    match name {
+        "_elements" => {
+            elements(value, queries, reader.registry)?;
+            return Ok(true);
+        }
+        "_sort" => {
+            sort(value, queries, reader)?;
+            return Ok(true);
+        }
+        _ => {}
     }
+    // The others mean the same whatever the type: what the first query takes, all take.
     for query in queries {
-        if !take_one(name, value, query, reader)? {
+        if !take_one(name, value, query)? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn take_one(name: &str, value: &str, query: &mut Query, reader: &Reader<'_>) -> Result<bool, Refusal> {
+fn take_one(name: &str, value: &str, query: &mut Query) -> Result<bool, Refusal> {
     match name {
         "_count" => {
             once(name, query.count.is_some())?;
             query.count = Some(value.parse().map_err(|_| wrong("invalid", "`_count` is a whole number".into()))?);
-        }
-        "_sort" => {
-            once(name, !query.sort.is_empty())?;
-            for key in value.split(',') {
-                let key = sort_key(key, &query.type_name, reader.registry)?;
-                query.sort.push(key);
-            }
-            let most = reader.options.limits.sort_keys_max;
-            if query.sort.len() > most {
-                return Err(too_costly(format!("`_sort` takes at most {most} keys")));
-            }
         }
         "_total" => {
             once(name, query.total != Total::Unspecified)?;
@@ -123,9 +120,10 @@ fn once(name: &str, is_set: bool) -> Result<(), Refusal> {
 
 /// An element has to be one of a type that is searched, and is given for those that have it.
 fn elements(value: &str, queries: &mut [Query], registry: &Registry) -> Result<(), Refusal> {
+    let mut given: Vec<Vec<&str>> = vec![Vec::new(); queries.len()];
     for written in value.split(',') {
         let mut is_known = false;
-        for query in queries.iter_mut() {
+        for (query, given) in queries.iter().zip(&mut given) {
             let name = match written.split_once('.') {
                 // `Patient.name` is allowed in searches over several types.
                 Some((type_name, rest)) if type_name == query.type_name => rest,
@@ -134,7 +132,7 @@ fn elements(value: &str, queries: &mut [Query], registry: &Registry) -> Result<(
             let definition = registry.definitions().type_named(&query.type_name);
             if definition.and_then(|definition| definition.child(name)).is_some() {
                 is_known = true;
-                query.elements.push(name.to_owned());
+                given.push(name);
             }
         }
         if !is_known {
@@ -143,10 +141,23 @@ fn elements(value: &str, queries: &mut [Query], registry: &Registry) -> Result<(
             return Err(wrong("invalid", format!("`_elements`: {name} is not an element of {types}")));
         }
     }
-    // A type that has none of them gives only what it must.
-    for query in queries.iter_mut().filter(|query| query.elements.is_empty()) {
-        query.elements.push("id".to_owned());
+    for (query, given) in queries.iter_mut().zip(given) {
+        // A type that has none of them gives only what it must.
+        let given = if given.is_empty() && query.elements.is_empty() { vec!["id"] } else { given };
+        query.elements.extend(given.into_iter().map(str::to_owned));
     }
+    Ok(())
+}
+
+fn sort(value: &str, queries: &mut [Query], reader: &Reader<'_>) -> Result<(), Refusal> {
+    once("_sort", queries.iter().any(|query| !query.sort.is_empty()))?;
+    let most = reader.options.limits.sort_keys_max;
+    if value.split(',').count() > most {
+        return Err(too_costly(format!("`_sort` takes at most {most} keys")));
+    }
+    let keys = |query: &Query| value.split(',').map(|key| sort_key(key, &query.type_name, reader.registry)).collect();
+    let keys = queries.iter().map(keys).collect::<Result<Vec<Vec<_>>, _>>()?;
+    queries.iter_mut().zip(keys).for_each(|(query, keys)| query.sort = keys);
     Ok(())
 }
 

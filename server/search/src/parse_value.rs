@@ -267,7 +267,7 @@ fn implied_span(text: &str) -> Option<(f64, f64)> {
 
 fn quantity(piece: &str) -> Option<FilterValue> {
     let parts = split(piece, '|');
-    let text = |part: &str| (!part.is_empty()).then(|| unescape(part));
+    let text = |part: &str| (!part.is_empty()).then(|| held(&unescape(part)));
     let (number, system, code) = match parts.as_slice() {
         [number] => (number, None, None),
         [number, system, code] => (number, text(system), text(code)),

@@ -232,13 +232,16 @@ impl Registry {
     fn take(&mut self, definition: &SearchParameterDef, compiled: Compiled, types: &[String]) {
         let id = param_id(&definition.url);
         let place = self.params.len();
+        // `Resource` as a target leaves all open.
+        let is_open = definition.targets.iter().any(|target| !self.definitions.is_resource_type(target));
+        let targets = if is_open { Vec::new() } else { definition.targets.clone() };
         self.by_id.insert(id, place);
         self.params.push(Param {
             id,
             code: definition.code.clone(),
             kind: compiled.kind,
             url: definition.url.clone(),
-            targets: definition.targets.clone(),
+            targets,
             components: compiled.components,
         });
         let parts: Arc<[Part]> = compiled.parts.into();

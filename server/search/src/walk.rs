@@ -109,6 +109,9 @@ pub(crate) fn choice_key(stem: &str, type_name: &str) -> Cow<'static, str> {
 /// The members on the way to an element, with their keys and shapes.
 type Way<'d> = Vec<(Cow<'d, str>, Shape<'d>)>;
 
+/// Most ways of one path: a choice of fifty types after another multiplies them.
+const WAYS_MAX: usize = 1000;
+
 /// The ways to the elements that a path leads to; `None` when only evaluation can tell.
 fn ways<'d>(start: Shape<'d>, strides: &[Stride<'_>], definitions: &'d Definitions) -> Option<Vec<Way<'d>>> {
     let Some((stride, rest)) = strides.split_first() else { return Some(vec![Vec::new()]) };
@@ -116,6 +119,9 @@ fn ways<'d>(start: Shape<'d>, strides: &[Stride<'_>], definitions: &'d Definitio
     for (key, shape) in start.step(*stride, definitions)? {
         for way in ways(shape, rest, definitions)? {
             found.push([vec![(key.clone(), shape)], way].concat());
+        }
+        if found.len() > WAYS_MAX {
+            return None;
         }
     }
     Some(found)

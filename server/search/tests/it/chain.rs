@@ -39,9 +39,14 @@ fn cost_has_limits() {
     let deep = format!("{}name=x", "partof.".repeat(11));
     assert!(refused("Organization", &deep).contains("deep"));
     assert!(read("Organization", &format!("{}name=x", "partof.".repeat(10))).is_ok());
-    assert!(refused("Provenance", "target.target.target._id=x").contains("conditions"), "every type times every type");
+    assert!(
+        refused("Composition", "subject.subject._id=x").contains("conditions"),
+        "every type with a subject times its targets"
+    );
     let many = vec!["x"; 501].join(",");
     assert!(refused("Patient", &format!("_has:Observation:patient:code={many}")).contains("500"));
+    let hopeless = format!("{}zzz=x", "subject.".repeat(10));
+    assert!(refused("Composition", &hopeless).contains("conditions"), "a search for nothing has its limit too");
     let limits = Limits { conditions_max: 2, ..Limits::default() };
     let issues = read_with("Patient", "name=a&name=b&name=c", &Options { limits, ..Options::default() }).unwrap_err();
     assert_eq!(issues[0].code, "too-costly");

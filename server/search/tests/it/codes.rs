@@ -86,7 +86,7 @@ fn what_cannot_be_expanded_is_said() {
     assert_eq!(message("code:in=http://vs/huge").0, "too-costly");
     assert!(message("code:below=a").1.contains("`system|code`"));
     assert!(refused("Observation", "code:in=http://vs/two").contains("terminology service"));
-    let limits = Limits { codes_max: 2, ..Limits::default() };
+    let limits = Limits { values_total_max: 2, ..Limits::default() };
     let few = Options { limits, ..options() };
     assert_eq!(read_with("Observation", "code:below=urn:s|a", &few).unwrap_err()[0].code, "too-costly");
 }

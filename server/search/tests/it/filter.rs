@@ -17,6 +17,10 @@ fn values_may_be_quoted() {
     let quoted = condition("Patient", r#"_filter=family eq "O\"Brien (x) and y""#);
     let Condition::Filter(filter) = quoted else { panic!("no filter") };
     assert_eq!(filter.values, [search::FilterValue::String(r#"O"Brien (x) and y"#.into())]);
+    let Condition::Filter(filter) = condition("Patient", r#"_filter=family eq "Gr\u00fcn""#) else {
+        panic!("no filter")
+    };
+    assert_eq!(filter.values, [search::FilterValue::String("Grün".into())]);
 }
 
 #[test]
@@ -42,6 +46,8 @@ fn faults_are_named_without_the_text() {
         ("name is secret", "operators"),
         ("name eq", "values"),
         ("name eq \"secret", "quotes"),
+        ("name eq \"secret\\\"", "quotes"),
+        ("name eq \"secret\\x\"", "quotes"),
         ("(name eq secret", "parentheses"),
         ("name eq secret)", "its end"),
         ("name eq secret and", "its end"),

@@ -85,6 +85,17 @@ fn several_types_are_searched_at_once() {
 }
 
 #[test]
+fn many_types_do_not_multiply_the_memory_of_a_search() {
+    let all: Vec<&str> = registry().definitions().resource_types().iter().map(String::as_str).collect();
+    assert!(types(&all, "_lastUpdated=gt2020&_tag=a,b&_profile=http://a&_source=b&_id=c").is_ok());
+    let many = vec!["x"; 100].join(",");
+    assert_eq!(types(&all, &format!("_tag={many}")).unwrap_err()[0].code, "too-costly");
+    let long = "x".repeat(60_000);
+    let query = format!("_tag={long}&_tag={long}&_tag={long}&_tag={long}&_tag={long}");
+    assert!(types(&["Patient"], &query).unwrap_err()[0].diagnostics.contains("bytes"));
+}
+
+#[test]
 fn the_types_of_a_search_are_read_first() {
     let of = |value: &str| types_of(&[("_type".to_owned(), value.to_owned())], registry());
     assert_eq!(types_of(&[], registry()).unwrap(), None);

@@ -17,6 +17,7 @@ mod full_text;
 mod include;
 mod index;
 mod judge;
+mod kinds;
 mod matches;
 mod oracle;
 mod parse;

@@ -184,3 +184,88 @@ proptest! {
         }
     }
 }
+
+/// Any JSON, with the names of elements where they belong and where they do not.
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = proptest::sample::select(vec![
+        "name",
+        "family",
+        "given",
+        "identifier",
+        "system",
+        "value",
+        "type",
+        "coding",
+        "code",
+        "subject",
+        "reference",
+        "valueQuantity",
+        "valueSampledData",
+        "origin",
+        "data",
+        "component",
+        "effectiveTiming",
+        "repeat",
+        "boundsPeriod",
+        "start",
+        "event",
+        "text",
+        "div",
+        "contained",
+        "resourceType",
+        "extension",
+        "url",
+        "position",
+        "latitude",
+        "longitude",
+        "_birthDate",
+        "birthDate",
+        "low",
+        "high",
+    ]);
+    let texts = prop_oneof![
+        ".{0,12}",
+        proptest::sample::select(vec![
+            "Patient",
+            "Patient/1",
+            "#1",
+            "2020",
+            "2020-02-30",
+            "<div>&#x0;<b",
+            "1e999",
+            "http://a|b#c"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        texts.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(names.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_document_is_indexed_without_harm(value in any_json(), type_name in proptest::sample::select(vec!["Patient", "Observation", "Location", "Bundle"])) {
+        let mut value = value;
+        if let Some(object) = value.as_object_mut() {
+            object.insert("resourceType".to_owned(), type_name.into());
+        }
+        let document = document(value);
+        let entries = index(&document, registry());
+        prop_assert!(entries.is_sorted_by(|left, right| left.param <= right.param));
+        let words = search::full_text(&document, registry());
+        prop_assert!(words.content.split(' ').all(|word| search::normalise(word) == word));
+        search::patients_of(&document, registry());
+    }
+}

@@ -132,10 +132,16 @@ fn no_message_repeats_a_value() {
 #[test]
 fn lenient_handling_leaves_out_what_is_unknown_and_says_so() {
     let options = Options { handling: Handling::Lenient, ..Options::default() };
-    let query = read("Patient", "zzz=1&name=a&name:above=x", &options).unwrap();
-    assert_eq!((query.conditions.len(), query.notices.len(), query.self_params.len()), (1, 2, 1));
+    let query = read("Patient", "zzz=1&name=a&patient.name=x&_sort=zzz&_include=Patient:zzz", &options).unwrap();
+    assert_eq!((query.conditions.len(), query.notices.len(), query.self_params.len()), (1, 4, 1));
     assert!(query.notices[0].diagnostics.contains("`zzz`"));
     assert!(read("Patient", "birthdate=rubbish", &options).is_err(), "a wrong value is no unknown parameter");
+    for query in ["name:above=x", "gender:in=http://vs", "organization.name:above=x", "_filter=name ew x"] {
+        assert!(
+            read("Patient", query, &options).is_err(),
+            "{query}: without its modifier it would mean something else"
+        );
+    }
 }
 
 #[test]

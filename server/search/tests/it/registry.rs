@@ -138,6 +138,19 @@ fn posted_parameters_are_like_any_other() {
 }
 
 #[test]
+fn a_posted_path_over_many_choices_is_found_all_the_same() {
+    let path = format!("Patient{}", ".extension.value".repeat(4));
+    let (registry, refused) =
+        Registry::with(&Definitions::r4().unwrap(), &[extra("urn:x:deep", "deep", "string", &path)]);
+    assert_eq!(refused, []);
+    let level = |inner: serde_json::Value| json!([{"url": "urn:e", "valueAddress": {"extension": inner}}]);
+    let inner = json!([{"url": "urn:e", "valueString": "Grün"}]);
+    let patient = crate::json(json!({"resourceType": "Patient", "extension": level(level(level(inner)))}));
+    let deep = registry.param("Patient", "deep").unwrap().id;
+    assert_eq!(search::index(&patient, &registry).iter().filter(|entry| entry.param == deep).count(), 1);
+}
+
+#[test]
 fn posted_parameters_that_cannot_be_are_refused_with_the_reason() {
     let definitions = Definitions::r4().unwrap();
     let with_base = |base: &[&str], given: SearchParameterDef| SearchParameterDef {
