@@ -1,5 +1,7 @@
 //! Answers conditions in memory: for states of the store that its index does not hold any more.
 
+use std::rc::Rc;
+
 use fhir::{FhirId, Instant};
 
 use crate::full_text::FullText;
@@ -29,10 +31,10 @@ pub trait State {
     type Error;
 
     /// The resource of that name; `None` when it is not there.
-    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Judged>, Self::Error>;
+    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Rc<Judged>>, Self::Error>;
 
     /// The resources of a type that refer by that parameter to `target` (type and id).
-    fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Judged>, Self::Error>;
+    fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Rc<Judged>>, Self::Error>;
 
     /// Type and id of what the current entries of the List with that id refer to.
     fn list(&mut self, id: &str) -> Result<Vec<(String, String)>, Self::Error>;

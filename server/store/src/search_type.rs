@@ -15,7 +15,7 @@ use crate::matching::affected::affected;
 use crate::matching::boolean::Writer;
 use crate::matching::candidate::Moment;
 use crate::matching::explain::explain;
-use crate::matching::judge::Judge;
+use crate::matching::judge::{Judge, Known};
 use crate::matching::order::Cursor;
 use crate::matching::plan::{Plan, Planner};
 use crate::matching::resolve::{Resolved, Resolver};
@@ -286,9 +286,11 @@ impl Search<'_> {
         found: &mut Vec<Match>,
     ) -> Result<(), StoreError> {
         let conditions: Vec<&Condition> = self.query.conditions.iter().collect();
+        let mut known = Known::default();
         for chunk in walk.apart.chunks(CHUNK) {
             for version in self.moment.versions(session, &self.query.type_name, chunk)? {
-                let mut judge = Judge { session: &mut *session, moment: self.moment, registry: self.registry };
+                let (session, known) = (&mut *session, &mut known);
+                let mut judge = Judge { session, moment: self.moment, registry: self.registry, known };
                 let Some(judged) = judge.accept(&version, &conditions)? else { continue };
                 let cursor = walk.plan.order.cursor(&version, Some(&judged), self.registry);
                 if after.is_none_or(|after| walk.is_after(&cursor, after)) {

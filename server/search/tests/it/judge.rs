@@ -1,6 +1,7 @@
 //! Conditions answered in memory over a small store: chains, `_has`, lists, words, `_filter`.
 
 use std::convert::Infallible;
+use std::rc::Rc;
 
 use fhir::Instant;
 use search::{IndexValue, Judged, State, full_text, holds, index};
@@ -14,7 +15,7 @@ impl State for World {
     type Error = Infallible;
 
     fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Judged>, Infallible> {
-        Ok(self.0.iter().find(|one| one.type_name == type_name && one.id == id).cloned())
+        Ok(self.0.iter().find(|one| one.type_name == type_name && one.id == id).cloned().map(Rc::new))
     }
 
     fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Judged>, Infallible> {
@@ -26,7 +27,7 @@ impl State for World {
                 _ => false,
             })
         };
-        Ok(self.0.iter().filter(|one| one.type_name == type_name).filter(refers).cloned().collect())
+        Ok(self.0.iter().filter(|one| one.type_name == type_name).filter(refers).cloned().map(Rc::new).collect())
     }
 
     fn list(&mut self, id: &str) -> Result<Vec<(String, String)>, Infallible> {

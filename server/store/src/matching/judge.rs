@@ -1,7 +1,10 @@
 //! Judges candidates in a state of the store: what their conditions ask of other resources is read in the same state.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use fhir::{Json, Reference};
-use search::{Condition, Judged, Registry, State};
+use search::{Condition, IndexValue, Judged, Registry, State};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
@@ -12,6 +15,17 @@ use crate::matching::candidate::{Moment, judged};
 use crate::sql::Session;
 use crate::version_row::StoredVersion;
 
+/// Resources that a judge remembers; more are looked up again.
+const CACHE_MAX: usize = 2_000;
+
+/// What was looked up in one state already.
+#[derive(Default)]
+pub(crate) struct Known {
+    resources: HashMap<(String, String), Option<Rc<Judged>>>,
+    /// By type and parameter: what has changed since, by the target to which it referred then.
+    changed: HashMap<(String, u32), HashMap<(String, String), Vec<Rc<Judged>>>>,
+}
+
 /// Judges in one state.
 pub(crate) struct Judge<'a> {
     /// The connection.
@@ -20,6 +34,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) moment: Moment<'a>,
     /// The search parameters.
     pub(crate) registry: &'a Registry,
+    /// What was looked up already.
+    pub(crate) known: &'a mut Known,
 }
 
 impl Judge<'_> {
@@ -29,8 +45,7 @@ impl Judge<'_> {
         version: &StoredVersion,
         conditions: &[&Condition],
     ) -> Result<Option<Judged>, StoreError> {
-        let with_text = conditions.iter().any(|condition| reads_text(condition));
-        let judged = judged(version, self.registry, with_text)?;
+        let judged = judged(version, self.registry, conditions.iter().any(|one| reads_text(one)))?;
         let registry = self.registry;
         for condition in conditions {
             if !search::holds(condition, &judged, self, registry)? {
@@ -41,25 +56,58 @@ impl Judge<'_> {
     }
 }
 
+impl Judge<'_> {
+    /// What of a type has changed since, by what it referred to then.
+    fn changed(
+        &mut self,
+        type_name: &str,
+        param: u32,
+    ) -> Result<&HashMap<(String, String), Vec<Rc<Judged>>>, StoreError> {
+        let name = (type_name.to_owned(), param);
+        if !self.known.changed.contains_key(&name) {
+            let mut by_target: HashMap<(String, String), Vec<Rc<Judged>>> = HashMap::new();
+            let keys = affected::changed(self.session, type_name, self.moment)?;
+            for version in &self.moment.versions(self.session, type_name, &keys)? {
+                let one = Rc::new(judged(version, self.registry, true)?);
+                for entry in one.entries.iter().filter(|entry| entry.param == param) {
+                    if let IndexValue::Reference { type_name: Some(to), id: Some(id), url: None } = &entry.value {
+                        by_target.entry((to.clone(), id.clone())).or_default().push(Rc::clone(&one));
+                    }
+                }
+            }
+            self.known.changed.insert(name.clone(), by_target);
+        }
+        Ok(self.known.changed.entry(name).or_default())
+    }
+}
+
 fn reads_text(condition: &Condition) -> bool {
     match condition {
         Condition::Text(_) => true,
         Condition::All(parts) | Condition::Any(parts) => parts.iter().any(reads_text),
         Condition::Not(one) => reads_text(one),
-        _ => false,
+        // Of what is at the other end the words are worked out anyway: few searches go there.
+        Condition::Filter(_) | Condition::Chain(_) | Condition::Has(_) | Condition::List(_) => false,
     }
 }
 
 impl State for Judge<'_> {
     type Error = StoreError;
 
-    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Judged>, StoreError> {
-        if self.moment.visible.check_type(type_name).is_err() {
-            return Ok(None);
+    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Rc<Judged>>, StoreError> {
+        let name = (type_name.to_owned(), id.to_owned());
+        if let Some(known) = self.known.resources.get(&name) {
+            return Ok(known.clone());
         }
-        let version = self.moment.version(self.session, type_name, id)?;
-        // Conditions on text are rare enough that the words of every target may be worked out.
-        version.map(|version| judged(&version, self.registry, true)).transpose()
+        let version = match self.moment.visible.check_type(type_name) {
+            Ok(()) => self.moment.version(self.session, type_name, id)?,
+            Err(_) => None,
+        };
+        let found = version.map(|version| judged(&version, self.registry, true)).transpose()?.map(Rc::new);
+        if self.known.resources.len() < CACHE_MAX {
+            self.known.resources.insert(name, found.clone());
+        }
+        Ok(found)
     }
 
     fn referrers(
@@ -67,28 +115,23 @@ impl State for Judge<'_> {
         type_name: &str,
         param: u32,
         (target_type, target_id): (&str, &str),
-    ) -> Result<Vec<Judged>, StoreError> {
+    ) -> Result<Vec<Rc<Judged>>, StoreError> {
         self.moment.visible.check_type(type_name)?;
         let name = Name::Target(target_type.to_owned(), target_id.to_owned());
         let Some(target) = intern::find(self.session, &name)? else { return Ok(Vec::new()) };
         let mut sql = Builder::new(self.session.dialect());
-        sql.push("SELECT res_key FROM reference_index WHERE param = ").bind(param_key(type_name, param));
-        sql.push(" AND target_key = ").bind(target);
+        sql.push("SELECT i.res_key FROM reference_index i JOIN resource r ON r.res_key = i.res_key WHERE i.param = ");
+        sql.bind(param_key(type_name, param)).push(" AND i.target_key = ").bind(target);
+        sql.push(" AND r.commit_seq <= ").bind(self.moment.as_of);
         let rows = self.session.query(&sql.build())?;
-        let mut keys = rows.iter().map(|row| row.i64(0)).collect::<Result<Vec<i64>, _>>()?;
-        if !self.moment.is_now() {
-            // What referred then and does not refer now has changed since.
-            keys.extend(affected::changed(self.session, type_name, self.moment)?);
-            keys.sort_unstable();
-            keys.dedup();
-        }
-        let versions = self.moment.versions(self.session, type_name, &keys)?;
+        let keys = rows.iter().map(|row| row.i64(0)).collect::<Result<Vec<i64>, _>>()?;
         let mut found = Vec::new();
-        for version in &versions {
-            let one = judged(version, self.registry, true)?;
-            if refers(&one, param, (target_type, target_id)) {
-                found.push(one);
-            }
+        for version in &self.moment.versions(self.session, type_name, &keys)? {
+            found.push(Rc::new(judged(version, self.registry, true)?));
+        }
+        if !self.moment.is_now() {
+            let before = self.changed(type_name, param)?;
+            found.extend(before.get(&(target_type.to_owned(), target_id.to_owned())).into_iter().flatten().cloned());
         }
         Ok(found)
     }
@@ -99,15 +142,6 @@ impl State for Judge<'_> {
             None => Ok(Vec::new()),
         }
     }
-}
-
-fn refers(judged: &Judged, param: u32, (wanted_type, wanted_id): (&str, &str)) -> bool {
-    judged.entries.iter().filter(|entry| entry.param == param).any(|entry| match &entry.value {
-        search::IndexValue::Reference { type_name: Some(type_name), id: Some(id), url: None } => {
-            type_name == wanted_type && id == wanted_id
-        }
-        _ => false,
-    })
 }
 
 /// Type and id of what the entries of a List refer to, those left out that are marked as deleted.

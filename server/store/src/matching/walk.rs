@@ -6,7 +6,7 @@ use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::matching::boolean::{Writer, push_moments};
 use crate::matching::candidate::{Moment, push_in};
-use crate::matching::judge::Judge;
+use crate::matching::judge::{Judge, Known};
 use crate::matching::order::{Cursor, Order};
 use crate::matching::plan::{Driver, Plan};
 use crate::matching::range::Range;
@@ -70,6 +70,7 @@ impl Walk<'_> {
         let is_judged = !self.plan.judged.is_empty() || self.plan.gathers;
         let mut chunk = if is_judged { (2 * count).clamp(32, CHUNK_MAX) } else { count + 1 };
         let mut examined = 0;
+        let mut known = Known::default();
         loop {
             let rows = self.read(session, &place, chunk)?;
             let is_last = rows.len() < chunk;
@@ -80,7 +81,7 @@ impl Walk<'_> {
             }
             for (version, row_place) in rows {
                 place = row_place;
-                let Some(matched) = self.accept(session, version, &place)? else { continue };
+                let Some(matched) = self.accept((session, &mut known), version, &place)? else { continue };
                 if self.plan.gathers && after.is_some_and(|after| !self.is_after(&matched.cursor, after)) {
                     continue;
                 }
@@ -137,7 +138,7 @@ impl Walk<'_> {
     /// The candidate as a match; nothing when it is none, or when another row of it comes first.
     fn accept(
         &self,
-        session: &mut dyn Session,
+        (session, known): (&mut dyn Session, &mut Known),
         version: StoredVersion,
         place: &Place,
     ) -> Result<Option<Match>, StoreError> {
@@ -151,7 +152,7 @@ impl Walk<'_> {
         if !self.plan.judged.is_empty() || (order.reads_entries() && !row_is_enough) {
             let conditions: Vec<&search::Condition> =
                 self.plan.judged.iter().filter_map(|place| self.query.conditions.get(*place)).collect();
-            let mut judge = Judge { session, moment: self.moment, registry: self.registry };
+            let mut judge = Judge { session, moment: self.moment, registry: self.registry, known };
             judged = judge.accept(&version, &conditions)?;
             if judged.is_none() {
                 return Ok(None);

@@ -1,6 +1,7 @@
 //! Every kind of condition, order and plan against a plain reading of all resources; and pages that stay of one state.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use fhir::{Instant, Json};
 use search::{IndexValue, Judged, Query, State};
@@ -95,7 +96,7 @@ fn others() -> Vec<(String, Value)> {
 
 /// All resources, read one after the other; by name, and by what they refer to.
 struct World {
-    all: HashMap<(String, String), Judged>,
+    all: HashMap<(String, String), Rc<Judged>>,
     referrers: HashMap<(u32, String, String), Vec<(String, String)>>,
     lists: HashMap<String, Vec<(String, String)>>,
 }
@@ -121,19 +122,20 @@ impl World {
             }
             let (type_name, last_updated) = (name.0.clone(), Instant(1_700_000_000_000));
             let text = search::full_text(&json, &registry);
-            world.all.insert(name, Judged { type_name, id: id.clone(), last_updated, entries, text });
+            let judged = Judged { type_name, id: id.clone(), last_updated, entries, text };
+            world.all.insert(name, Rc::new(judged));
         }
         world
     }
 
     fn expected(&mut self, query: &Query) -> BTreeSet<String> {
         let registry = registry();
-        let of_type: Vec<Judged> =
+        let of_type: Vec<Rc<Judged>> =
             self.all.values().filter(|one| one.type_name == query.type_name).cloned().collect();
         of_type
             .into_iter()
             .filter(|one| query.conditions.iter().all(|condition| search::holds(condition, one, self, &registry).unwrap()))
-            .map(|one| one.id)
+            .map(|one| one.id.clone())
             .collect()
     }
 }
@@ -141,11 +143,11 @@ impl World {
 impl State for World {
     type Error = std::convert::Infallible;
 
-    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Judged>, Self::Error> {
+    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Rc<Judged>>, Self::Error> {
         Ok(self.all.get(&(type_name.to_owned(), id.to_owned())).cloned())
     }
 
-    fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Judged>, Self::Error> {
+    fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Rc<Judged>>, Self::Error> {
         let found = self.referrers.get(&(param, target.0.to_owned(), target.1.to_owned()));
         Ok(found.into_iter().flatten().filter(|name| name.0 == type_name).map(|name| self.all[name].clone()).collect())
     }
@@ -352,7 +354,8 @@ fn pages_stay_of_the_state_of_the_first_whatever_is_written() {
         fill(&test, &resources).await;
         let mut world = World::new(&resources);
         let mut begun = Vec::new();
-        for (n, (type_name, criteria)) in QUERIES.iter().enumerate() {
+        // Two of three, in ever other orders: each kind of condition is among them.
+        for (n, (type_name, criteria)) in QUERIES.iter().enumerate().filter(|(n, _)| n % 3 != 1) {
             let sorts = SORTS.iter().filter(|(known, _)| known == type_name).map(|(_, sort)| *sort);
             let sort = sorts.map(Some).chain([None, None]).cycle().nth(n).flatten();
             let query = parsed(type_name, criteria, sort);

@@ -41,7 +41,10 @@ pub struct TestStore {
 
 pub fn options(location: Location, clock: &Arc<AtomicI64>) -> StoreOptions {
     let clock = Arc::clone(clock);
-    StoreOptions::new(location, registry(), Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst))))
+    let clock = Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst)));
+    // No test waits for it, and machines that test are slow.
+    let search_timeout = std::time::Duration::from_secs(300);
+    StoreOptions { search_timeout, ..StoreOptions::new(location, registry(), clock) }
 }
 
 pub async fn sqlite(directory: &std::path::Path) -> TestStore {
