@@ -38,13 +38,7 @@ impl<'r> Reader<'r> {
     }
 
     /// The same, that many links or brackets deep.
-    pub(crate) fn at_depth(
-        &self,
-        type_name: &str,
-        name: &str,
-        value: &str,
-        depth: usize,
-    ) -> Result<Condition, Refusal> {
+    fn at_depth(&self, type_name: &str, name: &str, value: &str, depth: usize) -> Result<Condition, Refusal> {
         self.check_depth(depth)?;
         if let Some(rest) = name.strip_prefix(HAS).filter(|rest| rest.is_empty() || rest.starts_with(':')) {
             return self.has(type_name, rest, value, depth);
@@ -57,11 +51,13 @@ impl<'r> Reader<'r> {
         }
     }
 
+    /// Refuses what nests too deep.
     pub(crate) fn check_depth(&self, depth: usize) -> Result<(), Refusal> {
         let most = self.options.limits.depth_max;
         if depth > most { Err(too_costly(format!("a search nests at most {most} deep"))) } else { Ok(()) }
     }
 
+    /// Counts a link or a look.
     pub(crate) fn count(&self) -> Result<(), Refusal> {
         let known = self.conditions.get() + 1;
         self.conditions.set(known);
@@ -138,6 +134,7 @@ impl<'r> Reader<'r> {
         Ok(Condition::Has(Has { param: param.id, source }))
     }
 
+    /// The parameter, which has to be a reference.
     pub(crate) fn reference_param(&self, type_name: &str, code: &str) -> Result<&'r Param, Refusal> {
         let param = self.param(type_name, code)?;
         if param.kind != Kind::Reference {

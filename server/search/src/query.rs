@@ -170,7 +170,8 @@ pub enum Modifier {
     /// `:identifier` on a reference: values are [`FilterValue::Token`], compared with the Token entries that a
     /// reference parameter has for logical references.
     Identifier,
-    /// `:below` on a uri: the value or anything that starts with it and `/`.
+    /// `:below` on a uri: the value, which does not end with `/`, or anything that starts with it and `/`. `:above` is read as the values
+    /// above, without a modifier.
     Below,
 }
 
@@ -206,7 +207,8 @@ pub enum FilterValue {
         /// High end.
         high: f64,
     },
-    /// A number with a unit. `code` without `system` matches an entry of any system, code or human unit.
+    /// A number with a unit. `code` without `system` matches an entry of any system, code or human unit; a unit of UCUM
+    /// ([`crate::unit::UCUM_SYSTEM`]) those in every unit to which [`crate::unit::convert_span`] takes the span.
     Quantity {
         /// The comparison.
         prefix: Prefix,

@@ -9,4 +9,5 @@
 )]
 
 mod evaluate;
+mod shape;
 mod suite;
