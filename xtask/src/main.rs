@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own chores.
 
+mod bench;
 mod definitions;
 mod tidy;
 
@@ -28,6 +29,7 @@ enum Chore {
         #[arg(long)]
         package: Option<PathBuf>,
     },
+    Bench(bench::Options),
 }
 
 fn main() -> Result<()> {
@@ -35,6 +37,7 @@ fn main() -> Result<()> {
     let report = match Arguments::parse().chore {
         Chore::Ci => ci(root)?,
         Chore::Tidy => tidy::run(root)?,
+        Chore::Bench(options) => bench::run(root, options)?,
         Chore::Definitions { package } => definitions::run(root, package.as_deref())?,
     };
     writeln!(std::io::stdout(), "{report}")?;

@@ -197,6 +197,7 @@ fn run_group(
         ))?;
     }
     session.command("COMMIT")?;
+    metrics::counter!("weir_store_commits_total").increment(1);
     Ok(outcomes)
 }
 
