@@ -38,6 +38,10 @@ pub(crate) struct Measured {
     pub(crate) errors: u64,
     /// The first error.
     pub(crate) first_error: Option<String>,
+    /// Seconds of processor time that the server used.
+    pub(crate) processor_s: f64,
+    /// Highest resident memory of the server meanwhile, in bytes.
+    pub(crate) rss_peak_bytes: u64,
     /// Microseconds of each request, in order of length.
     micros: Vec<u32>,
 }

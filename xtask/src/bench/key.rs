@@ -53,7 +53,11 @@ impl Key {
         );
         let (status, body) = endpoint.call("POST", "/auth/token", form.as_bytes()).await?;
         let answer: Value = serde_json::from_str(&body).with_context(|| format!("the token endpoint said {status}"))?;
-        answer["access_token"].as_str().map(str::to_owned).with_context(|| format!("no token ({status}): {body}"))
+        answer
+            .get("access_token")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .with_context(|| format!("no token ({status}): {body}"))
     }
 
     fn assertion(&self, token_url: &str) -> Result<String> {

@@ -9,9 +9,12 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Options;
+use super::population::Population;
 
 /// How long writes are measured.
 const SYNC_TIME: Duration = Duration::from_millis(500);
+/// How long the making of resources is measured.
+const MAKING_TIME: Duration = Duration::from_millis(200);
 
 /// The machine, the options, and the settings of the server that were given.
 pub(super) fn facts(options: &Options) -> Result<Value> {
@@ -49,6 +52,20 @@ pub(super) fn sentence(facts: &Value) -> String {
         facts["kernel"],
         facts["settings"]
     )
+}
+
+/// How many resources the population makes a second, on one thread: what the bench itself needs while it imports.
+pub(super) fn making_rate(population: &Population) -> f64 {
+    let (started, mut made, mut text) = (Instant::now(), 0_u32, String::new());
+    for name in (0..population.patients).cycle().flat_map(|patient| population.of_patient(patient)) {
+        if started.elapsed() > MAKING_TIME {
+            break;
+        }
+        text.clear();
+        population.write(name, &mut text);
+        made += 1;
+    }
+    f64::from(made) / started.elapsed().as_secs_f64()
 }
 
 /// Milliseconds that it takes to write 4 kB durably at the end of a file in that folder: the least that one commit costs.

@@ -118,19 +118,15 @@ pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
     }
     let programs = std::env::current_exe()?.parent().context("this program lies in a folder")?.to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (rows, is_kept_error) = {
-        let outcome = runtime.block_on(session::run(&programs, &options))?;
-        let errors: u64 = outcome.iter().map(|row| row.errors).sum();
-        (outcome, errors > 0)
-    };
     let facts = machine::facts(&options)?;
+    let rows = runtime.block_on(session::run(&programs, &options))?;
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&serde_json::json!({"run": facts, "rows": rows}))?;
         std::fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))?;
     }
     let table = format!("{}\n{}", machine::sentence(&facts), report::table(&rows));
-    if is_kept_error {
-        bail!("{table}\nsome requests went wrong");
+    if rows.iter().any(|row| row.errors > 0) {
+        bail!("some requests went wrong\n{table}");
     }
     Ok(table)
 }

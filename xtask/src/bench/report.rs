@@ -30,6 +30,9 @@ pub(crate) struct Row {
     /// A figure that is no rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<f64>,
+    /// Microseconds of processor time that the server used for a unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processor_us: Option<f64>,
     /// Highest resident memory of the server meanwhile, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rss_peak_bytes: Option<u64>,
@@ -57,6 +60,8 @@ impl Row {
             rate: Some(measured.rate()),
             p50_ms: Some(measured.percentile_ms(50)),
             p99_ms: Some(measured.percentile_ms(99)),
+            processor_us: Some(measured.processor_s * 1e6 / measured.units.max(1) as f64),
+            rss_peak_bytes: Some(measured.rss_peak_bytes),
             errors: measured.errors,
             note: measured.first_error.clone().unwrap_or_default(),
             ..Row::value(workload, what, unit, None)
@@ -80,8 +85,20 @@ impl Row {
 
 /// The table.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let head =
-        ["workload", "what", "conns", "figure", "unit", "p50 ms", "p99 ms", "of ceiling", "peak MB", "errors", "note"];
+    let head = [
+        "workload",
+        "what",
+        "conns",
+        "figure",
+        "unit",
+        "p50 ms",
+        "p99 ms",
+        "cpu us",
+        "of ceiling",
+        "peak MB",
+        "errors",
+        "note",
+    ];
     let mut cells: Vec<Vec<String>> = vec![head.map(str::to_owned).to_vec()];
     cells.extend(rows.iter().map(|row| {
         vec![
@@ -92,6 +109,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
             row.unit.to_owned(),
             row.p50_ms.map(|ms| format!("{ms:.2}")).unwrap_or_default(),
             row.p99_ms.map(|ms| format!("{ms:.2}")).unwrap_or_default(),
+            row.processor_us.map(|us| format!("{us:.0}")).unwrap_or_default(),
             row.ratio_to_ceiling.map(|ratio| format!("{:.0} %", ratio * 100.0)).unwrap_or_default(),
             row.rss_peak_bytes.map(|bytes| (bytes / 1_000_000).to_string()).unwrap_or_default(),
             row.errors.to_string(),
@@ -119,7 +137,7 @@ fn aligned(cells: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (position, (cell, width)) in row.iter().zip(&widths).enumerate() {
             // Figures to the right, words to the left.
-            let is_figure = (2..4).contains(&position) || (5..10).contains(&position);
+            let is_figure = (2..4).contains(&position) || (5..11).contains(&position);
             let _ = if is_figure { write!(line, "{cell:>width$}  ") } else { write!(line, "{cell:<width$}  ") };
         }
         text.push_str(line.trim_end());

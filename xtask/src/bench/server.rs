@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::drive::{Measured, Source, drive};
 use super::http::Target;
 use super::key::{Key, SCOPE};
 
@@ -126,12 +127,12 @@ impl Process {
     }
 
     /// Lets the highest memory count from now. <https://docs.kernel.org/filesystems/proc.html> (clear_refs)
-    pub(crate) fn forget_peak(&self) -> Result<()> {
+    fn forget_peak(&self) -> Result<()> {
         fs::write(self.file("clear_refs"), "5").context("reset the peak of memory")
     }
 
     /// Seconds of processor time used until now.
-    pub(crate) fn processor_s(&self) -> Result<f64> {
+    fn processor_s(&self) -> Result<f64> {
         let text = fs::read_to_string(self.file("stat"))?;
         // After the name in brackets: fields 14 and 15 of proc(5), in hundredths of a second.
         let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or_default().split(' ').collect();
@@ -141,6 +142,21 @@ impl Process {
 
     fn file(&self, name: &str) -> PathBuf {
         Path::new("/proc").join(self.child.id().to_string()).join(name)
+    }
+
+    /// Drives it at an address and measures what it uses meanwhile.
+    pub(crate) async fn drive<S: Source + 'static>(
+        &self,
+        address: SocketAddr,
+        (connections, time): (usize, Option<Duration>),
+        source: S,
+    ) -> Result<(Measured, S)> {
+        self.forget_peak()?;
+        let before = self.processor_s()?;
+        let (mut measured, source) = drive(address, connections, time, source).await?;
+        measured.processor_s = self.processor_s()? - before;
+        measured.rss_peak_bytes = self.memory()?.1;
+        Ok((measured, source))
     }
 
     /// Asks it to stop and waits until it has.
@@ -194,6 +210,16 @@ impl Server {
     pub(crate) async fn renew_token(&mut self) -> Result<()> {
         self.target.token = self.key.token(&self.target).await?;
         Ok(())
+    }
+
+    /// Drives it and measures what it uses meanwhile.
+    pub(crate) async fn drive<S: Source + 'static>(
+        &self,
+        connections: usize,
+        time: Option<Duration>,
+        source: S,
+    ) -> Result<(Measured, S)> {
+        self.process.drive(self.target.address, (connections, time), source).await
     }
 
     /// A counter of `/metrics`, over all its labels; 0 before it first counts.

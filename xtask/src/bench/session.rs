@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::drive::{Measured, drive};
+use super::drive::Measured;
 use super::population::{Population, References};
 use super::report::Row;
 use super::server::{Place, Server, Validation, start_ceiling};
@@ -54,6 +54,8 @@ impl Session<'_> {
     async fn all(&mut self) -> Result<()> {
         let sync = machine::sync_ms(&self.folder)?;
         self.add(Row::value("machine", "4 kB written durably", "ms", Some(sync)));
+        let rate = machine::making_rate(&self.options.population());
+        self.add(Row::value("machine", "resources made by the bench itself", "resources/s", Some(rate)));
         if self.options.is_wanted(Workload::Import) {
             self.imports().await?;
         }
@@ -119,18 +121,11 @@ impl Session<'_> {
         let server = Server::start(&place, validation).await?;
         import::shared(&server.target, &population).await?;
         let source = Import::patients(&server.target, population, 0, population.patients);
-        let before = (server.process.processor_s()?, server.counter("weir_store_commits_total").await?);
-        let (measured, _) = drive(server.target.address, connections, None, source).await?;
-        let used = server.process.processor_s()? - before.0;
-        let commits = server.counter("weir_store_commits_total").await? - before.1;
-        let mut row = Row::measured("import", &what, "resources/s", connections, &measured);
-        row.rss_peak_bytes = Some(server.process.memory()?.1);
-        let note = format!(
-            "{:.0} us of processor a resource, {:.1} bundles a commit",
-            used * 1e6 / measured.units.max(1) as f64,
-            measured.requests as f64 / commits.max(1.0)
-        );
-        self.add(row.noting(&note));
+        let before = server.counter("weir_store_commits_total").await?;
+        let (measured, _) = server.drive(connections, None, source).await?;
+        let commits = server.counter("weir_store_commits_total").await? - before;
+        let row = Row::measured("import", &what, "resources/s", connections, &measured);
+        self.add(row.noting(&format!("{:.1} bundles a commit", measured.requests as f64 / commits.max(1.0))));
         server.process.stop()?;
         fs::remove_dir_all(&place.data_dir)?;
         self.drop_database("import")
@@ -143,8 +138,12 @@ impl Session<'_> {
         let mark = place.data_dir.join("bench-loaded.json");
         if let Ok(text) = fs::read_to_string(&mark) {
             let found: Value = serde_json::from_str(&text).with_context(|| format!("read {}", mark.display()))?;
-            ensure!(found["population"] == loaded, "{} holds other patients: {found}", place.data_dir.display());
-            return found["resources"].as_u64().context("the mark of the store has no number of resources");
+            ensure!(
+                found.get("population") == Some(&loaded),
+                "{} holds other patients: {found}",
+                place.data_dir.display()
+            );
+            return found.get("resources").and_then(Value::as_u64).context("the mark of the store has no number");
         }
         self.say(&format!("load: {} patients, validation {}", population.patients, self.options.validation.as_str()));
         let mut server = Server::start(place, self.options.validation).await?;
@@ -155,7 +154,7 @@ impl Session<'_> {
             let end = population.patients.min(first + PATIENTS_A_TOKEN);
             server.renew_token().await?;
             let source = Import::patients(&server.target, population, first, end);
-            (last, _) = drive(server.target.address, LOAD_CONNECTIONS, None, source).await?;
+            (last, _) = server.drive(LOAD_CONNECTIONS, None, source).await?;
             ensure!(last.errors == 0, "a bundle was refused: {}", last.first_error.unwrap_or_default());
             resources += last.units;
             first = end;
@@ -164,7 +163,6 @@ impl Session<'_> {
         let what = format!("{} patients, validation {}", population.patients, self.options.validation.as_str());
         let mut row = Row::measured("load", &what, "resources/s", LOAD_CONNECTIONS, &last);
         row.rate = Some(resources as f64 / started.elapsed().as_secs_f64());
-        row.rss_peak_bytes = Some(server.process.memory()?.1);
         self.add(
             row.noting(&format!("{resources} resources; the last {PATIENTS_A_TOKEN} patients at {:.0}/s", last.rate())),
         );
@@ -206,19 +204,17 @@ impl Session<'_> {
         let population = self.options.population();
         for connections in [1, 32] {
             self.say(&format!("read: {connections} connections"));
-            drive(server.target.address, connections, Some(WARM_UP), Read::new(&server.target, population)).await?;
-            server.process.forget_peak()?;
+            server.drive(connections, Some(WARM_UP), Read::new(&server.target, population)).await?;
             let source = Read::new(&server.target, population);
-            let (measured, source) = drive(server.target.address, connections, Some(self.time()), source).await?;
+            let (measured, source) = server.drive(connections, Some(self.time()), source).await?;
             let body_bytes = usize::try_from(source.bytes / measured.units.max(1))?;
             let (ceiling, target) = start_ceiling(place, body_bytes).await?;
-            drive(target.address, connections, Some(WARM_UP), Read::new(&target, population)).await?;
-            let source = Read::new(&target, population);
-            let (highest, _) = drive(target.address, connections, Some(self.time()), source).await?;
+            let read = || Read::new(&target, population);
+            ceiling.drive(target.address, (connections, Some(WARM_UP)), read()).await?;
+            let (highest, _) = ceiling.drive(target.address, (connections, Some(self.time())), read()).await?;
             ceiling.stop()?;
             let mut row = Row::measured("read", "Patient by id", "requests/s", connections, &measured);
             row.ratio_to_ceiling = Some(measured.rate() / highest.rate());
-            row.rss_peak_bytes = Some(server.process.memory()?.1);
             self.add(row);
             let what = format!("ceiling: {body_bytes} constant bytes");
             self.add(Row::measured("read", &what, "requests/s", connections, &highest));
@@ -229,12 +225,9 @@ impl Session<'_> {
     async fn crud(&mut self, server: &Server) -> Result<()> {
         self.say("crud");
         let source = Crud::new(&server.target, self.options.population());
-        let (_, source) = drive(server.target.address, 16, Some(WARM_UP), source).await?;
-        server.process.forget_peak()?;
-        let (measured, _) = drive(server.target.address, 16, Some(self.time()), source).await?;
-        let mut row = Row::measured("crud", "10 create, 60 read, 25 update, 5 delete", "requests/s", 16, &measured);
-        row.rss_peak_bytes = Some(server.process.memory()?.1);
-        self.add(row);
+        let (_, source) = server.drive(16, Some(WARM_UP), source).await?;
+        let (measured, _) = server.drive(16, Some(self.time()), source).await?;
+        self.add(Row::measured("crud", "10 create, 60 read, 25 update, 5 delete", "requests/s", 16, &measured));
         Ok(())
     }
 
@@ -242,10 +235,10 @@ impl Session<'_> {
         for connections in [1, 64] {
             self.say(&format!("transactions: {connections} connections"));
             let source = Transactions::new(&server.target, self.options.population());
-            let (_, source) = drive(server.target.address, connections, Some(WARM_UP), source).await?;
+            let (_, source) = server.drive(connections, Some(WARM_UP), source).await?;
             let store = server.counter("weir_store_commits_total").await?;
             let audit = server.counter("weir_audit_commits_total").await?;
-            let (measured, _) = drive(server.target.address, connections, Some(self.time()), source).await?;
+            let (measured, _) = server.drive(connections, Some(self.time()), source).await?;
             let store = server.counter("weir_store_commits_total").await? - store;
             let audit = server.counter("weir_audit_commits_total").await? - audit;
             let each = |commits: f64| measured.requests as f64 / commits.max(1.0);
@@ -268,7 +261,7 @@ impl Session<'_> {
                 self.add(Row::value("search", shape.name, "", None).noting(&refusal));
                 continue;
             }
-            let (measured, source) = drive(server.target.address, 1, Some(time), source).await?;
+            let (measured, source) = server.drive(1, Some(time), source).await?;
             let entries = source.entries as f64 / measured.units.max(1) as f64;
             let row = Row::measured("search", shape.name, "requests/s", 1, &measured);
             self.add(row.noting(&format!("{entries:.1} entries each")));
@@ -292,7 +285,7 @@ impl Session<'_> {
     async fn count(&mut self, server: &Server) -> Result<()> {
         self.say("count");
         let times = if self.options.smoke { 2 } else { 20 };
-        let (measured, source) = drive(server.target.address, 1, None, Count::times(&server.target, times)).await?;
+        let (measured, source) = server.drive(1, None, Count::times(&server.target, times)).await?;
         let row = Row::measured("count", "_summary=count of the skewed code", "requests/s", 1, &measured);
         self.add(row.noting(&format!("{} hits", source.total)));
         Ok(())

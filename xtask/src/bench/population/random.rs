@@ -26,7 +26,7 @@ impl Random {
     /// A number below `end`; 0 when there is none.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         // Below 2^64 by the product's upper half: no division, and a bias of less than end / 2^64.
-        u64::try_from(u128::from(self.next()) * u128::from(end) >> 64).unwrap_or_default()
+        u64::try_from((u128::from(self.next()) * u128::from(end)) >> 64).unwrap_or_default()
     }
 
     /// A number from `low` to `high`, both included.
