@@ -111,7 +111,7 @@ pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
         return run_released(root);
     }
     if options.smoke {
-        (options.patients, options.seconds) = (20, 1);
+        options.patients = 20;
     }
     if let Some(folder) = &options.write_resources {
         return write_resources(folder, &options);

@@ -20,8 +20,10 @@ use super::workload::shapes::SHAPES;
 use super::workload::transactions::Transactions;
 use super::{Options, Workload, machine};
 
-/// How long before a row the same load runs unmeasured.
-const WARM_UP: Duration = Duration::from_secs(1);
+/// How long the server has nothing to do before its memory is told.
+const REST_TIME: Duration = Duration::from_secs(1);
+/// How long a timed row takes in a smoke run.
+const SMOKE_TIME: Duration = Duration::from_millis(300);
 /// Patients that are loaded under one token, which is good for an hour.
 const PATIENTS_A_TOKEN: u64 = 1000;
 /// Connections that load the store which the other workloads use.
@@ -99,9 +101,10 @@ impl Session<'_> {
 
     /// Each into an empty store.
     async fn imports(&mut self) -> Result<()> {
+        let connections: &[usize] = if self.options.smoke { &[2] } else { &[1, 2, 4, 8] };
         for validation in [Validation::None, Validation::Base, Validation::Full] {
-            for connections in [1, 2, 4, 8] {
-                self.import(validation, connections, References::Relative).await?;
+            for connections in connections {
+                self.import(validation, *connections, References::Relative).await?;
             }
         }
         self.import(Validation::Base, LOAD_CONNECTIONS, References::Urn).await
@@ -163,9 +166,7 @@ impl Session<'_> {
         let what = format!("{} patients, validation {}", population.patients, self.options.validation.as_str());
         let mut row = Row::measured("load", &what, "resources/s", LOAD_CONNECTIONS, &last);
         row.rate = Some(resources as f64 / started.elapsed().as_secs_f64());
-        self.add(
-            row.noting(&format!("{resources} resources; the last {PATIENTS_A_TOKEN} patients at {:.0}/s", last.rate())),
-        );
+        self.add(row.noting(&format!("{resources} resources; the last of them at {:.0}/s", last.rate())));
         server.process.stop()?;
         fs::write(&mark, json!({"population": loaded, "resources": resources}).to_string())?;
         Ok(resources)
@@ -192,7 +193,7 @@ impl Session<'_> {
 
     /// The start of the server on the loaded store, which has just happened, and its memory when it has nothing to do.
     async fn start(&mut self, server: &Server) -> Result<()> {
-        tokio::time::sleep(WARM_UP).await;
+        tokio::time::sleep(REST_TIME).await;
         let (now, _) = server.process.memory()?;
         let took = server.process.start.as_secs_f64() * 1000.0;
         self.add(Row::value("start", "process to first 200 of /health/ready", "ms", Some(took)));
@@ -204,13 +205,13 @@ impl Session<'_> {
         let population = self.options.population();
         for connections in [1, 32] {
             self.say(&format!("read: {connections} connections"));
-            server.drive(connections, Some(WARM_UP), Read::new(&server.target, population)).await?;
+            server.drive(connections, Some(self.warm_up()), Read::new(&server.target, population)).await?;
             let source = Read::new(&server.target, population);
             let (measured, source) = server.drive(connections, Some(self.time()), source).await?;
             let body_bytes = usize::try_from(source.bytes / measured.units.max(1))?;
             let (ceiling, target) = start_ceiling(place, body_bytes).await?;
             let read = || Read::new(&target, population);
-            ceiling.drive(target.address, (connections, Some(WARM_UP)), read()).await?;
+            ceiling.drive(target.address, (connections, Some(self.warm_up())), read()).await?;
             let (highest, _) = ceiling.drive(target.address, (connections, Some(self.time())), read()).await?;
             ceiling.stop()?;
             let mut row = Row::measured("read", "Patient by id", "requests/s", connections, &measured);
@@ -225,7 +226,7 @@ impl Session<'_> {
     async fn crud(&mut self, server: &Server) -> Result<()> {
         self.say("crud");
         let source = Crud::new(&server.target, self.options.population());
-        let (_, source) = server.drive(16, Some(WARM_UP), source).await?;
+        let (_, source) = server.drive(16, Some(self.warm_up()), source).await?;
         let (measured, _) = server.drive(16, Some(self.time()), source).await?;
         self.add(Row::measured("crud", "10 create, 60 read, 25 update, 5 delete", "requests/s", 16, &measured));
         Ok(())
@@ -235,7 +236,7 @@ impl Session<'_> {
         for connections in [1, 64] {
             self.say(&format!("transactions: {connections} connections"));
             let source = Transactions::new(&server.target, self.options.population());
-            let (_, source) = server.drive(connections, Some(WARM_UP), source).await?;
+            let (_, source) = server.drive(connections, Some(self.warm_up()), source).await?;
             let store = server.counter("weir_store_commits_total").await?;
             let audit = server.counter("weir_audit_commits_total").await?;
             let (measured, _) = server.drive(connections, Some(self.time()), source).await?;
@@ -292,7 +293,12 @@ impl Session<'_> {
     }
 
     fn time(&self) -> Duration {
-        Duration::from_secs(self.options.seconds)
+        if self.options.smoke { SMOKE_TIME } else { Duration::from_secs(self.options.seconds) }
+    }
+
+    /// How long before a row the same load runs unmeasured.
+    fn warm_up(&self) -> Duration {
+        self.time() / 10
     }
 
     /// The folder of a store, and its database when it is on PostgreSQL.

@@ -63,34 +63,34 @@ const fn lab(
 pub(super) static HEART_RATE: Measure = vital(
     (SKEWED_LOINC, "364075005"),
     "Heart rate",
-    ("beats/minute", "/min"),
+    ("per minute", "/min"),
     (450, 1300),
     "Observation-VitalSigns-HeartRate",
 );
 
 /// The other vital signs but blood pressure.
 pub(super) static VITAL_SIGNS: [Measure; 6] = [
-    vital(("29463-7", "27113001"), "Body weight", ("kg", "kg"), (450, 1300), "Observation-VitalSigns-BodyWeight"),
+    vital(("29463-7", "27113001"), "Body weight", ("kilogram", "kg"), (450, 1300), "Observation-VitalSigns-BodyWeight"),
     vital(("8302-2", "50373000"), "Body height", ("cm", "cm"), (1450, 2000), "Observation-VitalSigns-BodyHeight"),
     vital(("39156-5", "60621009"), "Body mass index", ("kg/m2", "kg/m2"), (170, 420), "Observation-VitalSigns-BMI"),
     vital(
         ("8310-5", "386725007"),
         "Body temperature",
-        ("Cel", "Cel"),
+        ("degree Celsius", "Cel"),
         (355, 395),
         "Observation-VitalSigns-BodyTemperature",
     ),
     vital(
         ("9279-1", "86290005"),
         "Respiratory rate",
-        ("breaths/minute", "/min"),
+        ("per minute", "/min"),
         (100, 300),
         "Observation-VitalSigns-RespirationRate",
     ),
     vital(
         ("2708-6", "431314004"),
         "Peripheral oxygen saturation",
-        ("%", "%"),
+        ("percent", "%"),
         (880, 1000),
         "Observation-VitalSigns-OxygenSaturation",
     ),

@@ -4,7 +4,7 @@ use super::Making;
 use super::patient::{GIVEN, family};
 use super::template::fill;
 
-const ORGANIZATION: &str = r#"{"resourceType":"Organization",$head$"identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"$ods_code$"}],"active":true,"type":[{"coding":[{"system":"https://fhir.hl7.org.uk/CodeSystem/organisation-role","code":"$role$"}],"text":"$role_text$"}],"name":"$name$","telecom":[{"system":"phone","value":"01632 960$phone$","use":"work"}],"address":[{"use":"work","type":"physical","line":["$line$"],"city":"$city$","postalCode":"$postcode$","country":"GBR"}]}"#;
+const ORGANIZATION: &str = r#"{"resourceType":"Organization",$head$"identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"$ods_code$"}],"active":true,"name":"$name$","telecom":[{"system":"phone","value":"01632 960$phone$","use":"work"}],"address":[{"use":"work","type":"physical","line":["$line$"],"city":"$city$","postalCode":"$postcode$","country":"GBR"}]}"#;
 
 const PRACTITIONER: &str = r#"{"resourceType":"Practitioner",$head$"identifier":[{"system":"https://fhir.nhs.uk/Id/sds-user-id","value":"$user$"},{"system":"https://fhir.hl7.org.uk/Id/gmc-number","value":"C$gmc$"}],"active":true,"name":[{"use":"official","family":"$family$","given":["$given$"],"prefix":["Dr"]}],"telecom":[{"system":"phone","value":"01632 961$phone$","use":"work"}],"gender":"$gender$"}"#;
 
@@ -12,16 +12,14 @@ const PRACTITIONER: &str = r#"{"resourceType":"Practitioner",$head$"identifier":
 pub(super) fn organization(making: &mut Making<'_>, out: &mut String) {
     let is_trust = making.name.index.is_multiple_of(10);
     let place = family(&mut making.random);
-    let (role, role_text, name) = if is_trust {
-        ("RO197", "NHS TRUST", format!("{place} University Hospitals NHS Foundation Trust"))
+    let name = if is_trust {
+        format!("{place} University Hospitals NHS Foundation Trust")
     } else {
-        ("RO177", "PRESCRIBING COST CENTRE", format!("{place} Road Surgery"))
+        format!("{place} Road Surgery")
     };
     let values: [(&str, &str); _] = [
         ("head", &making.head("Organization")),
         ("ods_code", &format!("X{:05}", making.name.index)),
-        ("role", role),
-        ("role_text", role_text),
         ("name", &name),
         ("phone", &format!("{:03}", making.random.below(1000))),
         ("line", &format!("{} {place} Road", making.random.between(1, 200))),
