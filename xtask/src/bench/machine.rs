@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::population::Population;
+use super::server::DATABASE_SETTING;
 
 /// How long writes are measured.
 const SYNC_TIME: Duration = Duration::from_millis(500);
@@ -19,7 +20,7 @@ const MAKING_TIME: Duration = Duration::from_millis(200);
 /// The machine, the options, and the settings of the server that were given.
 pub(super) fn facts(options: &Options) -> Result<Value> {
     let settings: Vec<String> = std::env::vars()
-        .filter(|(name, _)| name.starts_with("WEIR_"))
+        .filter(|(name, _)| name.starts_with("WEIR_") && !name.starts_with("WEIR_TEST_") && name != DATABASE_SETTING)
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let cpus = fs::read_to_string("/proc/cpuinfo")?;
@@ -42,15 +43,17 @@ pub(super) fn facts(options: &Options) -> Result<Value> {
 
 /// The same in a line for people.
 pub(super) fn sentence(facts: &Value) -> String {
+    let fact = |name: &str| facts.get(name).map(|fact| fact.to_string().replace('"', "")).unwrap_or_default();
     format!(
-        "{} patients on {}; {} x {}, {} GB, Linux {}; settings {}",
-        facts["patients"],
-        facts["database"],
-        facts["processors"],
-        facts["processor"],
-        facts["memory_gb"],
-        facts["kernel"],
-        facts["settings"]
+        "{} patients on {}; {} x {}, {} GB, Linux {}, load {} before; settings {}",
+        fact("patients"),
+        fact("database"),
+        fact("processors"),
+        fact("processor"),
+        fact("memory_gb"),
+        fact("kernel"),
+        fact("load_before"),
+        fact("settings")
     )
 }
 

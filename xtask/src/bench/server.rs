@@ -15,6 +15,9 @@ use super::key::{Key, SCOPE};
 /// How long a server may take to answer, and to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The setting that names a database, with its password.
+pub(crate) const DATABASE_SETTING: &str = "WEIR_SERVER_DATABASE_URL";
+
 /// What writes must satisfy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Validation {
@@ -60,6 +63,8 @@ impl Place {
     fn weir(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.programs.join("weir"));
         command.args(arguments).arg("--data-dir").arg(&self.data_dir);
+        // The store that is measured is made for it; one that the environment names is somebody's.
+        command.env_remove(DATABASE_SETTING);
         if let Some(url) = &self.database_url {
             command.args(["--database-url", url]);
         }
