@@ -21,17 +21,20 @@ use server::Validation;
 
 /// Measures the release build of Weir: throughput, latency, bytes on disk, memory.
 ///
-/// Builds the server, makes synthetic patients (about 100 resources each, the same for the same seed), starts the server on SQLite in a temporary
-/// folder or on PostgreSQL, registers a client, loads the patients over HTTP and drives each workload. Prints a table; --json writes the same for
-/// programs. Tokens, the audit log and the default validation are on unless a row says otherwise. Settings of the server can be given as its
-/// WEIR_... environment variables and are told with the result.
+/// Builds the server, makes synthetic patients (about 100 resources each, the same for the same
+/// seed), starts the server on SQLite in a temporary folder or on PostgreSQL, registers a client,
+/// loads the patients over HTTP and drives each workload. Prints a table; --json writes the same for
+/// programs. Tokens, the audit log and the default validation are on unless a row says otherwise.
+/// Settings of the server can be given as its WEIR_... environment variables; they are told with the
+/// result.
 ///
 /// Examples:
-///   cargo xtask bench                                    1,000 patients on SQLite, every workload
-///   cargo xtask bench --patients 64000 --workloads search,count --data-dir /var/tmp/weir-64k
-///                                                        load once, keep the store, measure again without loading
+///   cargo xtask bench
+///       1,000 patients on SQLite, every workload: about ten minutes
+///   cargo xtask bench --patients 64000 --validation none --workloads search,count --data-dir DIR
+///       loads once and keeps the store; the next time it measures without loading
 ///   cargo xtask bench --database-url postgres://postgres@127.0.0.1/postgres
-///                                                        on PostgreSQL; makes databases of its own and drops them
+///       on PostgreSQL; makes databases of its own there and drops them
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

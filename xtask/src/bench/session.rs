@@ -43,12 +43,12 @@ pub(super) async fn run(programs: &Path, options: &Options) -> Result<Vec<Row>> 
     let folder = options.data_dir.clone().unwrap_or_else(|| temporary.clone());
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let mut session = Session { options, programs, folder, rows: Vec::new() };
-    let outcome = session.all().await;
+    let told = format!("the data and the server's log are left in {}", session.folder.display());
+    session.all().await.context(told)?;
     if options.data_dir.is_none() {
-        session.drop_database("main")?;
+        session.forget("main")?;
         fs::remove_dir_all(&temporary).with_context(|| format!("remove {}", temporary.display()))?;
     }
-    outcome?;
     Ok(session.rows)
 }
 
@@ -120,6 +120,8 @@ impl Session<'_> {
         let verb = if references == References::Urn { "POST" } else { "PUT" };
         let what = format!("bundles, validation {}, {verb}", validation.as_str());
         self.say(&format!("import: {what}, {connections} connections"));
+        // A run that failed may have left one.
+        self.forget("import")?;
         let place = self.place("import")?;
         let server = Server::start(&place, validation).await?;
         import::shared(&server.target, &population).await?;
@@ -130,8 +132,7 @@ impl Session<'_> {
         let row = Row::measured("import", &what, "resources/s", connections, &measured);
         self.add(row.noting(&format!("{:.1} bundles a commit", measured.requests as f64 / commits.max(1.0))));
         server.process.stop()?;
-        fs::remove_dir_all(&place.data_dir)?;
-        self.drop_database("import")
+        self.forget("import")
     }
 
     /// Fills the store that the other workloads use, or finds it filled; gives the number of resources.
@@ -149,6 +150,9 @@ impl Session<'_> {
             return found.get("resources").and_then(Value::as_u64).context("the mark of the store has no number");
         }
         self.say(&format!("load: {} patients, validation {}", population.patients, self.options.validation.as_str()));
+        // What a run that failed may have left is not whole.
+        self.forget("main")?;
+        let place = &self.place("main")?;
         let mut server = Server::start(place, self.options.validation).await?;
         let mut resources = import::shared(&server.target, &population).await?;
         let (started, mut first) = (Instant::now(), 0);
@@ -319,7 +323,12 @@ impl Session<'_> {
         Ok(Place { programs: self.programs.to_owned(), data_dir, database_url })
     }
 
-    fn drop_database(&self, name: &str) -> Result<()> {
+    /// Removes a store.
+    fn forget(&self, name: &str) -> Result<()> {
+        let data_dir = self.folder.join(name);
+        if data_dir.exists() {
+            fs::remove_dir_all(&data_dir).with_context(|| format!("remove {}", data_dir.display()))?;
+        }
         if let Some(url) = &self.options.database_url {
             psql(url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", database(name)))?;
         }
