@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own chores.
 
+mod bench;
 mod definitions;
 mod dictionary;
 mod tidy;
@@ -31,6 +32,7 @@ enum Chore {
     },
     /// Make the dictionary by which the store compresses bodies (server/store/data), once for each that is released
     Dictionary,
+    Bench(bench::Options),
 }
 
 fn main() -> Result<()> {
@@ -38,6 +40,7 @@ fn main() -> Result<()> {
     let report = match Arguments::parse().chore {
         Chore::Ci => ci(root)?,
         Chore::Tidy => tidy::run(root)?,
+        Chore::Bench(options) => bench::run(root, options)?,
         Chore::Definitions { package } => definitions::run(root, package.as_deref())?,
         Chore::Dictionary => dictionary::run(root)?,
     };

@@ -102,7 +102,7 @@ pub struct Limits {
 pub struct Validation {
     /// UK Core profile of the type, claimed or not.
     pub uk_core: bool,
-    /// `reject` or `warn`.
+    /// `reject`, `warn` or `off`.
     pub strictness: Strictness,
 }
 
@@ -114,6 +114,8 @@ pub enum Strictness {
     Reject,
     /// Stored with its issues.
     Warn,
+    /// Stored without a look.
+    Off,
 }
 
 /// `[outbound]`.

@@ -107,10 +107,6 @@ impl House {
 
     /// The pipeline of the feeds.
     pub fn ingest(&self) -> Arc<Ingest> {
-        let strictness = |setting: Strictness| match setting {
-            Strictness::Reject => profiles::Strictness::Reject,
-            Strictness::Warn => profiles::Strictness::Warn,
-        };
         let feeds = &self.config.feeds;
         Arc::new(Ingest::new(IngestOptions {
             store: self.store.clone(),
@@ -177,6 +173,9 @@ impl Running {
         house.config.server.listen = socket.local_addr().with_context(|| cannot_listen(listen))?.to_string();
         let house = &*house;
         let config = &house.config;
+        if config.validation.strictness == Strictness::Off {
+            tracing::warn!("the setting validation.strictness is off: what is written over REST is not validated");
+        }
         let ingest = house.ingest();
         let export = house.export();
         let key = house.store.control().key_or_insert("page-link", &random(), now()).await?;
@@ -263,6 +262,14 @@ fn ip_addresses(setting: &str, texts: &[String]) -> Result<Vec<IpAddr>> {
     texts.iter().map(parse).collect()
 }
 
+fn strictness(setting: Strictness) -> profiles::Strictness {
+    match setting {
+        Strictness::Reject => profiles::Strictness::Reject,
+        Strictness::Warn => profiles::Strictness::Warn,
+        Strictness::Off => profiles::Strictness::Off,
+    }
+}
+
 fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
     let smart = &config.smart;
     Ok(rest::Settings {
@@ -282,10 +289,7 @@ fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
             page_count_max: config.limits.page_count_max,
         },
         is_uk_core_required: config.validation.uk_core,
-        strictness: match config.validation.strictness {
-            Strictness::Reject => profiles::Strictness::Reject,
-            Strictness::Warn => profiles::Strictness::Warn,
-        },
+        strictness: strictness(config.validation.strictness),
         lives: smart::Lives {
             access_token_s: smart.access_token_life_s,
             backend_token_s: smart.backend_token_life_s,

@@ -219,6 +219,7 @@ fn run_group(
     transaction.flush()?;
     transaction.finish(before)?;
     session.command("COMMIT")?;
+    metrics::counter!("weir_store_commits_total").increment(1);
     Ok(outcomes)
 }
 
