@@ -155,8 +155,8 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
     let mut request = Request::new(interaction);
     let segment = |name: &str| http.match_info().get(name).map(str::to_owned);
     request.type_name = segment("type");
-    if matches!(interaction, Interaction::Export) {
-        request.type_name = Some("Patient".to_owned());
+    if let Some(name) = router::type_of(interaction) {
+        request.type_name = Some(name.to_owned());
     }
     request.id = segment("id");
     request.version = segment("version");

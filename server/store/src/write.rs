@@ -66,6 +66,27 @@ impl Store {
     }
 }
 
+/// Deletes resources inside a transaction that does more; one that is deleted already is left so.
+pub(crate) fn delete_all(
+    transaction: &mut Transaction<'_>,
+    grant: &Grant,
+    registry: &Registry,
+    names: Vec<(String, String)>,
+) -> Result<(), StoreError> {
+    let delete = |(type_name, id)| Prepared::Delete { type_name, id, if_match: None };
+    let batch = PreparedBatch {
+        ops: names.into_iter().map(delete).collect(),
+        source: policy::Source::default(),
+        links: Vec::new(),
+        undo: None,
+        expected: Vec::new(),
+        message: None,
+        reviews: Vec::new(),
+        units: Vec::new(),
+    };
+    Apply { transaction, grant, registry, pending: Pending::default(), batch: &batch }.run().map(|_| ())
+}
+
 struct Apply<'a, 'b> {
     transaction: &'a mut Transaction<'b>,
     grant: &'a Grant,
@@ -306,6 +327,7 @@ impl Apply<'_, '_> {
         let Some(found) = existing else { return Ok(()) };
         self.check_existing(found, put.interaction)?;
         self.check_replace(found)?;
+        self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !self.grant.is_person_limited(put.interaction, "Patient")
             || (!found.facts.deleted && is_same_identity(&parse_stored(&found.body)?, put.resource.json()));

@@ -6,7 +6,7 @@ use policy::{
 
 use Interaction as I;
 
-const ALL: [Interaction; 20] = [
+const ALL: [Interaction; 29] = [
     I::Capabilities,
     I::Read,
     I::Vread,
@@ -22,6 +22,15 @@ const ALL: [Interaction; 20] = [
     I::Batch,
     I::Everything,
     I::Validate,
+    I::MetaInstance,
+    I::MetaType,
+    I::MetaSystem,
+    I::MetaAdd,
+    I::MetaDelete,
+    I::Lastn,
+    I::Match,
+    I::Document,
+    I::Purge,
     I::Export,
     I::ExportStatus,
     I::ExportFile,
