@@ -103,7 +103,7 @@ impl Erasure<'_> {
             return Err(StoreError::NotFound(format!("Patient/{}", self.id)));
         }
         if session.dialect() == Dialect::Sqlite {
-            session.command("PRAGMA secure_delete = ON")?;
+            session.query(&Statement::new("PRAGMA secure_delete = ON", Vec::new()))?;
         }
         let shared = self.shared(session, &candidates)?;
         let own: BTreeSet<i64> = candidates.difference(&shared).copied().collect();
