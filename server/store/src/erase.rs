@@ -102,9 +102,7 @@ impl Erasure<'_> {
         if candidates.is_empty() {
             return Err(StoreError::NotFound(format!("Patient/{}", self.id)));
         }
-        if session.dialect() == Dialect::Sqlite {
-            session.query(&Statement::new("PRAGMA secure_delete = ON", Vec::new()))?;
-        }
+        overwrite_deleted(session, "PRAGMA secure_delete = ON")?;
         let shared = self.shared(session, &candidates)?;
         let own: BTreeSet<i64> = candidates.difference(&shared).copied().collect();
         let mut own = names_of(session, &own)?;
@@ -131,6 +129,7 @@ impl Erasure<'_> {
         } else {
             self.keep_restrictions(session, &restrictions)?;
         }
+        overwrite_deleted(session, "PRAGMA secure_delete = OFF")?;
         let text = |(type_name, id): &(String, String)| format!("{type_name}/{id}");
         Ok(Erased {
             resources: own.len() as u64,
@@ -197,6 +196,8 @@ impl Erasure<'_> {
 
     /// What hid or redacted the patient still does so for what stays; resource 0 states it, so no later write takes it away.
     fn keep_restrictions(&self, session: &mut dyn Session, restrictions: &[SqlRow]) -> Result<(), StoreError> {
+        let sql = "DELETE FROM restriction WHERE patient_key = $1 AND source_res_key = 0";
+        session.execute(&Statement::new(sql, vec![self.patient.into()]))?;
         for row in restrictions {
             let sql = "INSERT INTO restriction (patient_key, source_res_key, purpose, class, actor, start_ms, end_ms) \
                        VALUES ($1, 0, $2, $3, $4, $5, $6)";
@@ -241,6 +242,15 @@ impl Erasure<'_> {
         }
         Ok(())
     }
+}
+
+/// Has SQLite overwrite what is deleted, or not: it costs writes, so it is on for an erasure alone.
+fn overwrite_deleted(session: &mut dyn Session, pragma: &'static str) -> Result<(), StoreError> {
+    if session.dialect() == Dialect::Sqlite {
+        // It answers with a row.
+        session.query(&Statement::new(pragma, Vec::new()))?;
+    }
+    Ok(())
 }
 
 fn names_of(session: &mut dyn Session, keys: &BTreeSet<i64>) -> Result<Names, StoreError> {
