@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("rest", include_str!("../requirements/rest.json")),
+    ("operations", include_str!("../requirements/operations.json")),
     ("search", include_str!("../requirements/search.json")),
     ("validation", include_str!("../requirements/validation.json")),
 ];

@@ -73,9 +73,8 @@ impl Terminology {
                     let known = self.definitions().code_system(system).filter(|_| *folds_case);
                     match known {
                         // As the system writes them: the set holds them folded.
-                        Some(known) => candidates.extend(
-                            known.concepts.iter().map(|concept| (system.clone(), concept.code.clone())),
-                        ),
+                        Some(known) => candidates
+                            .extend(known.concepts.iter().map(|concept| (system.clone(), concept.code.clone()))),
                         None => candidates.extend(codes.iter().map(|code| (system.clone(), code.to_string()))),
                     }
                 }

@@ -83,3 +83,49 @@ fn every_interaction_that_is_listed_is_routed() {
         }
     });
 }
+
+#[test]
+fn every_operation_that_is_listed_is_routed_and_defined() {
+    on_each("capabilities_operations", |app| async move {
+        let api = app.system("weir/feed.gp-connect").await;
+        let statement = app.anonymous().get("metadata").await.expect(200).json();
+        let mut names = BTreeSet::new();
+        for resource in resources(&statement) {
+            let type_name = resource["type"].as_str().unwrap();
+            for operation in resource["operation"].as_array().unwrap() {
+                let (name, definition) =
+                    (operation["name"].as_str().unwrap(), operation["definition"].as_str().unwrap());
+                assert!(definition.starts_with("http://hl7.org/fhir/") && definition.ends_with(name), "{definition}");
+                names.insert(name.to_owned());
+                if !["Patient", "Observation", "Composition"].contains(&type_name) {
+                    continue;
+                }
+                let at_type = api.post(&format!("{type_name}/${name}"), &serde_json::json!({})).await.status;
+                let at_instance = api.post(&format!("{type_name}/x/${name}"), &serde_json::json!({})).await.status;
+                let is_routed = |status: u16| matches!(status, 400 | 403);
+                assert!(is_routed(at_type) || is_routed(at_instance), "{type_name} {name}: {at_type}, {at_instance}");
+            }
+        }
+        let expected = [
+            "document",
+            "everything",
+            "export",
+            "lastn",
+            "match",
+            "meta",
+            "meta-add",
+            "meta-delete",
+            "purge",
+            "validate",
+        ];
+        assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+        let of_system: Vec<&str> = statement["rest"][0]["operation"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(of_system, ["validate", "meta"]);
+        api.get("Patient/$nonsense").await.refused(404);
+    });
+}

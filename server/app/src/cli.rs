@@ -377,6 +377,24 @@ pub enum PersonCommand {
     Merge(MergeArgs),
     /// Takes a merge back.
     Unmerge(UnmergeArgs),
+    /// Erases a Patient: every version of what is about nobody else, for good.
+    ///
+    /// What is about somebody else too stays and is named. The audit log keeps that it happened.
+    Purge(PurgeArgs),
+}
+
+/// `weir person purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Logical id of the Patient.
+    #[arg(value_name = "PATIENT")]
+    pub patient: String,
+    /// Erases; without it nothing is done.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `weir person decide`.

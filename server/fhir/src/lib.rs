@@ -9,6 +9,7 @@ mod issue;
 mod json;
 mod json_parser;
 pub mod london;
+pub mod meta;
 mod nhs_number;
 mod reference;
 pub mod resource;

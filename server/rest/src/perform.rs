@@ -9,7 +9,10 @@ use crate::access;
 use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
 use crate::interaction::{batch, capabilities, create, delete, history, read, search_type, update, vread};
-use crate::operation::{export_delete, export_file, export_kick_off, export_status};
+use crate::operation::{
+    document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta, meta_change,
+    patient_match, purge, validate,
+};
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
 
@@ -54,7 +57,16 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::ExportFile => export_file::export_file(&context).await,
         Interaction::ExportDelete => export_delete::export_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
-        Interaction::Patch | Interaction::Everything | Interaction::Validate => {
+        Interaction::Validate => validate::validate(&context).await,
+        Interaction::MetaInstance => meta::meta_instance(&context).await,
+        Interaction::MetaType | Interaction::MetaSystem => meta::meta_in_use(&context).await,
+        Interaction::MetaAdd | Interaction::MetaDelete => meta_change::meta_change(&context).await,
+        Interaction::Everything => everything::everything(&context).await,
+        Interaction::Lastn => lastn::lastn(&context).await,
+        Interaction::Match => patient_match::patient_match(&context).await,
+        Interaction::Document => document::document(&context).await,
+        Interaction::Purge => purge::purge(&context).await,
+        Interaction::Patch => {
             Err(Failure::new(Reason::NotAllowed, "not-supported", "the interaction is not offered by this server"))
         }
     }
@@ -66,6 +78,11 @@ fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
         && !weir.definitions.compartments().iter().any(|known| known.code == *name)
     {
         let message = format!("{} is not a compartment of FHIR R4", plain(name, "the path segment"));
+        return Err(Failure::new(Reason::NotFound, "not-supported", message));
+    }
+    if let Some(operation) = request.id.as_deref().filter(|id| id.starts_with('$') && request.type_name.is_some()) {
+        let what = plain(operation, "the path segment");
+        let message = format!("operation {what} is not offered here; GET [base]/metadata tells what is");
         return Err(Failure::new(Reason::NotFound, "not-supported", message));
     }
     match &request.type_name {
@@ -135,6 +152,10 @@ async fn audit(
             record.detail = failure.denied.map(|rule| serde_json::json!({"rule": rule}));
         }
     }
+    append(weir, record).await
+}
+
+async fn append(weir: &Weir, record: AuditRecord) -> Result<(), Failure> {
     weir.store.audit().append(record).await.map(|_| ()).map_err(|error| {
         tracing::error!(%error, "the audit log cannot be written; the request is refused");
         Failure::new(
@@ -143,6 +164,13 @@ async fn audit(
             "the audit log cannot be written; nothing is given out without it",
         )
     })
+}
+
+/// Audits that something irreversible is about to happen; when that cannot be written it does not.
+pub(crate) async fn audit_before(context: &Context<'_>) -> Result<(), Failure> {
+    let mut record = record_of(context.weir, context.caller, context.request);
+    record.detail = Some(serde_json::json!({"stage": "before"}));
+    append(context.weir, record).await
 }
 
 /// The record of a request: who, what, on which type and id; of the query only the names of its parameters.

@@ -18,7 +18,7 @@ pub enum Level {
     Instance,
     /// On the members of a compartment.
     Compartment,
-    /// On one type only, by name.
+    /// An operation, on whatever its path says.
     Operation,
 }
 
@@ -54,6 +54,30 @@ pub const ROUTES: &[Route] = &[
     Route { is_public: true, ..route("GET", "/metadata", Interaction::Capabilities, Level::System) },
     route("GET", "/Patient/$export", Interaction::Export, Level::Operation),
     route("POST", "/Patient/$export", Interaction::Export, Level::Operation),
+    route("GET", "/Patient/$everything", Interaction::Everything, Level::Operation),
+    route("POST", "/Patient/$everything", Interaction::Everything, Level::Operation),
+    route("GET", "/Patient/{id}/$everything", Interaction::Everything, Level::Operation),
+    route("POST", "/Patient/{id}/$everything", Interaction::Everything, Level::Operation),
+    route("POST", "/Patient/$match", Interaction::Match, Level::Operation),
+    route("POST", "/Patient/{id}/$purge", Interaction::Purge, Level::Operation),
+    route("GET", "/Observation/$lastn", Interaction::Lastn, Level::Operation),
+    route("POST", "/Observation/$lastn", Interaction::Lastn, Level::Operation),
+    route("GET", "/Composition/$document", Interaction::Document, Level::Operation),
+    route("POST", "/Composition/$document", Interaction::Document, Level::Operation),
+    route("GET", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("POST", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("POST", "/$validate", Interaction::Validate, Level::Operation),
+    route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
+    route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
+    route("POST", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
+    route("GET", "/$meta", Interaction::MetaSystem, Level::Operation),
+    route("POST", "/$meta", Interaction::MetaSystem, Level::Operation),
+    route("GET", "/{type}/$meta", Interaction::MetaType, Level::Operation),
+    route("POST", "/{type}/$meta", Interaction::MetaType, Level::Operation),
+    route("GET", "/{type}/{id}/$meta", Interaction::MetaInstance, Level::Operation),
+    route("POST", "/{type}/{id}/$meta", Interaction::MetaInstance, Level::Operation),
+    route("POST", "/{type}/{id}/$meta-add", Interaction::MetaAdd, Level::Operation),
+    route("POST", "/{type}/{id}/$meta-delete", Interaction::MetaDelete, Level::Operation),
     route("GET", "/$export/{id}", Interaction::ExportStatus, Level::Operation),
     route("DELETE", "/$export/{id}", Interaction::ExportDelete, Level::Operation),
     route("GET", "/$export/{id}/{version}", Interaction::ExportFile, Level::Operation),
@@ -76,6 +100,16 @@ pub const ROUTES: &[Route] = &[
     route("POST", "", Interaction::Batch, Level::System),
     route("POST", "/", Interaction::Batch, Level::System),
 ];
+
+/// The type that an interaction is for where its path is not of any type.
+pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
+    match interaction {
+        Interaction::Export | Interaction::Everything | Interaction::Match | Interaction::Purge => Some("Patient"),
+        Interaction::Lastn => Some("Observation"),
+        Interaction::Document => Some("Composition"),
+        _ => None,
+    }
+}
 
 /// Adds the routes to the scope of the base path.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {

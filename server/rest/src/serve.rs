@@ -139,7 +139,10 @@ async fn answer(
     let limits = weir.settings.limits;
     request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
     // Criteria that are not read would find everything.
-    if matches!(interaction, Interaction::SearchType | Interaction::SearchSystem) && !is_form && !request.body.is_empty() {
+    if matches!(interaction, Interaction::SearchType | Interaction::SearchSystem)
+        && !is_form
+        && !request.body.is_empty()
+    {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
         return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
     }
@@ -155,8 +158,8 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
     let mut request = Request::new(interaction);
     let segment = |name: &str| http.match_info().get(name).map(str::to_owned);
     request.type_name = segment("type");
-    if matches!(interaction, Interaction::Export) {
-        request.type_name = Some("Patient".to_owned());
+    if let Some(name) = router::type_of(interaction) {
+        request.type_name = Some(name.to_owned());
     }
     request.id = segment("id");
     if let (Some(compartment), Some(id)) = (segment("compartment"), request.id.clone()) {

@@ -291,6 +291,7 @@ impl<'a, 'b> Apply<'a, 'b> {
         let Some(found) = existing else { return Ok(()) };
         self.check_existing(found, put.interaction)?;
         self.check_replace(found)?;
+        self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !is_limited
             || (!found.facts.deleted && is_same_identity(&parse_stored(&found.body)?, put.resource.json()));

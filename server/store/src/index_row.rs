@@ -17,7 +17,10 @@ const TEXT_MAX: usize = 400;
 pub(crate) static TABLES: [Table; 9] = [
     Table { name: "token_index", columns: &[("param", I64), ("code", Text), ("system_key", I64), ("res_key", I64)] },
     Table { name: "string_index", columns: &[("param", I64), ("value", Text), ("exact_hash", I64), ("res_key", I64)] },
-    Table { name: "date_index", columns: &[("param", I64), ("span", I64), ("low", I64), ("high", I64), ("res_key", I64)] },
+    Table {
+        name: "date_index",
+        columns: &[("param", I64), ("span", I64), ("low", I64), ("high", I64), ("res_key", I64)],
+    },
     Table { name: "number_index", columns: &[("param", I64), ("low", F64), ("high", F64), ("res_key", I64)] },
     Table {
         name: "quantity_index",

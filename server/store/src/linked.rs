@@ -1,4 +1,4 @@
-//! Resources at the other end of references: what `_include` and `_revinclude` bring.
+//! What refers to given resources: what `_revinclude` brings.
 
 use policy::{Grant, Version};
 
@@ -6,34 +6,11 @@ use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::index_row::param_key;
 use crate::intern::{self, Name};
-use crate::matching::candidate::push_in;
 use crate::open::Store;
 use crate::predicate::{Reach, Visibility};
-use crate::version_row::{StoredVersion, complete, version_columns};
+use crate::version_row::{StoredVersion, complete, keys_text, version_columns};
 
 impl Store {
-    /// The current versions of those names (type and id), as far as the grant reads them; in no order.
-    pub async fn read_many(&self, grant: &Grant, names: &[(String, String)]) -> Result<Vec<Version>, StoreError> {
-        let (grant, names, now) = (grant.clone(), names.to_vec(), (self.inner.clock)());
-        self.read_bounded(move |session| {
-            let visible = Visibility::of(session, &grant, Reach::Read, now)?;
-            let mut keys = Vec::with_capacity(names.len());
-            for (type_name, id) in names {
-                keys.extend(intern::find(session, &Name::Target(type_name, id))?);
-            }
-            let mut sql = Builder::new(session.dialect());
-            sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE "));
-            push_in(&mut sql, "r.res_key", &keys);
-            sql.push(" AND r.deleted = 0");
-            visible.push_any_type(&mut sql, "r");
-            let rows = session.query(&sql.build())?;
-            let mut versions = rows.into_iter().map(StoredVersion::from_row).collect::<Result<Vec<_>, _>>()?;
-            complete(session, &mut versions, now)?;
-            Ok(versions.into_iter().map(StoredVersion::into_version).collect())
-        })
-        .await
-    }
-
     /// The current resources of a type that refer by any of the parameters to any of those names, as far as the grant finds them, in the
     /// order of keys; at most `limit`.
     pub async fn referrers(
@@ -62,8 +39,8 @@ impl Store {
             let mut sql = Builder::new(session.dialect());
             sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE r.res_key IN ("));
             sql.push("SELECT i.res_key FROM reference_index i WHERE i.param IN (");
-            sql.bind_list(params.iter().map(|param| param_key(&type_name, *param))).push(") AND ");
-            push_in(&mut sql, "i.target_key", &keys);
+            sql.bind_list(params.iter().map(|param| param_key(&type_name, *param))).push(") AND i.target_key ");
+            sql.bind_among(&keys_text(&keys));
             sql.push(") AND r.deleted = 0");
             visible.push(&mut sql, "r", &type_name);
             sql.push(" ORDER BY r.res_key LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));

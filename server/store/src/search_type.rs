@@ -64,12 +64,7 @@ impl Store {
     }
 
     /// Searches several types, each by its query; all have the same order.
-    pub async fn search_types(
-        &self,
-        grant: &Grant,
-        queries: &[Query],
-        page: Page,
-    ) -> Result<SearchResult, StoreError> {
+    pub async fn search_types(&self, grant: &Grant, queries: &[Query], page: Page) -> Result<SearchResult, StoreError> {
         let (grant, queries, now) = (grant.clone(), queries.to_vec(), (self.inner.clock)());
         let registry = Arc::clone(&self.inner.registry);
         self.read_bounded(move |session| {
@@ -101,7 +96,12 @@ impl Store {
             let has_more = found.len() > count;
             found.truncate(count);
             sum.next = found.last().filter(|_| has_more).map(|last| last.cursor.clone());
-            if page.as_of.is_none() && page.after.is_none() && !has_more && queries.first().is_some_and(|one| one.summary != Summary::Count) && count > 0 {
+            if page.as_of.is_none()
+                && page.after.is_none()
+                && !has_more
+                && queries.first().is_some_and(|one| one.summary != Summary::Count)
+                && count > 0
+            {
                 sum.total = Some(found.len() as u64);
             }
             let mut versions: Vec<StoredVersion> = found.into_iter().map(|found| found.version).collect();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use policy::Grant;
+use search::Registry;
 
 use crate::apply::Apply;
-use crate::batch::{WriteBatch, WriteStatus, Written};
+use crate::batch::{WriteBatch, WriteOp, WriteStatus, Written};
 pub(crate) use crate::body::parse_stored;
 use crate::error::StoreError;
 use crate::messages;
@@ -64,4 +65,18 @@ impl Store {
     pub fn commits(&self) -> u64 {
         self.inner.writer.commits()
     }
+}
+
+/// Deletes resources inside a transaction that does more; one that is deleted already is left so.
+pub(crate) fn delete_all(
+    transaction: &mut Transaction<'_>,
+    grant: &Grant,
+    registry: &Registry,
+    names: Vec<(String, String)>,
+) -> Result<(), StoreError> {
+    let delete = |(type_name, id)| WriteOp::Delete { type_name, id, if_match: None };
+    let ops = names.into_iter().map(delete).collect();
+    let batch = prepare(WriteBatch::new(ops, policy::Source::default()), registry);
+    Apply::new(transaction, grant, registry, &batch)?.run()?;
+    transaction.flush()
 }

@@ -43,6 +43,7 @@ fn every_command_helps() {
         "person reviews",
         "person merge",
         "person unmerge",
+        "person purge",
         "migrate",
         "config",
     ] {

@@ -7,6 +7,7 @@ mod date;
 mod issue;
 mod json;
 mod london;
+mod meta;
 mod nhs_number;
 mod reference;
 mod resource;

@@ -5,12 +5,10 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
+use crate::operation::{Listed, OPERATIONS};
 use crate::perform::Context;
 use crate::router::{Level, ROUTES};
 use crate::weir::Weir;
-
-/// What `Patient/$export` does.
-const EXPORT_DEFINITION: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export";
 
 /// What this server offers, exactly.
 pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
@@ -33,6 +31,7 @@ fn statement(weir: &Weir) -> Value {
             "security": security(weir),
             "resource": resources,
             "interaction": system_interactions(),
+            "operation": operations(|listed| listed == Listed::Everywhere),
         }],
     })
 }
@@ -90,12 +89,18 @@ fn resource(weir: &Weir, name: &str) -> Value {
         if let Some(profile) = weir.validator.uk_core_profile_of(name) {
             members.insert("supportedProfile".to_owned(), json!([profile]));
         }
-        if name == "Patient" {
-            let export = json!([{"name": "export", "definition": EXPORT_DEFINITION}]);
-            members.insert("operation".to_owned(), export);
-        }
+        let is_listed = |listed| match listed {
+            Listed::Type(only) => only == name,
+            Listed::EveryType | Listed::Everywhere => true,
+        };
+        members.insert("operation".to_owned(), operations(is_listed));
     }
     resource
+}
+
+fn operations(is_listed: impl Fn(Listed) -> bool) -> Value {
+    let listed = OPERATIONS.iter().filter(|(_, _, listed)| is_listed(*listed));
+    listed.map(|(name, definition, _)| json!({"name": name, "definition": definition})).collect()
 }
 
 fn system_interactions() -> Value {

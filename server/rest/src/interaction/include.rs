@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use fhir::{Issue, Json};
 use policy::Released;
 use search::{Include, IndexValue};
+use store::CommitSeq;
 
 use crate::failure::{Failure, Reason};
 use crate::perform::Context;
@@ -23,7 +24,7 @@ type Name = (String, String);
 pub(crate) async fn included(
     context: &Context<'_>,
     includes: &[Include],
-    matches: &[Released],
+    (matches, as_of): (&[Released], CommitSeq),
 ) -> Result<(Vec<Released>, Vec<Issue>), Failure> {
     let mut known: BTreeSet<Name> = matches.iter().map(name_of).collect();
     let mut found: Vec<Released> = Vec::new();
@@ -42,7 +43,7 @@ pub(crate) async fn included(
             } else {
                 let names = targets(context, include, from)?;
                 let names: Vec<Name> = names.into_iter().filter(|name| !known.contains(name)).collect();
-                if names.is_empty() { Vec::new() } else { context.weir.store.read_many(context.grant, &names).await? }
+                context.weir.store.read_at(context.grant, &names, as_of).await?
             };
             for version in versions {
                 let Ok(released) = policy::release(context.grant, version) else { continue };

@@ -11,6 +11,6 @@ pub(crate) mod search_type;
 pub(crate) mod transaction;
 pub(crate) mod update;
 pub(crate) mod vread;
-mod written;
+pub(crate) mod written;
 
 pub(crate) use written::parse as parse_body;

@@ -54,7 +54,7 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     // The store has filtered; what is refused here all the same is left out.
     let matches: Vec<Released> =
         result.matches.into_iter().filter_map(|version| policy::release(context.grant, version).ok()).collect();
-    let (included, mut notices) = include::included(context, &first.includes, &matches).await?;
+    let (included, mut notices) = include::included(context, &first.includes, (&matches, result.as_of)).await?;
     let mut touched = Touched::default();
     for (mode, list) in [("match", &matches), ("include", &included)] {
         for released in list {
@@ -89,8 +89,7 @@ fn queries(context: &Context<'_>, params: &[(String, String)]) -> Result<Vec<Que
     if types.is_empty() {
         return Ok(Vec::new());
     }
-    let mut queries =
-        search::parse_types(&types, params, &weir.registry, &options).map_err(Failure::bad_search)?;
+    let mut queries = search::parse_types(&types, params, &weir.registry, &options).map_err(Failure::bad_search)?;
     if let Some((compartment, id)) = &request.compartment {
         for query in &mut queries {
             let condition = search::compartment_condition(compartment, id, &query.type_name, &weir.registry);

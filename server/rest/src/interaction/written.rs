@@ -32,7 +32,7 @@ pub(super) fn resource_of(context: &Context<'_>) -> Result<Json, Failure> {
 }
 
 /// Refuses a body that says it is something else than JSON.
-pub(super) fn check_content_type(request: &Request) -> Result<(), Failure> {
+pub(crate) fn check_content_type(request: &Request) -> Result<(), Failure> {
     match request.content_type.as_deref() {
         None | Some("application/fhir+json" | "application/json" | "text/json") => Ok(()),
         Some(_) => {
@@ -48,7 +48,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Json, Failure> {
 }
 
 /// Validates as configuration says; errors make it a 422.
-pub(super) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
+pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
     let options = Options {
         uk_core: weir.settings.is_uk_core_required,
         strictness: weir.settings.strictness,
@@ -78,7 +78,7 @@ fn own_made_relative(validated: Validated, base_url: &str) -> Validated {
 
 /// Refuses a body that was given out with parts left out: stored, it would lose them.
 /// <https://hl7.org/fhir/R4/search.html#elements>, <https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html>
-fn check_whole(json: &Json) -> Result<(), Failure> {
+pub(crate) fn check_whole(json: &Json) -> Result<(), Failure> {
     let meta = json.root().get("meta");
     let codes = ["tag", "security"].iter().filter_map(|name| meta?.get(name)).flat_map(|list| list.items());
     let is_part = |label: fhir::Node<'_>| matches!(label.str("code").as_deref(), Some("SUBSETTED" | "REDACTED"));
@@ -91,7 +91,7 @@ fn check_whole(json: &Json) -> Result<(), Failure> {
 }
 
 /// Refuses a logical id which is an NHS number, or none at all.
-pub(super) fn check_id(id: &str) -> Result<(), Failure> {
+pub(crate) fn check_id(id: &str) -> Result<(), Failure> {
     if fhir::FhirId::parse(id).is_none() {
         let message = "a logical id is 1 to 64 of letters, digits, `-` and `.`";
         return Err(Failure::bad_request("value", message));
@@ -100,7 +100,7 @@ pub(super) fn check_id(id: &str) -> Result<(), Failure> {
 }
 
 /// Writes one operation on its own.
-pub(super) async fn write_one(context: &Context<'_>, op: WriteOp) -> Result<Written, Failure> {
+pub(crate) async fn write_one(context: &Context<'_>, op: WriteOp) -> Result<Written, Failure> {
     let written = write_all(context.weir, context.grant, vec![op]).await?;
     written.into_iter().next().ok_or_else(Failure::internal)
 }

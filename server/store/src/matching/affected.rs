@@ -8,15 +8,12 @@ use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::index_row::param_key;
 use crate::intern::{self, Name};
-use crate::matching::candidate::{Moment, judged, push_in};
+use crate::matching::candidate::{Moment, judged};
 use crate::sql::Session;
+use crate::version_row::keys_text;
 
 /// Keys of the resources of a type that were written since.
-pub(crate) fn changed(
-    session: &mut dyn Session,
-    type_name: &str,
-    moment: Moment<'_>,
-) -> Result<Vec<i64>, StoreError> {
+pub(crate) fn changed(session: &mut dyn Session, type_name: &str, moment: Moment<'_>) -> Result<Vec<i64>, StoreError> {
     let mut sql = Builder::new(session.dialect());
     sql.push("SELECT res_key FROM resource WHERE type = ").bind(type_name);
     sql.push(" AND commit_seq > ").bind(moment.as_of).push(" ORDER BY res_key");
@@ -64,8 +61,8 @@ fn referrers(session: &mut dyn Session, param: i64, targets: &BTreeSet<i64>) -> 
     }
     let keys: Vec<i64> = targets.iter().copied().collect();
     let mut sql = Builder::new(session.dialect());
-    sql.push("SELECT res_key FROM reference_index WHERE param = ").bind(param).push(" AND ");
-    push_in(&mut sql, "target_key", &keys);
+    sql.push("SELECT res_key FROM reference_index WHERE param = ").bind(param).push(" AND target_key ");
+    sql.bind_among(&keys_text(&keys));
     session.query(&sql.build())?.iter().map(|row| row.i64(0)).collect()
 }
 

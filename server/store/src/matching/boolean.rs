@@ -46,7 +46,9 @@ impl Writer<'_> {
             }
             Resolved::Present { param, kind } => push_present(sql, key, *param, *kind),
             Resolved::Words { column, words } => push_words(sql, key, column, words),
-            Resolved::Keys(keys) => push_keys(sql, key, keys),
+            Resolved::Keys(keys) => {
+                sql.push(&format!("{key} ")).bind_among(&keys_text(keys));
+            }
             Resolved::Updated(_) => push_updated(sql, key, resolved),
             Resolved::All(all) => self.join(sql, key, all, ("1 = 1", " AND ")),
             Resolved::Any(some) => self.join(sql, key, some, ("1 = 0", " OR ")),
@@ -91,9 +93,7 @@ impl Writer<'_> {
     /// Whether the index can be asked for one candidate.
     pub(crate) fn can_seek(&self, resolved: &Resolved) -> bool {
         match resolved {
-            Resolved::Index(index) => {
-                index.ranges.len() <= SEEKS_MAX && index.ranges.iter().all(Range::is_point)
-            }
+            Resolved::Index(index) => index.ranges.len() <= SEEKS_MAX && index.ranges.iter().all(Range::is_point),
             Resolved::Keys(_) | Resolved::Updated(_) => true,
             Resolved::Present { .. } | Resolved::Words { .. } => false,
             Resolved::Chain { targets, .. } => {
@@ -225,18 +225,6 @@ fn tables_of(kind: Kind) -> &'static [&'static str] {
         Kind::Reference => &["reference_index", "token_index"],
         Kind::Uri => &["uri_index", "reference_index"],
         Kind::Composite | Kind::Special => &["composite_index"],
-    }
-}
-
-fn push_keys(sql: &mut Builder, key: &str, keys: &[i64]) {
-    sql.push(&format!("{key} "));
-    match sql.dialect() {
-        Dialect::Sqlite => {
-            sql.push("IN (SELECT value FROM json_each(").bind(keys_text(keys)).push("))");
-        }
-        Dialect::Postgres => {
-            sql.push("= ANY(CAST(translate(").bind(keys_text(keys)).push(", '[]', '{}') AS bigint[]))");
-        }
     }
 }
 

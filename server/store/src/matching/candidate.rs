@@ -6,7 +6,7 @@ use search::{Judged, Registry};
 use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::predicate::Visibility;
-use crate::sql::{Dialect, Session};
+use crate::sql::Session;
 use crate::version_row::{StoredVersion, keys_text, version_columns};
 
 /// A state of the store, and what may be seen of it.
@@ -36,14 +36,15 @@ impl Moment<'_> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        let among = keys_text(keys);
         let mut sql = Builder::new(session.dialect());
-        sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE "));
-        push_in(&mut sql, "r.res_key", keys);
+        sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE r.res_key "));
+        sql.bind_among(&among);
         sql.push(" AND r.type = ").bind(type_name).push(" AND r.deleted = 0 AND r.commit_seq <= ").bind(self.as_of);
         self.visible.push(&mut sql, "r", type_name);
         if !self.is_now() {
-            sql.push(concat!(" UNION ALL SELECT ", version_columns!("h"), " FROM history h WHERE "));
-            push_in(&mut sql, "h.res_key", keys);
+            sql.push(concat!(" UNION ALL SELECT ", version_columns!("h"), " FROM history h WHERE h.res_key "));
+            sql.bind_among(&among);
             sql.push(" AND h.type = ").bind(type_name).push(" AND h.deleted = 0 AND h.commit_seq <= ").bind(self.as_of);
             sql.push(" AND h.superseded_seq > ").bind(self.as_of);
             self.visible.push(&mut sql, "h", type_name);
@@ -62,19 +63,6 @@ impl Moment<'_> {
         match crate::intern::find(session, &name)? {
             Some(key) => Ok(self.versions(session, type_name, &[key])?.pop()),
             None => Ok(None),
-        }
-    }
-}
-
-/// Adds a test that a column is one of the keys.
-pub(crate) fn push_in(sql: &mut Builder, column: &str, keys: &[i64]) {
-    match sql.dialect() {
-        Dialect::Sqlite => {
-            sql.push(&format!("{column} IN (SELECT value FROM json_each(")).bind(keys_text(keys)).push("))");
-        }
-        Dialect::Postgres => {
-            sql.push(&format!("{column} = ANY(CAST(translate(")).bind(keys_text(keys));
-            sql.push(", '[]', '{}') AS bigint[]))");
         }
     }
 }

@@ -28,7 +28,11 @@ pub(crate) fn estimate(session: &mut dyn Session, writer: &Writer<'_>, resolved:
             if members?.into_iter().sum::<i64>() > MEMBERS_MAX { LARGE } else { counted(session, writer, resolved)? }
         }
         Resolved::Has { source, .. } => {
-            if fewest(session, writer, source)? >= LARGE { LARGE } else { counted(session, writer, resolved)? }
+            if fewest(session, writer, source)? >= LARGE {
+                LARGE
+            } else {
+                counted(session, writer, resolved)?
+            }
         }
         Resolved::Words { .. } => counted(session, writer, resolved)?,
         Resolved::All(parts) => {

@@ -206,10 +206,9 @@ pub(crate) fn columns(value: &IndexValue) -> Option<[SqlValue; 2]> {
         IndexValue::Date { start, end } => [(*start).into(), (*end).into()],
         IndexValue::Number { low, high } | IndexValue::Quantity { low, high, .. } => [(*low).into(), (*high).into()],
         IndexValue::String { normalised, exact } => [clip(normalised).into(), exact_hash(exact).into()],
-        IndexValue::Token { system, code } => [
-            clip(code.as_deref().unwrap_or_default()).into(),
-            clip(system.as_deref().unwrap_or_default()).into(),
-        ],
+        IndexValue::Token { system, code } => {
+            [clip(code.as_deref().unwrap_or_default()).into(), clip(system.as_deref().unwrap_or_default()).into()]
+        }
         IndexValue::Uri(uri) => [clip(uri).into(), "".into()],
         IndexValue::Reference { type_name, id, url } => match url {
             Some(url) => [clip(url).into(), "".into()],
@@ -242,4 +241,3 @@ fn best(entries: &[IndexEntry], (param, kind): (u32, Kind), direction: Direction
         Direction::Descending => rows.max_by(compare_rows),
     }
 }
-

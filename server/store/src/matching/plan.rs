@@ -168,9 +168,8 @@ impl Planner<'_> {
         let driver = Driver::Ranges { param: index.param, ranges, direction: Direction::Ascending };
         let mut plan = self.finish(driver, Order::Row(place, filters.clone()));
         plan.is_single = is_single && index.filter.values.len() == 1;
-        let is_answered = |other: &usize| {
-            *other == place || self.index(*other).is_some_and(|index| filters.contains(&index.filter))
-        };
+        let is_answered =
+            |other: &usize| *other == place || self.index(*other).is_some_and(|index| filters.contains(&index.filter));
         plan.judged.retain(|other| !is_answered(other));
         plan.seeks.retain(|other| !is_answered(other));
         Some(plan)

@@ -189,9 +189,8 @@ fn tokens(
             None => return Ok(()),
         },
     };
-    let point = |code: &str, key: i64| {
-        Range::at("token_index", vec![("code", clip(code).into()), ("system_key", key.into())])
-    };
+    let point =
+        |code: &str, key: i64| Range::at("token_index", vec![("code", clip(code).into()), ("system_key", key.into())]);
     match (code, system_key) {
         (Some(code), Some(key)) => found.push(point(code, key)),
         (Some(code), None) => {
@@ -210,12 +209,7 @@ fn tokens(
 }
 
 /// The systems under which a code stands, each found by one step over the rows of the one before.
-fn systems_of(
-    session: &mut dyn Session,
-    table: &'static str,
-    param: i64,
-    code: &str,
-) -> Result<Vec<i64>, StoreError> {
+fn systems_of(session: &mut dyn Session, table: &'static str, param: i64, code: &str) -> Result<Vec<i64>, StoreError> {
     let mut systems = Vec::new();
     let mut after = -1;
     loop {
@@ -259,19 +253,14 @@ fn string(modifier: &Modifier, text: &str) -> Range {
             "string_index",
             vec![("value", clip(&normalised).into()), ("exact_hash", exact_hash(text).into())],
         ),
-        Modifier::Contains => {
-            Range { tests: vec![Test::Contains("value", normalised)], ..Range::all("string_index") }
-        }
+        Modifier::Contains => Range { tests: vec![Test::Contains("value", normalised)], ..Range::all("string_index") },
         _ => Range { tests: prefix_tests("value", &normalised), ..Range::all("string_index") },
     }
 }
 
 fn prefix_tests(column: &'static str, start: &str) -> Vec<Test> {
     let start = clip(start);
-    vec![
-        Test::Compare(column, ">=", start.into()),
-        Test::Compare(column, "<", format!("{start}{LAST_CHAR}").into()),
-    ]
+    vec![Test::Compare(column, ">=", start.into()), Test::Compare(column, "<", format!("{start}{LAST_CHAR}").into())]
 }
 
 /// The table of [`Prefix::accepts`] as tests.
@@ -378,9 +367,7 @@ fn composites(
     let systems = match system {
         None => systems_of(session, "composite_index", param, code)?,
         Some(None) => vec![0],
-        Some(Some(system)) => {
-            intern::find(session, &Name::System(clip(system).to_owned()))?.into_iter().collect()
-        }
+        Some(Some(system)) => intern::find(session, &Name::System(clip(system).to_owned()))?.into_iter().collect(),
     };
     let mut seconds = Vec::new();
     match rest {

@@ -90,12 +90,7 @@ impl Resolver<'_> {
         conditions.iter().map(|condition| self.one(session, type_name, condition)).collect()
     }
 
-    fn one(
-        &self,
-        session: &mut dyn Session,
-        type_name: &str,
-        condition: &Condition,
-    ) -> Result<Resolved, StoreError> {
+    fn one(&self, session: &mut dyn Session, type_name: &str, condition: &Condition) -> Result<Resolved, StoreError> {
         Ok(match condition {
             Condition::Filter(filter) => filtered(session, type_name, filter)?,
             Condition::Chain(chain) => {

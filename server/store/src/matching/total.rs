@@ -56,12 +56,7 @@ fn driver(resolved: &[Resolved]) -> Option<(usize, &Index)> {
     })
 }
 
-fn push_others(
-    sql: &mut Builder,
-    writer: &Writer<'_>,
-    (key, driven): (&str, Option<usize>),
-    resolved: &[Resolved],
-) {
+fn push_others(sql: &mut Builder, writer: &Writer<'_>, (key, driven): (&str, Option<usize>), resolved: &[Resolved]) {
     for (_, one) in resolved.iter().enumerate().filter(|(place, _)| Some(*place) != driven) {
         sql.push(" AND ");
         // A whole condition is read once; a look for each row pays where another condition has narrowed them.

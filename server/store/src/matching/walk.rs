@@ -5,14 +5,14 @@ use search::{Direction, Judged};
 use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::matching::boolean::{Writer, push_moments};
-use crate::matching::candidate::{Moment, push_in};
+use crate::matching::candidate::Moment;
 use crate::matching::judge::{Judge, Known};
 use crate::matching::order::{Cursor, Order};
 use crate::matching::plan::{Driver, Plan};
 use crate::matching::range::Range;
 use crate::matching::resolve::Resolved;
 use crate::sql::{Session, SqlRow, SqlValue};
-use crate::version_row::{StoredVersion, VERSION_COLUMNS, version_columns};
+use crate::version_row::{StoredVersion, VERSION_COLUMNS, keys_text, version_columns};
 
 /// Candidates read at a time at the most: their bodies are in memory.
 const CHUNK_MAX: usize = 512;
@@ -181,7 +181,9 @@ impl Walk<'_> {
     ) -> Result<Vec<(StoredVersion, Place)>, StoreError> {
         if let (Place::Missing(key), Some((param, kind))) = (place, self.plan.then_missing) {
             let mut sql = self.select("");
-            sql.push(" FROM resource r WHERE r.type = ").bind(&self.query.type_name).push(" AND r.deleted = 0 AND NOT ");
+            sql.push(" FROM resource r WHERE r.type = ")
+                .bind(&self.query.type_name)
+                .push(" AND r.deleted = 0 AND NOT ");
             self.writer.whole(&mut sql, "r.res_key", &Resolved::Present { param, kind });
             sql.push(" AND r.res_key > ").bind(*key);
             self.finish(&mut sql, "r.res_key", ("r.res_key", limit));
@@ -254,8 +256,8 @@ impl Walk<'_> {
         if !self.moment.is_now() {
             sql.push(" AND r.commit_seq <= ").bind(self.moment.as_of);
             if !self.apart.is_empty() {
-                sql.push(" AND NOT ");
-                push_in(sql, "r.res_key", self.apart);
+                sql.push(" AND NOT r.res_key ");
+                sql.bind_among(&keys_text(self.apart));
             }
         }
         self.writer.visible.push(sql, "r", &self.query.type_name);
@@ -361,9 +363,7 @@ impl Walk<'_> {
         }
         sql.push(" AND r.res_key = d.res_key");
         self.finish(&mut sql, "d.res_key", (&order, limit));
-        rows(session, sql, |version, values| {
-            Place::Row(values.take(0), values.take(1), version.res_key)
-        })
+        rows(session, sql, |version, values| Place::Row(values.take(0), values.take(1), version.res_key))
     }
 }
 

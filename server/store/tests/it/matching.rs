@@ -37,7 +37,8 @@ fn people() -> Vec<(String, Value)> {
             "managingOrganization": {"reference": format!("Organization/o{}", n % 4)},
         });
         if n % 5 == 0 {
-            one["generalPractitioner"] = json!([{"reference": "Organization/o1"}, {"identifier": {"system": "urn:gp", "value": "G1"}}]);
+            one["generalPractitioner"] =
+                json!([{"reference": "Organization/o1"}, {"identifier": {"system": "urn:gp", "value": "G1"}}]);
         }
         if n % 11 == 0 {
             one.as_object_mut().unwrap().remove("birthDate");
@@ -78,9 +79,8 @@ fn observations() -> Vec<(String, Value)> {
 }
 
 fn others() -> Vec<(String, Value)> {
-    let items: Vec<Value> = (0..9)
-        .map(|n| json!({"item": {"reference": format!("Patient/p{}", n * 3)}, "deleted": n == 2}))
-        .collect();
+    let items: Vec<Value> =
+        (0..9).map(|n| json!({"item": {"reference": format!("Patient/p{}", n * 3)}, "deleted": n == 2})).collect();
     let mut all = vec![(
         "l1".to_owned(),
         json!({"resourceType": "List", "status": "current", "mode": "working", "entry": items}),
@@ -89,7 +89,10 @@ fn others() -> Vec<(String, Value)> {
         let place = json!({"resourceType": "Location", "name": format!("Site {n}"), "position": {"latitude": north, "longitude": east}});
         all.push((format!("s{n}"), place));
     }
-    all.push(("v1".to_owned(), json!({"resourceType": "ValueSet", "url": "http://example.org/a/b", "status": "active"})));
+    all.push((
+        "v1".to_owned(),
+        json!({"resourceType": "ValueSet", "url": "http://example.org/a/b", "status": "active"}),
+    ));
     all.push(("v2".to_owned(), json!({"resourceType": "ValueSet", "url": "http://example.org/a", "status": "active"})));
     all
 }
@@ -116,7 +119,8 @@ impl World {
                     world.referrers.entry((entry.param, t.clone(), i.clone())).or_default().push(name.clone());
                 }
             }
-            for entry in value["entry"].as_array().into_iter().flatten().filter(|entry| entry["deleted"] != json!(true)) {
+            for entry in value["entry"].as_array().into_iter().flatten().filter(|entry| entry["deleted"] != json!(true))
+            {
                 let (t, i) = entry["item"]["reference"].as_str().unwrap().split_once('/').unwrap();
                 world.lists.entry(id.clone()).or_default().push((t.to_owned(), i.to_owned()));
             }
@@ -134,7 +138,9 @@ impl World {
             self.all.values().filter(|one| one.type_name == query.type_name).cloned().collect();
         of_type
             .into_iter()
-            .filter(|one| query.conditions.iter().all(|condition| search::holds(condition, one, self, &registry).unwrap()))
+            .filter(|one| {
+                query.conditions.iter().all(|condition| search::holds(condition, one, self, &registry).unwrap())
+            })
             .map(|one| one.id.clone())
             .collect()
     }
