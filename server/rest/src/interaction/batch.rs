@@ -1,7 +1,7 @@
 //! `POST [base]`: a batch, entry by entry; a transaction goes on in `transaction.rs`. <https://hl7.org/fhir/R4/http.html#transaction>
 
 use bytes::Bytes;
-use fhir::{BundleEntry, BundleWriter, EntryResponse, Json, Node};
+use fhir::{BundleEntry, BundleWriter, EntryResponse, Instant, Json, Node};
 use policy::Interaction;
 
 use crate::answer::{Answer, Outcome};
@@ -69,8 +69,12 @@ fn conditions(context: &Context<'_>, asked: Node<'_>) -> Result<Conditions, Fail
         "if-none-exist" => if_none_exist.as_deref(),
         _ => None,
     })?;
-    let asked = &context.request.conditions;
-    Ok(Conditions { handling: asked.handling, prefer_return: asked.prefer_return, ..read })
+    let if_modified_since = match asked.str("ifModifiedSince").map(|text| Instant::parse_rfc3339(&text)) {
+        Some(None) => return Err(Failure::bad_request("value", "`request.ifModifiedSince` must be an instant")),
+        given => given.flatten(),
+    };
+    let whole = &context.request.conditions;
+    Ok(Conditions { if_modified_since, handling: whole.handling, prefer_return: whole.prefer_return, ..read })
 }
 
 /// The interaction that a method and a URL relative to the base mean.

@@ -25,9 +25,10 @@ pub(crate) fn give(context: &Context<'_>, version: Version) -> Result<Answer, Fa
     let not_found = Failure::not_found(&facts.type_name, &facts.id);
     let released = policy::release(context.grant, version).map_err(|_| not_found)?;
     let facts = released.facts();
-    let mut answer = match context.request.conditions.if_none_match {
-        Some(known) if known == facts.version => Answer::empty(Outcome::NotModified),
-        _ => Answer::json(Outcome::Ok, released.bytes().clone()),
+    let mut answer = if context.request.conditions.is_not_modified(facts.version, facts.last_updated) {
+        Answer::empty(Outcome::NotModified)
+    } else {
+        Answer::json(Outcome::Ok, released.bytes().clone())
     };
     answer.version = Some(facts.version);
     answer.last_updated = Some(facts.last_updated);
