@@ -77,15 +77,12 @@ fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
 
 /// Interactions on one resource take no criteria: one that is not read would be thought to hold.
 fn check_params(request: &Request) -> Result<(), Failure> {
-    let is_one = matches!(
-        request.interaction,
-        Interaction::Read
-            | Interaction::Vread
-            | Interaction::Create
-            | Interaction::Update
-            | Interaction::Delete
-            | Interaction::Batch
-    );
+    let is_one = match request.interaction {
+        Interaction::Read | Interaction::Vread | Interaction::Create | Interaction::Batch => true,
+        // Without an id the parameters are criteria.
+        Interaction::Update | Interaction::Delete => request.id.is_some(),
+        _ => false,
+    };
     if !is_one || request.conditions.handling == Handling::Lenient {
         return Ok(());
     }

@@ -65,6 +65,8 @@ pub const ROUTES: &[Route] = &[
     route("PUT", "/{type}/{id}", Interaction::Update, Level::Instance),
     route("DELETE", "/{type}/{id}", Interaction::Delete, Level::Instance),
     route("GET", "/{type}", Interaction::SearchType, Level::Type),
+    route("PUT", "/{type}", Interaction::Update, Level::Type),
+    route("DELETE", "/{type}", Interaction::Delete, Level::Type),
     route("POST", "/{type}", Interaction::Create, Level::Type),
     route("POST", "", Interaction::Batch, Level::System),
     route("POST", "/", Interaction::Batch, Level::System),

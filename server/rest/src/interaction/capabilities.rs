@@ -80,9 +80,9 @@ fn resource(weir: &Weir, name: &str) -> Value {
         "readHistory": true,
         "updateCreate": true,
         "conditionalCreate": true,
-        "conditionalRead": "not-match",
-        "conditionalUpdate": false,
-        "conditionalDelete": "not-supported",
+        "conditionalRead": "full-support",
+        "conditionalUpdate": true,
+        "conditionalDelete": if weir.settings.limits.conditional_delete_max > 1 { "multiple" } else { "single" },
         "referencePolicy": ["literal", "local"],
         "searchParam": parameters,
     });

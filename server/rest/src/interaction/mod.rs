@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod capabilities;
 pub(crate) mod create;
+mod criteria;
 pub(crate) mod delete;
 pub(crate) mod history;
 pub(crate) mod read;

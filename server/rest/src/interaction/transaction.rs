@@ -9,7 +9,7 @@ use store::{WriteOp, Written};
 use crate::access;
 use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
-use crate::interaction::{batch, create, written};
+use crate::interaction::{batch, criteria, written};
 use crate::perform::{Context, perform};
 use crate::request::Request;
 
@@ -54,7 +54,7 @@ async fn write(
     ops: Vec<(usize, WriteOp)>,
 ) -> Result<HashMap<usize, Written>, Failure> {
     let (indexes, ops): (Vec<usize>, Vec<WriteOp>) = ops.into_iter().unzip();
-    let written = written::write_all(context.weir, grant, ops).await?;
+    let written = written::write_all(context.weir, grant, ops, Vec::new()).await?;
     Ok(indexes.into_iter().zip(written).collect())
 }
 
@@ -81,7 +81,11 @@ async fn planned<'a>(context: &Context<'_>, mut request: Request, entry: Node<'a
         Interaction::Create => {
             // References to the entry must lead to the match. When another writer is faster, the store gives the transaction up.
             let matching = match &request.conditions.if_none_exist {
-                Some(text) => create::matching(&Context { request: &request, ..*context }, text).await?,
+                Some(text) => {
+                    let inner = Context { request: &request, ..*context };
+                    let query = criteria::query_of(&inner, &type_name, text)?;
+                    criteria::matching(&inner, &query, 1).await?.pop()
+                },
                 None => None,
             };
             let id = matching.unwrap_or_else(|| context.weir.new_id());
@@ -153,7 +157,7 @@ fn operation(
     let if_none_exist = match &request.conditions.if_none_exist {
         Some(text) => {
             let inner = Context { request, ..*context };
-            Some(create::condition(&inner, text)?)
+            Some(criteria::query_of(&inner, &type_name, text)?)
         }
         None => None,
     };
@@ -189,7 +193,7 @@ async fn respond(
     let mut touched = crate::answer::Touched::default();
     for (index, planned) in plan.iter().enumerate() {
         let result = match written.get(&index) {
-            Some(written) if planned.request.interaction == Interaction::Delete => Ok(written::deleted(written)),
+            Some(written) if planned.request.interaction == Interaction::Delete => Ok(written::deleted(std::slice::from_ref(written))),
             Some(written) => {
                 let inner = Context { request: &planned.request, ..*context };
                 written::answer(&inner, written, &[]).await
