@@ -9,4 +9,5 @@
 )]
 
 mod evaluate;
+mod patch;
 mod suite;
