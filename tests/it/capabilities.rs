@@ -65,6 +65,7 @@ fn every_interaction_that_is_listed_is_routed() {
             "read" => ("GET", "Basic/none", 404),
             "vread" => ("GET", "Basic/none/_history/1", 404),
             "update" => ("PUT", "Basic/none", 400),
+            "patch" => ("PATCH", "Basic/none", 415),
             "delete" => ("DELETE", "Basic/none", 204),
             "history-instance" => ("GET", "Basic/none/_history", 404),
             "history-type" => ("GET", "Basic/_history", 200),

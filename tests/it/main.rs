@@ -22,6 +22,7 @@ mod feed;
 mod history;
 mod operations;
 mod paging;
+mod patch;
 mod patient_scope;
 mod read;
 mod scopes;

@@ -8,7 +8,7 @@ use store::audit::{AuditOutcome, AuditRecord};
 use crate::access;
 use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
-use crate::interaction::{batch, capabilities, create, delete, history, read, search_type, update, vread};
+use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{export_delete, export_file, export_kick_off, export_status};
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
@@ -47,6 +47,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::SearchType => search_type::search_type(&context).await,
         Interaction::Create => create::create(&context).await,
         Interaction::Update => update::update(&context).await,
+        Interaction::Patch => patch::patch(&context).await,
         Interaction::Delete => delete::delete(&context).await,
         Interaction::Batch => Box::pin(batch::batch(&context)).await,
         Interaction::Export => export_kick_off::export_kick_off(&context).await,
@@ -54,7 +55,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::ExportFile => export_file::export_file(&context).await,
         Interaction::ExportDelete => export_delete::export_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
-        Interaction::SearchSystem | Interaction::Patch | Interaction::Everything | Interaction::Validate => {
+        Interaction::SearchSystem | Interaction::Everything | Interaction::Validate => {
             Err(Failure::new(Reason::NotAllowed, "not-supported", "the interaction is not offered by this server"))
         }
     }
@@ -80,7 +81,7 @@ fn check_params(request: &Request) -> Result<(), Failure> {
     let is_one = match request.interaction {
         Interaction::Read | Interaction::Vread | Interaction::Create | Interaction::Batch => true,
         // Without an id the parameters are criteria.
-        Interaction::Update | Interaction::Delete => request.id.is_some(),
+        Interaction::Update | Interaction::Patch | Interaction::Delete => request.id.is_some(),
         _ => false,
     };
     if !is_one || request.conditions.handling == Handling::Lenient {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
+use crate::interaction::patch;
 use crate::perform::Context;
 use crate::router::{Level, ROUTES};
 use crate::weir::Weir;
@@ -28,6 +29,7 @@ fn statement(weir: &Weir) -> Value {
         "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": patch::FORMATS,
         "rest": [{
             "mode": "server",
             "security": security(weir),
@@ -116,6 +118,7 @@ fn code(interaction: Interaction) -> Option<&'static str> {
         Interaction::Read => "read",
         Interaction::Vread => "vread",
         Interaction::Update => "update",
+        Interaction::Patch => "patch",
         Interaction::Delete => "delete",
         Interaction::HistoryInstance => "history-instance",
         Interaction::HistoryType => "history-type",

@@ -83,9 +83,7 @@ pub(super) async fn decided_anew(
         }
     }
     match write().await {
-        Err(failure) if attempts > 1 && is_lost(&failure) => {
-            Err(Failure { reason: Reason::Conflict, ..failure })
-        }
+        Err(failure) if attempts > 1 && is_lost(&failure) => Err(Failure { reason: Reason::Conflict, ..failure }),
         other => other,
     }
 }

@@ -30,6 +30,7 @@ pub(super) async fn targets(context: &Context<'_>) -> Result<Found, Failure> {
 /// The deletes of what was found.
 pub(super) fn operations(context: &Context<'_>, found: &Found) -> Vec<WriteOp> {
     let if_match = context.request.conditions.if_match;
-    let delete = |id: &String| WriteOp::Delete { type_name: context.request.type_str().to_owned(), id: id.clone(), if_match };
+    let delete =
+        |id: &String| WriteOp::Delete { type_name: context.request.type_str().to_owned(), id: id.clone(), if_match };
     found.ids.iter().map(delete).collect()
 }

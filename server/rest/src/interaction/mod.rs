@@ -6,6 +6,7 @@ pub(crate) mod create;
 mod criteria;
 pub(crate) mod delete;
 pub(crate) mod history;
+pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod search_type;
 pub(crate) mod transaction;

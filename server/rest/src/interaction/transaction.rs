@@ -85,7 +85,7 @@ async fn planned<'a>(context: &Context<'_>, mut request: Request, entry: Node<'a
                     let inner = Context { request: &request, ..*context };
                     let query = criteria::query_of(&inner, &type_name, text)?;
                     criteria::matching(&inner, &query, 1).await?.pop()
-                },
+                }
                 None => None,
             };
             let id = matching.unwrap_or_else(|| context.weir.new_id());
@@ -193,7 +193,9 @@ async fn respond(
     let mut touched = crate::answer::Touched::default();
     for (index, planned) in plan.iter().enumerate() {
         let result = match written.get(&index) {
-            Some(written) if planned.request.interaction == Interaction::Delete => Ok(written::deleted(std::slice::from_ref(written))),
+            Some(written) if planned.request.interaction == Interaction::Delete => {
+                Ok(written::deleted(std::slice::from_ref(written)))
+            }
             Some(written) => {
                 let inner = Context { request: &planned.request, ..*context };
                 written::answer(&inner, written, &[]).await
