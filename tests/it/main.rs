@@ -12,6 +12,7 @@ mod audit;
 mod authorisation;
 mod bad_input;
 mod batch;
+mod bundle_verbs;
 mod capabilities;
 mod conformance;
 mod consent;

@@ -132,6 +132,11 @@ pub(crate) fn check_format(format: Option<&str>, accept: Option<&str>) -> Result
     if is_offered { Ok(()) } else { Err(Failure::not_acceptable()) }
 }
 
+/// A media type without its parameters, in small letters.
+pub(crate) fn media_type(text: &str) -> String {
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 fn etag(text: Option<&str>, header: &str) -> Result<Option<u64>, Failure> {
     let Some(text) = text else { return Ok(None) };
     match version_of_etag(text) {

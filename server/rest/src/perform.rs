@@ -61,7 +61,8 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
     }
 }
 
-fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
+/// Refuses a path that names no resource type.
+pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     let is_feed = request.interaction == Interaction::Feed;
     match &request.type_name {
         Some(name) if !is_feed && !weir.definitions.is_resource_type(name) => {

@@ -74,6 +74,32 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/", Interaction::Batch, Level::System),
 ];
 
+/// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
+pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Vec<(&'static str, &'p str)>)> {
+    ROUTES.iter().filter(|route| route.methods().any(|known| known == method)).find_map(|route| {
+        let (mut pattern, mut path) = (segments(route.pattern), segments(path));
+        let mut values = Vec::new();
+        loop {
+            match (pattern.next(), path.next()) {
+                (None, None) => return Some((route, values)),
+                (Some(name), Some(value)) if name.starts_with('{') => {
+                    // What is no name of a type or of a resource belongs to another route.
+                    if value.starts_with(['_', '$']) {
+                        return None;
+                    }
+                    values.push((name.trim_matches(['{', '}']), value));
+                }
+                (Some(fixed), Some(value)) if fixed == value => {}
+                _ => return None,
+            }
+        }
+    })
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
 /// Adds the routes to the scope of the base path.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     let mut patterns: Vec<&'static str> = Vec::new();

@@ -13,7 +13,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
-use crate::headers::{Conditions, check_format};
+use crate::headers::{Conditions, check_format, media_type};
 use crate::ids::{self, Ids};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
@@ -168,8 +168,7 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
         let format = request.params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.as_str());
         check_format(format, text(http, header::ACCEPT))?;
     }
-    request.content_type = text(http, header::CONTENT_TYPE)
-        .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
     request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
     Ok(request)
 }

@@ -4,8 +4,8 @@ use policy::Interaction;
 use search::{Options, Query};
 use store::{ExpectedMatches, Page};
 
-use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
+use crate::headers::Conditions;
 use crate::perform::Context;
 
 /// How often a write that another writer was faster than is decided anew.
@@ -70,12 +70,13 @@ pub(super) fn several() -> Failure {
 
 /// Runs a write that is decided upon what is stored, again when another writer changed that in between. A caller who named the version
 /// that must be current decides by itself.
-pub(super) async fn decided_anew(
-    context: &Context<'_>,
-    write: impl AsyncFn() -> Result<Answer, Failure>,
-) -> Result<Answer, Failure> {
+pub(super) async fn decided_anew<T>(
+    conditions: &[&Conditions],
+    write: impl AsyncFn() -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let is_lost = |failure: &Failure| failure.issues.iter().any(|issue| issue.code == "conflict");
-    let attempts = if context.request.conditions.if_match.is_some() { 1 } else { ATTEMPTS_MAX };
+    let is_version_named = conditions.iter().any(|conditions| conditions.if_match.is_some());
+    let attempts = if is_version_named { 1 } else { ATTEMPTS_MAX };
     for _ in 1..attempts {
         match write().await {
             Err(failure) if is_lost(&failure) => {}

@@ -10,7 +10,7 @@ use crate::perform::Context;
 
 /// Deletes; history stays. Deleting what is not there succeeds, too.
 pub(crate) async fn delete(context: &Context<'_>) -> Result<Answer, Failure> {
-    criteria::decided_anew(context, async || {
+    criteria::decided_anew(&[&context.request.conditions], async || {
         let found = targets(context).await?;
         let ops = operations(context, &found);
         let written = write_all(context.weir, context.grant, ops, found.expected).await?;

@@ -2,10 +2,12 @@
 
 pub(crate) mod batch;
 pub(crate) mod capabilities;
+mod conditional_reference;
 pub(crate) mod create;
 mod criteria;
 pub(crate) mod delete;
 pub(crate) mod history;
+mod links;
 pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod search_type;

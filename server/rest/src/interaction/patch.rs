@@ -29,7 +29,7 @@ pub(super) enum Patch {
 /// Changes the current version; the result is validated as an update is.
 pub(crate) async fn patch(context: &Context<'_>) -> Result<Answer, Failure> {
     let patch = Patch::read(context.request)?;
-    criteria::decided_anew(context, async || {
+    criteria::decided_anew(&[&context.request.conditions], async || {
         let found = target(context).await?;
         let (json, version) = patch.applied(context, &found).await?;
         let resource = validated(context.weir, json)?;

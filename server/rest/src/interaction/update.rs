@@ -19,7 +19,7 @@ pub(crate) async fn update(context: &Context<'_>) -> Result<Answer, Failure> {
     check_ids(context, own.as_deref())?;
     let validated = validated(context.weir, json)?;
     let issues = validated.issues().to_vec();
-    criteria::decided_anew(context, async || {
+    criteria::decided_anew(&[&context.request.conditions], async || {
         let found = target(context, own.as_deref()).await?;
         let op = operation(context, &found, validated.clone())?;
         let written = write_one(context, op, found.expected).await?;
