@@ -108,30 +108,6 @@ impl Conditions {
     }
 }
 
-/// Whether the caller takes JSON, the only format that is offered: `_format` says it, else `Accept`. <https://hl7.org/fhir/R4/http.html#mime-type>
-pub(crate) fn check_format(format: Option<&str>, accept: Option<&str>) -> Result<(), Failure> {
-    // A `+` in a query that was not encoded arrives as a space.
-    let is_json = |name: &str| {
-        let name = name.trim().replace(' ', "+").to_ascii_lowercase();
-        matches!(
-            name.as_str(),
-            "json" | "application/json" | "application/fhir+json" | "text/json" | "application/json+fhir"
-        )
-    };
-    let is_taken = |range: &str| {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let is_refused = parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-        !is_refused && (is_json(name) || matches!(name, "*/*" | "application/*" | ""))
-    };
-    let is_offered = match (format, accept) {
-        (Some(format), _) => is_json(format.split(';').next().unwrap_or_default()),
-        (None, Some(accept)) => accept.split(',').any(is_taken),
-        (None, None) => true,
-    };
-    if is_offered { Ok(()) } else { Err(Failure::not_acceptable()) }
-}
-
 /// A media type without its parameters, in small letters.
 pub(crate) fn media_type(text: &str) -> String {
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()

@@ -88,8 +88,12 @@ fn check_params(request: &Request) -> Result<(), Failure> {
     if !is_one || request.conditions.handling == Handling::Lenient {
         return Ok(());
     }
-    let is_known = |(name, value): &&(String, String)| {
-        matches!(name.as_str(), "_format" | "_pretty") || (name == "_summary" && value == "false")
+    let is_read = matches!(request.interaction, Interaction::Read | Interaction::Vread);
+    let is_known = |(name, value): &&(String, String)| match name.as_str() {
+        "_format" | "_pretty" => true,
+        "_summary" => is_read || value == "false",
+        "_elements" => is_read,
+        _ => false,
     };
     match request.params.iter().find(|param| !is_known(param)) {
         None => Ok(()),

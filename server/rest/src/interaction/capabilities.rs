@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
+use crate::format;
 use crate::interaction::patch;
 use crate::perform::Context;
 use crate::router::{Level, ROUTES};
@@ -13,8 +14,16 @@ use crate::weir::Weir;
 /// What `Patient/$export` does.
 const EXPORT_DEFINITION: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export";
 
-/// What this server offers, exactly.
+/// What this server offers, exactly. All of the statement is normative, so that `mode=normative` leaves nothing out.
 pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
+    match context.request.params.iter().find(|(name, _)| name == "mode").map(|(_, mode)| mode.as_str()) {
+        None | Some("full" | "normative") => {}
+        Some("terminology") => {
+            let message = "there are no TerminologyCapabilities; `mode` is `full` or `normative`";
+            return Err(Failure::bad_request("not-supported", message));
+        }
+        Some(_) => return Err(Failure::bad_request("value", "`mode` is `full`, `normative` or `terminology`")),
+    }
     Ok(Answer::json(Outcome::Ok, statement(context.weir).to_string()))
 }
 
@@ -28,7 +37,7 @@ fn statement(weir: &Weir) -> Value {
         "software": {"name": "Weir", "version": weir.settings.version},
         "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": format::FORMATS,
         "patchFormat": patch::FORMATS,
         "rest": [{
             "mode": "server",

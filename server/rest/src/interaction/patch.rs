@@ -16,7 +16,7 @@ use crate::request::Request;
 pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 
 /// The media types of bodies that are offered, for the CapabilityStatement.
-pub(super) const FORMATS: [&str; 2] = ["application/fhir+json", JSON_PATCH];
+pub(super) const FORMATS: [&str; 3] = ["application/fhir+json", "application/fhir+xml", JSON_PATCH];
 
 /// A patch, read.
 pub(super) enum Patch {

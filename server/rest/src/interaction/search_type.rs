@@ -1,13 +1,14 @@
 //! `GET [base]/[type]?...` and `POST [base]/[type]/_search`. <https://hl7.org/fhir/R4/search.html>
 
 use fhir::{BundleEntry, BundleWriter, Issue};
-use search::{Handling, Options, Query, Summary};
+use search::{Options, Query, Summary};
 use store::{CommitSeq, Cursor, Page};
 
 use crate::answer::{Answer, Outcome, Touched};
 use crate::failure::Failure;
 use crate::page_link::{self, Binding};
 use crate::perform::Context;
+use crate::shape::Shape;
 
 /// The matches that the caller may see, one page.
 pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure> {
@@ -20,8 +21,9 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
         base_url: Some(weir.settings.base_url.clone()),
         ..Options::default()
     };
-    let mut query = search::parse(type_name, &params, &weir.registry, &options).map_err(Failure::bad_search)?;
-    check_whole(&mut query, context.request.conditions.handling)?;
+    let query = search::parse(type_name, &params, &weir.registry, &options).map_err(Failure::bad_search)?;
+    let shape = Shape::of_query(&query);
+    check_shape(&shape, &params)?;
     let search = encoded(&query.self_params);
     let binding = Binding { weir, token_hash: &context.caller.token_hash, search: &format!("{type_name}?{search}") };
     let (as_of, after) = match page_texts.first() {
@@ -49,7 +51,7 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
         let full_url = format!("{}/{}/{}", weir.settings.base_url, released.facts().type_name, released.facts().id);
         writer.entry(&BundleEntry {
             full_url: Some(&full_url),
-            resource: Some(released.bytes()),
+            resource: Some(&shape.apply(released.bytes(), &weir.definitions)?),
             search_mode: Some("match"),
             ..BundleEntry::default()
         });
@@ -61,19 +63,14 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     Ok(answer)
 }
 
-/// Resources are given whole: a caller who asked for less would take what it gets for less.
-fn check_whole(query: &mut Query, handling: Handling) -> Result<(), Failure> {
-    let is_whole = matches!(query.summary, Summary::False | Summary::Count) && query.elements.is_empty();
-    let message = "`_summary` other than `false` and `count`, and `_elements`, are not supported yet";
-    match handling {
-        _ if is_whole => Ok(()),
-        Handling::Strict => Err(Failure::bad_request("not-supported", message)),
-        Handling::Lenient => {
-            query.self_params.retain(|(name, _)| name != "_summary" && name != "_elements");
-            query.notices.push(Issue::warning("not-supported", message));
-            Ok(())
-        }
+/// R4 has no text summary of included resources. <https://hl7.org/fhir/R4/search.html#summary>
+fn check_shape(shape: &Shape, params: &[(String, String)]) -> Result<(), Failure> {
+    let is_include = |(name, _): &(String, String)| matches!(name.split(':').next(), Some("_include" | "_revinclude"));
+    if shape.is_text() && params.iter().any(is_include) {
+        let message = "`_summary=text` cannot be asked for together with `_include` or `_revinclude`";
+        return Err(Failure::bad_request("invalid", message));
     }
+    Ok(())
 }
 
 /// The state that is searched and where the page before ended.
@@ -117,11 +114,5 @@ impl Failure {
     /// A search that cannot be understood.
     pub(crate) fn bad_search(issues: Vec<Issue>) -> Failure {
         Failure::with_issues(crate::failure::Reason::BadRequest, issues)
-    }
-
-    /// A format that is not offered.
-    pub(crate) fn not_acceptable() -> Failure {
-        let message = "only application/fhir+json is offered";
-        Failure::new(crate::failure::Reason::NotAcceptable, "not-supported", message)
     }
 }
