@@ -26,6 +26,7 @@ mod operations;
 mod paging;
 mod patch;
 mod patient_scope;
+mod protocol;
 mod read;
 mod scopes;
 mod search_type;

@@ -35,6 +35,7 @@ pub(crate) async fn perform(weir: &Weir, caller: &Caller, request: &Request) -> 
 async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
     check_type(weir, request)?;
     check_params(request)?;
+    check_preference(request)?;
     let grant = access::grant(caller, request)?;
     let context = Context { weir, caller, request, grant: &grant };
     match request.interaction {
@@ -75,6 +76,25 @@ pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> 
         }
         _ => Ok(()),
     }
+}
+
+/// An answer that comes at once is not what `respond-async` asks for: only exports have a status to look at.
+fn check_preference(request: &Request) -> Result<(), Failure> {
+    let is_lenient = request.conditions.handling == Handling::Lenient;
+    let is_taken = matches!(
+        request.interaction,
+        Interaction::Export
+            | Interaction::ExportStatus
+            | Interaction::ExportFile
+            | Interaction::ExportDelete
+            | Interaction::Feed
+            | Interaction::Capabilities
+    );
+    if !request.conditions.is_async || is_lenient || is_taken {
+        return Ok(());
+    }
+    let message = "`Prefer: respond-async` is offered for exports only";
+    Err(Failure::bad_request("not-supported", message))
 }
 
 /// Interactions on one resource take no criteria: one that is not read would be thought to hold.

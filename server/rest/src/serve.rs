@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -312,8 +313,12 @@ pub(crate) async fn no_route(http: HttpRequest) -> HttpResponse {
     respond(&http, shown_of(&http), Err(Failure::new(Reason::NotFound, "not-found", message)))
 }
 
-/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are.
+/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are; OPTIONS asks for just that.
 pub(crate) fn not_allowed(http: &HttpRequest, allowed: &str) -> HttpResponse {
+    if http.method() == Method::OPTIONS {
+        let allow = (header::ALLOW, format!("{allowed}, OPTIONS"));
+        return HttpResponse::NoContent().insert_header(allow).finish();
+    }
     let message =
         format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
     let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
