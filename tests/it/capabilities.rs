@@ -20,7 +20,19 @@ fn the_statement_needs_no_token_and_says_what_this_is() {
         assert_eq!(statement["implementation"]["url"].as_str(), Some(app.base_url.as_str()));
         let service = &statement["rest"][0]["security"]["service"][0]["coding"][0]["code"];
         assert_eq!(service, "SMART-on-FHIR");
-        app.anonymous().get("metadata?_format=xml").await.refused(406);
+        let xml = app.anonymous().get("metadata?_format=xml").await.expect(200);
+        assert!(xml.text().contains("<CapabilityStatement "), "{}", xml.text());
+        app.anonymous().get("metadata?_format=ttl").await.refused(406);
+        for mode in ["full", "normative"] {
+            let of_mode = app.anonymous().get(&format!("metadata?mode={mode}")).await.expect(200).json();
+            assert_eq!(of_mode["rest"], statement["rest"]);
+        }
+        app.anonymous().get("metadata?mode=terminology").await.refused(400);
+        app.anonymous().get("metadata?mode=odd").await.refused(400);
+        assert_eq!(
+            statement["patchFormat"],
+            serde_json::json!(["application/fhir+json", "application/fhir+xml", "application/json-patch+json"])
+        );
         app.anonymous().get("metadata?_format=json").await.expect(200);
         assert_eq!(resources(&statement).len(), 148 - 2, "every type that is a resource of its own");
     });
@@ -65,6 +77,7 @@ fn every_interaction_that_is_listed_is_routed() {
             "read" => ("GET", "Basic/none", 404),
             "vread" => ("GET", "Basic/none/_history/1", 404),
             "update" => ("PUT", "Basic/none", 400),
+            "patch" => ("PATCH", "Basic/none", 415),
             "delete" => ("DELETE", "Basic/none", 204),
             "history-instance" => ("GET", "Basic/none/_history", 404),
             "history-type" => ("GET", "Basic/_history", 200),

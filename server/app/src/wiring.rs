@@ -285,6 +285,7 @@ fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
             body_bytes_max: config.limits.body_bytes_max,
             body_timeout: std::time::Duration::from_millis(config.limits.body_timeout_ms),
             bundle_entries_max: config.limits.bundle_entries_max,
+            conditional_delete_max: config.limits.conditional_delete_max,
             page_count_default: config.limits.page_count_default,
             page_count_max: config.limits.page_count_max,
         },

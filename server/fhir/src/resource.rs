@@ -74,20 +74,33 @@ pub fn fill_stamp(unstamped: &[u8], version: u64, last_updated: Instant) -> Vec<
 /// Gives every `reference` string of a resource, contained resources and extensions included.
 #[must_use]
 pub fn references(json: &Json) -> Vec<Node<'_>> {
+    references_of(json.root())
+}
+
+/// Gives every `reference` string below a value.
+#[must_use]
+pub fn references_of(node: Node<'_>) -> Vec<Node<'_>> {
     let mut found = Vec::new();
-    collect_references(json.root(), &mut found);
+    collect_references(node, &mut found);
     found
 }
 
 /// Replaces the references for which `rewrite` has an answer.
 #[must_use]
 pub fn rewrite_references(json: &Json, rewrite: impl Fn(&str) -> Option<String>) -> Vec<u8> {
-    let mut splice = Splice::default();
-    for node in references(json) {
+    let rewritten = references(json).into_iter().filter_map(|node| {
         let text: Cow<'_, str> = node.as_str().unwrap_or_default();
-        if let Some(replacement) = rewrite(&text) {
-            replace(&mut splice, node, quoted(&replacement));
-        }
+        Some((node, rewrite(&text)?))
+    });
+    replace_texts(json, rewritten)
+}
+
+/// Puts strings in the place of values of the document.
+#[must_use]
+pub fn replace_texts<'a>(json: &'a Json, texts: impl IntoIterator<Item = (Node<'a>, String)>) -> Vec<u8> {
+    let mut splice = Splice::default();
+    for (node, text) in texts {
+        replace(&mut splice, node, quoted(&text));
     }
     splice.apply(json.text())
 }

@@ -8,7 +8,7 @@ use store::audit::{AuditOutcome, AuditRecord};
 use crate::access;
 use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
-use crate::interaction::{batch, capabilities, create, delete, history, read, search_type, update, vread};
+use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{
     document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta, meta_change,
     patient_match, purge, validate,
@@ -38,6 +38,7 @@ pub(crate) async fn perform(weir: &Weir, caller: &Caller, request: &Request) -> 
 async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
     check_type(weir, request)?;
     check_params(request)?;
+    check_preference(request)?;
     let grant = access::grant(caller, request)?;
     let context = Context { weir, caller, request, grant: &grant };
     match request.interaction {
@@ -50,6 +51,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::SearchType | Interaction::SearchSystem => search_type::search_type(&context).await,
         Interaction::Create => create::create(&context).await,
         Interaction::Update => update::update(&context).await,
+        Interaction::Patch => patch::patch(&context).await,
         Interaction::Delete => delete::delete(&context).await,
         Interaction::Batch => Box::pin(batch::batch(&context)).await,
         Interaction::Export => export_kick_off::export_kick_off(&context).await,
@@ -66,13 +68,11 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::Match => patient_match::patient_match(&context).await,
         Interaction::Document => document::document(&context).await,
         Interaction::Purge => purge::purge(&context).await,
-        Interaction::Patch => {
-            Err(Failure::new(Reason::NotAllowed, "not-supported", "the interaction is not offered by this server"))
-        }
     }
 }
 
-fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
+/// Refuses a path that names no resource type.
+pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     let is_feed = request.interaction == Interaction::Feed;
     if let Some((name, _)) = &request.compartment
         && !weir.definitions.compartments().iter().any(|known| known.code == *name)
@@ -98,22 +98,42 @@ fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     }
 }
 
+/// An answer that comes at once is not what `respond-async` asks for: only exports have a status to look at.
+fn check_preference(request: &Request) -> Result<(), Failure> {
+    let is_lenient = request.conditions.handling == Handling::Lenient;
+    let is_taken = matches!(
+        request.interaction,
+        Interaction::Export
+            | Interaction::ExportStatus
+            | Interaction::ExportFile
+            | Interaction::ExportDelete
+            | Interaction::Feed
+            | Interaction::Capabilities
+    );
+    if !request.conditions.is_async || is_lenient || is_taken {
+        return Ok(());
+    }
+    let message = "`Prefer: respond-async` is offered for exports only";
+    Err(Failure::bad_request("not-supported", message))
+}
+
 /// Interactions on one resource take no criteria: one that is not read would be thought to hold.
 fn check_params(request: &Request) -> Result<(), Failure> {
-    let is_one = matches!(
-        request.interaction,
-        Interaction::Read
-            | Interaction::Vread
-            | Interaction::Create
-            | Interaction::Update
-            | Interaction::Delete
-            | Interaction::Batch
-    );
+    let is_one = match request.interaction {
+        Interaction::Read | Interaction::Vread | Interaction::Create | Interaction::Batch => true,
+        // Without an id the parameters are criteria.
+        Interaction::Update | Interaction::Patch | Interaction::Delete => request.id.is_some(),
+        _ => false,
+    };
     if !is_one || request.conditions.handling == Handling::Lenient {
         return Ok(());
     }
-    let is_known = |(name, value): &&(String, String)| {
-        matches!(name.as_str(), "_format" | "_pretty") || (name == "_summary" && value == "false")
+    let is_read = matches!(request.interaction, Interaction::Read | Interaction::Vread);
+    let is_known = |(name, value): &&(String, String)| match name.as_str() {
+        "_format" | "_pretty" => true,
+        "_summary" => is_read || value == "false",
+        "_elements" => is_read,
+        _ => false,
     };
     match request.params.iter().find(|param| !is_known(param)) {
         None => Ok(()),

@@ -59,6 +59,15 @@ impl Request {
         }
     }
 
+    /// Makes it a search of the compartment of that type and of the id, if there is one: of one type in it, or of all (`*`).
+    pub(crate) fn narrow(&mut self, compartment: Option<String>) {
+        let Some(compartment) = compartment else { return };
+        self.compartment = Some((compartment, self.id.take().unwrap_or_default()));
+        if self.type_name.as_deref() == Some("*") {
+            (self.interaction, self.type_name) = (Interaction::SearchSystem, None);
+        }
+    }
+
     /// The type name, empty where the interaction has none.
     pub(crate) fn type_str(&self) -> &str {
         self.type_name.as_deref().unwrap_or_default()

@@ -92,8 +92,12 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/{compartment}/{id}/{type}", Interaction::SearchType, Level::Compartment),
     route("GET", "/{type}/{id}", Interaction::Read, Level::Instance),
     route("PUT", "/{type}/{id}", Interaction::Update, Level::Instance),
+    route("PATCH", "/{type}/{id}", Interaction::Patch, Level::Instance),
     route("DELETE", "/{type}/{id}", Interaction::Delete, Level::Instance),
     route("GET", "/{type}", Interaction::SearchType, Level::Type),
+    route("PUT", "/{type}", Interaction::Update, Level::Type),
+    route("PATCH", "/{type}", Interaction::Patch, Level::Type),
+    route("DELETE", "/{type}", Interaction::Delete, Level::Type),
     route("POST", "/{type}", Interaction::Create, Level::Type),
     route("GET", "", Interaction::SearchSystem, Level::System),
     route("GET", "/", Interaction::SearchSystem, Level::System),
@@ -109,6 +113,32 @@ pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
         Interaction::Document => Some("Composition"),
         _ => None,
     }
+}
+
+/// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
+pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Vec<(&'static str, &'p str)>)> {
+    ROUTES.iter().filter(|route| route.methods().any(|known| known == method)).find_map(|route| {
+        let (mut pattern, mut path) = (segments(route.pattern), segments(path));
+        let mut values = Vec::new();
+        loop {
+            match (pattern.next(), path.next()) {
+                (None, None) => return Some((route, values)),
+                (Some(name), Some(value)) if name.starts_with('{') => {
+                    // What is no name of a type or of a resource belongs to another route.
+                    if value.starts_with(['_', '$']) {
+                        return None;
+                    }
+                    values.push((name.trim_matches(['{', '}']), value));
+                }
+                (Some(fixed), Some(value)) if fixed == value => {}
+                _ => return None,
+            }
+        }
+    })
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
 }
 
 /// Adds the routes to the scope of the base path.

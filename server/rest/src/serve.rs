@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -13,7 +14,8 @@ use tracing_actix_web::TracingLogger;
 
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
-use crate::headers::{Conditions, check_format};
+use crate::format::{self, Presentation};
+use crate::headers::{Conditions, media_type};
 use crate::ids::{self, Ids};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
@@ -107,8 +109,12 @@ pub(crate) async fn exchange(
     interaction: Interaction,
 ) -> HttpResponse {
     let started = Stopwatch::now();
-    let result = answer(&http, &weir, payload, interaction).await;
-    let response = respond(&http, result);
+    let mut shown = shown_of(&http);
+    let result = match answer(&http, &weir, payload, interaction, &mut shown).await {
+        Ok(answer) => shown.of(answer).await,
+        Err(failure) => Err(failure),
+    };
+    let response = respond(&http, shown, result);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     metric::count(interaction, status, took);
     tracing::info!(status, duration_ms = took.as_millis() as u64, "answered");
@@ -120,6 +126,7 @@ async fn answer(
     weir: &Weir,
     payload: web::Payload,
     interaction: Interaction,
+    shown: &mut Presentation,
 ) -> Result<Answer, Failure> {
     let (subject, token_hash) = if interaction == Interaction::Capabilities {
         (Subject::OpenAccess, String::new())
@@ -151,7 +158,36 @@ async fn answer(
         let form = url::form_urlencoded::parse(&request.body);
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }
-    perform(weir, &caller, &request).await
+    // A file has its own type.
+    if interaction != Interaction::ExportFile {
+        *shown = Presentation::negotiate(&request.params, text(http, header::ACCEPT))?;
+    }
+    let is_xml = read_xml(http, &mut request).await?;
+    let result = perform(weir, &caller, &request).await;
+    result.map_err(|mut failure| {
+        // Lines and columns are those of the JSON that the XML became.
+        failure.issues.iter_mut().filter(|_| is_xml).for_each(|issue| issue.line_column = None);
+        failure
+    })
+}
+
+/// Makes a body of XML one of JSON, which everything within reads; whether it was.
+async fn read_xml(http: &HttpRequest, request: &mut Request) -> Result<bool, Failure> {
+    let content_type = text(http, header::CONTENT_TYPE).unwrap_or_default();
+    if request.interaction == Interaction::Feed || request.body.is_empty() {
+        return Ok(false);
+    }
+    format::check_version(content_type)?;
+    let Some(json) = format::json_of(content_type, request.body.clone()).await? else { return Ok(false) };
+    request.body = json;
+    request.content_type = Some(FHIR_JSON.to_owned());
+    Ok(true)
+}
+
+/// How an answer is to look before the request is read; what cannot be given is told in JSON.
+fn shown_of(http: &HttpRequest) -> Presentation {
+    let params: Vec<_> = url::form_urlencoded::parse(http.query_string().as_bytes()).into_owned().collect();
+    Presentation::negotiate(&params, text(http, header::ACCEPT)).unwrap_or_default()
 }
 
 fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Failure> {
@@ -162,24 +198,12 @@ fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Fail
         request.type_name = Some(name.to_owned());
     }
     request.id = segment("id");
-    if let (Some(compartment), Some(id)) = (segment("compartment"), request.id.clone()) {
-        request.compartment = Some((compartment, id));
-        request.id = None;
-        if request.type_name.as_deref() == Some("*") {
-            (request.interaction, request.type_name) = (Interaction::SearchSystem, None);
-        }
-    }
+    request.narrow(segment("compartment"));
     request.version = segment("version");
     request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    // A file has its own type.
-    if interaction != Interaction::ExportFile {
-        let format = request.params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.as_str());
-        check_format(format, text(http, header::ACCEPT))?;
-    }
-    request.content_type = text(http, header::CONTENT_TYPE)
-        .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
     request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
     Ok(request)
 }
@@ -206,10 +230,10 @@ pub(crate) fn source_address(http: &HttpRequest, trusted: &[IpAddr]) -> Option<S
     Some(named.to_string())
 }
 
-fn respond(http: &HttpRequest, result: Result<Answer, Failure>) -> HttpResponse {
+fn respond(http: &HttpRequest, shown: Presentation, result: Result<Answer, Failure>) -> HttpResponse {
     let mut response = match result {
         Ok(answer) => success(answer),
-        Err(failure) => failed(http, &failure),
+        Err(failure) => failed(http, shown, &failure),
     };
     // Clinical data must not stay in shared caches.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -263,7 +287,7 @@ fn stream(builder: &mut actix_web::HttpResponseBuilder, content_type: &str, path
 }
 
 /// A failure as HTTP, with its OperationOutcome.
-fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
+fn failed(http: &HttpRequest, shown: Presentation, failure: &Failure) -> HttpResponse {
     let mut builder = HttpResponse::build(failure.reason.status());
     match failure.reason {
         Reason::Unauthorised => {
@@ -283,21 +307,26 @@ fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
         }
         _ => {}
     }
-    builder.content_type(FHIR_JSON).body(fhir::operation_outcome(&failure.issues).to_string())
+    let (content_type, body) = shown.outcome(&failure.issues);
+    builder.content_type(content_type).body(body)
 }
 
 /// A path that leads nowhere.
 pub(crate) async fn no_route(http: HttpRequest) -> HttpResponse {
     let message = "there is nothing at this path; GET [base]/metadata tells what is offered";
-    respond(&http, Err(Failure::new(Reason::NotFound, "not-found", message)))
+    respond(&http, shown_of(&http), Err(Failure::new(Reason::NotFound, "not-found", message)))
 }
 
-/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are.
+/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are; OPTIONS asks for just that.
 pub(crate) fn not_allowed(http: &HttpRequest, allowed: &str) -> HttpResponse {
+    if http.method() == Method::OPTIONS {
+        let allow = (header::ALLOW, format!("{allowed}, OPTIONS"));
+        return HttpResponse::NoContent().insert_header(allow).finish();
+    }
     let message =
         format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
     let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
-    let mut response = respond(http, Err(failure));
+    let mut response = respond(http, shown_of(http), Err(failure));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }

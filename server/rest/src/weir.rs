@@ -97,6 +97,8 @@ pub struct Limits {
     pub body_timeout: std::time::Duration,
     /// Entries of a batch or transaction.
     pub bundle_entries_max: usize,
+    /// Resources that one conditional delete may delete; at least one.
+    pub conditional_delete_max: u32,
     /// Page size unless asked.
     pub page_count_default: u32,
     /// Page size at the most.

@@ -7,7 +7,7 @@ use crate::parse_value;
 use crate::query::{FilterValue, Modifier};
 
 /// Answers about codes; the caller of [`crate::parse`] implements it.
-pub trait Codes: std::fmt::Debug {
+pub trait Codes: std::fmt::Debug + Sync {
     /// All codes of a value set, by its url or `ValueSet/id`, each with its system where it has one.
     fn value_set(&self, url: &str) -> Result<Vec<(Option<String>, String)>, CodesError>;
 

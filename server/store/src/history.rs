@@ -27,8 +27,8 @@ pub enum HistoryTarget {
 pub struct HistoryPage {
     /// `_since`: versions written at or after this moment.
     pub since: Option<Instant>,
-    /// `_at`: versions that were current at this moment.
-    pub at: Option<Instant>,
+    /// `_at`: versions that were current at some moment from the first to the last of these.
+    pub at: Option<(Instant, Instant)>,
     /// Most versions of this page.
     pub count: u32,
     /// Versions before this number, from [`HistoryResult::next`].
@@ -149,15 +149,15 @@ impl History<'_> {
         if let Some(since) = self.page.since {
             sql.push(&format!(" AND {alias}.last_updated >= ")).bind(since);
         }
-        if let Some(at) = self.page.at {
-            sql.push(&format!(" AND {alias}.last_updated <= ")).bind(at);
+        if let Some((first, last)) = self.page.at {
+            sql.push(&format!(" AND {alias}.last_updated <= ")).bind(last);
             if superseded != "NULL" {
                 // The version that took its place is either in the history too or the current one.
                 sql.push(&format!(
                     " AND COALESCE((SELECT n.last_updated FROM history n WHERE n.commit_seq = {superseded}), \
                      (SELECT n.last_updated FROM resource n WHERE n.type = {alias}.type AND n.commit_seq = {superseded})) > "
                 ));
-                sql.bind(at);
+                sql.bind(first);
             }
         }
     }

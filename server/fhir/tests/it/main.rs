@@ -6,6 +6,7 @@ mod bundle;
 mod date;
 mod issue;
 mod json;
+mod json_patch;
 mod london;
 mod meta;
 mod nhs_number;

@@ -2,10 +2,14 @@
 
 pub(crate) mod batch;
 pub(crate) mod capabilities;
+mod conditional_reference;
 pub(crate) mod create;
+mod criteria;
 pub(crate) mod delete;
 pub(crate) mod history;
 pub(crate) mod include;
+mod links;
+pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod search_type;
 pub(crate) mod transaction;

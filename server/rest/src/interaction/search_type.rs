@@ -2,7 +2,7 @@
 
 use fhir::{BundleEntry, BundleWriter, Issue};
 use policy::{Interaction, Released};
-use search::{Handling, Options, Query, Summary};
+use search::{Options, Query, Summary};
 use store::{CommitSeq, Cursor, Page};
 
 use crate::answer::{Answer, Outcome, Touched};
@@ -11,6 +11,7 @@ use crate::interaction::include;
 use crate::page_link::{self, Binding};
 use crate::perform::Context;
 use crate::search_terminology::KnownCodes;
+use crate::shape::Shape;
 
 /// Asks for the plan instead of the matches; for administrators.
 const EXPLAIN: &str = "_explain";
@@ -21,14 +22,13 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     let mut params = context.request.params.clone();
     let page_text = take(&mut params, page_link::PARAMETER);
     let wants_plan = take(&mut params, EXPLAIN).is_some_and(|value| value == "true");
-    let mut queries = queries(context, &params)?;
-    for query in &mut queries {
-        check_whole(query, context.request.conditions.handling)?;
-    }
+    let queries = queries(context, &params)?;
     if wants_plan {
         return explain(context, &queries).await;
     }
     let Some(first) = queries.first() else { return Ok(empty(context)) };
+    let shape = Shape::of_query(first);
+    check_shape(&shape, &params)?;
     let path = path_of(context);
     let search = encoded(&first.self_params);
     let binding = Binding { weir, token_hash: &context.caller.token_hash, search: &format!("{path}?{search}") };
@@ -58,7 +58,7 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     let mut touched = Touched::default();
     for (mode, list) in [("match", &matches), ("include", &included)] {
         for released in list {
-            write_entry(context, &mut writer, (released, mode));
+            write_entry(context, &mut writer, (released, mode, &shape))?;
             touched.add(released.facts());
         }
     }
@@ -154,30 +154,30 @@ fn path_of(context: &Context<'_>) -> String {
     }
 }
 
-fn write_entry(context: &Context<'_>, writer: &mut BundleWriter, (released, mode): (&Released, &str)) {
+fn write_entry(
+    context: &Context<'_>,
+    writer: &mut BundleWriter,
+    (released, mode, shape): (&Released, &str, &Shape),
+) -> Result<(), Failure> {
     let facts = released.facts();
     let full_url = format!("{}/{}/{}", context.weir.settings.base_url, facts.type_name, facts.id);
     writer.entry(&BundleEntry {
         full_url: Some(&full_url),
-        resource: Some(released.bytes()),
+        resource: Some(&shape.apply(released.bytes(), &context.weir.definitions)?),
         search_mode: Some(mode),
         ..BundleEntry::default()
     });
+    Ok(())
 }
 
-/// Resources are given whole: a caller who asked for less would take what it gets for less.
-fn check_whole(query: &mut Query, handling: Handling) -> Result<(), Failure> {
-    let is_whole = matches!(query.summary, Summary::False | Summary::Count) && query.elements.is_empty();
-    let message = "`_summary` other than `false` and `count`, and `_elements`, are not supported yet";
-    match handling {
-        _ if is_whole => Ok(()),
-        Handling::Strict => Err(Failure::bad_request("not-supported", message)),
-        Handling::Lenient => {
-            query.self_params.retain(|(name, _)| name != "_summary" && name != "_elements");
-            query.notices.push(Issue::warning("not-supported", message));
-            Ok(())
-        }
+/// R4 has no text summary of included resources. <https://hl7.org/fhir/R4/search.html#summary>
+fn check_shape(shape: &Shape, params: &[(String, String)]) -> Result<(), Failure> {
+    let is_include = |(name, _): &(String, String)| matches!(name.split(':').next(), Some("_include" | "_revinclude"));
+    if shape.is_text() && params.iter().any(is_include) {
+        let message = "`_summary=text` cannot be asked for together with `_include` or `_revinclude`";
+        return Err(Failure::bad_request("invalid", message));
     }
+    Ok(())
 }
 
 /// The state that is searched and where the page before ended.
@@ -224,12 +224,6 @@ pub(crate) fn encoded(params: &[(String, String)]) -> String {
 impl Failure {
     /// A search that cannot be understood.
     pub(crate) fn bad_search(issues: Vec<Issue>) -> Failure {
-        Failure::with_issues(crate::failure::Reason::BadRequest, issues)
-    }
-
-    /// A format that is not offered.
-    pub(crate) fn not_acceptable() -> Failure {
-        let message = "only application/fhir+json is offered";
-        Failure::new(crate::failure::Reason::NotAcceptable, "not-supported", message)
+        Failure::with_issues(Reason::BadRequest, issues)
     }
 }

@@ -3,7 +3,7 @@
 use fhir::Json;
 use policy::{Grant, Interaction, Released};
 use profiles::{Options, Validated, Verdict};
-use store::{WriteBatch, WriteOp, WriteStatus, Written};
+use store::{ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
@@ -100,14 +100,24 @@ pub(crate) fn check_id(id: &str) -> Result<(), Failure> {
 }
 
 /// Writes one operation on its own.
-pub(crate) async fn write_one(context: &Context<'_>, op: WriteOp) -> Result<Written, Failure> {
-    let written = write_all(context.weir, context.grant, vec![op]).await?;
+pub(crate) async fn write_one(
+    context: &Context<'_>,
+    op: WriteOp,
+    expected: Vec<ExpectedMatches>,
+) -> Result<Written, Failure> {
+    let written = write_all(context.weir, context.grant, vec![op], expected).await?;
     written.into_iter().next().ok_or_else(Failure::internal)
 }
 
-/// Writes operations in one transaction.
-pub(super) async fn write_all(weir: &Weir, grant: &Grant, ops: Vec<WriteOp>) -> Result<Vec<Written>, Failure> {
+/// Writes operations in one transaction, if what they were decided upon still is so.
+pub(super) async fn write_all(
+    weir: &Weir,
+    grant: &Grant,
+    ops: Vec<WriteOp>,
+    expected: Vec<ExpectedMatches>,
+) -> Result<Vec<Written>, Failure> {
     let mut batch = WriteBatch::new(ops, policy::Source::feed(REST_FEED));
+    batch.expected = expected;
     batch.source.ods_code = Some(weir.settings.ods_code.clone());
     Ok(weir.store.write(grant, batch).await?)
 }
@@ -142,12 +152,14 @@ pub(super) async fn answer(
     Ok(answer)
 }
 
-/// The answer to a delete.
-pub(super) fn deleted(written: &Written) -> Answer {
+/// The answer to a delete of one resource, of several, or of none.
+pub(super) fn deleted(written: &[Written]) -> Answer {
     let mut answer = Answer::empty(Outcome::NoContent);
-    // Version 0: there was nothing to delete.
-    answer.version = Some(written.version).filter(|version| *version > 0);
-    answer.touched.resources.push(format!("{}/{}", written.type_name, written.id));
+    if let [one] = written {
+        // Version 0: there was nothing to delete.
+        answer.version = Some(one.version).filter(|version| *version > 0);
+    }
+    answer.touched.resources.extend(written.iter().map(|one| format!("{}/{}", one.type_name, one.id)));
     answer
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fhir::{BundleEntry, BundleWriter, FhirDate, Json, Node};
 use policy::Released;
-use search::{FilterParam, Options};
+use search::{Condition, Filter, FilterParam, Modifier, Options};
 use store::Page;
 
 use crate::answer::{Answer, Outcome, Touched};
@@ -89,11 +89,14 @@ async fn candidates(context: &Context<'_>, params: Vec<(String, String)>) -> Res
     };
     let query = search::parse("Observation", &params, &weir.registry, &options).map_err(Failure::bad_search)?;
     // A lenient search leaves out what it does not understand; without a subject it would be about everybody.
-    let is_of_subject = query.filters.iter().any(|filter| match filter.param {
-        FilterParam::Param(id, _) => {
-            weir.registry.by_id(id).is_some_and(|param| matches!(param.code.as_str(), "patient" | "subject"))
+    let is_subject =
+        |id: u32| weir.registry.by_id(id).is_some_and(|param| matches!(param.code.as_str(), "patient" | "subject"));
+    let is_of_subject = query.conditions.iter().any(|condition| match condition {
+        Condition::Filter(Filter { param: FilterParam::Param(id, _), modifier, .. }) => {
+            is_subject(*id) && !matches!(modifier, Modifier::Missing(_) | Modifier::Not)
         }
-        FilterParam::Id | FilterParam::LastUpdated => false,
+        Condition::Chain(chain) => is_subject(chain.param),
+        _ => false,
     });
     if !is_of_subject {
         return Err(Failure::bad_request("required", "`$lastn` needs a `patient` or `subject` that can be understood"));

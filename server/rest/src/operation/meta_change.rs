@@ -63,7 +63,7 @@ async fn change(context: &Context<'_>, labels: Node<'_>) -> Result<Answer, Failu
         if_match: Some(version),
         if_none_exist: None,
     };
-    let written = write_one(context, op).await?;
+    let written = write_one(context, op, Vec::new()).await?;
     let mut answer = meta::answer(&written.body, |touched| touched.add(current.facts()))?;
     answer.version = Some(written.version);
     answer.last_updated = Some(written.last_updated);

@@ -14,11 +14,11 @@ struct World(Vec<Judged>);
 impl State for World {
     type Error = Infallible;
 
-    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Judged>, Infallible> {
+    fn resource(&mut self, type_name: &str, id: &str) -> Result<Option<Rc<Judged>>, Infallible> {
         Ok(self.0.iter().find(|one| one.type_name == type_name && one.id == id).cloned().map(Rc::new))
     }
 
-    fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Judged>, Infallible> {
+    fn referrers(&mut self, type_name: &str, param: u32, target: (&str, &str)) -> Result<Vec<Rc<Judged>>, Infallible> {
         let refers = |one: &&Judged| {
             one.entries.iter().filter(|entry| entry.param == param).any(|entry| match &entry.value {
                 IndexValue::Reference { type_name: Some(type_name), id: Some(id), url: None } => {
