@@ -104,3 +104,18 @@ fn of_fifty_identical_conditional_creates_at_once_one_creates() {
         assert_eq!(api.find(&format!("Patient?{condition}")).await.len(), 1);
     });
 }
+
+#[test]
+fn a_question_mark_in_a_value_begins_no_query() {
+    on_each("create_conditional_mark", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let mut patient = Person::new().patient();
+        let value = format!("{}?x", unique("mark"));
+        patient["identifier"] = json!([{"system": "http://example.org/a?b", "value": value}]);
+        for condition in [format!("identifier=http://example.org/a?b|{value}"), format!("Patient?identifier={value}")] {
+            let call = api.call("POST", "Patient").fhir(&patient).header("if-none-exist", &condition);
+            assert!(matches!(call.send().await.status, 200 | 201), "{condition}");
+        }
+        assert_eq!(api.find(&format!("Patient?identifier={value}")).await.len(), 1);
+    });
+}

@@ -56,7 +56,7 @@ fn the_id_of_the_path_is_the_id_of_the_body() {
         let api = app.system("system/*.cruds").await;
         let person = Person::new();
         let mut patient = person.patient();
-        api.put("Patient/here", &patient).await.refused(400);
+        assert!(api.put("Patient/here", &patient).await.refused(400).contains("[\"Patient.id\"]"));
         patient["id"] = json!("there");
         api.put("Patient/here", &patient).await.refused(400);
         patient["id"] = json!("not_an_id");

@@ -49,10 +49,14 @@ async fn collect(
     Ok(body.freeze())
 }
 
+/// The largest window that a sender may ask the unpacking to keep, as a power of two: the 8 MiB of RFC 9659.
+const WINDOW_LOG_MAX: u32 = 23;
+
 /// Unpacked only as far as the limit: zstd packs two gigabytes into the 64 KiB that actix-web would unpack at a time.
 fn unpacked(packed: &[u8], limit: usize) -> Result<Bytes, Failure> {
     let mut body = Vec::new();
-    let decoder = zstd::Decoder::new(packed).map_err(|_| unreadable())?;
+    let mut decoder = zstd::Decoder::new(packed).map_err(|_| unreadable())?;
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| unreadable())?;
     decoder.take(limit as u64 + 1).read_to_end(&mut body).map_err(|_| unreadable())?;
     if body.len() > limit { Err(too_large(limit)) } else { Ok(body.into()) }
 }

@@ -87,7 +87,9 @@ impl Presentation {
     fn written(self, body: &[u8]) -> Result<Bytes, Failure> {
         match self.format {
             Format::Json if self.is_pretty => {
-                let json = fhir::Json::parse(body).map_err(|_| Failure::internal())?;
+                // A Bundle nests its resources deeper than they came.
+                let limits = fhir::Limits { depth_max: 2 * fhir::Limits::default().depth_max };
+                let json = fhir::Json::parse_with(body.to_vec(), limits).map_err(|_| Failure::internal())?;
                 Ok(json.to_pretty().into())
             }
             Format::Json => Ok(Bytes::copy_from_slice(body)),

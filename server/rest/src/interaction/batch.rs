@@ -79,8 +79,11 @@ impl Asked<'_> {
         failure.at(&format!("Bundle.entry[{}]", self.index))
     }
 
-    /// A failure of what this entry asks.
+    /// A failure of what this entry asks, unless it is one of an element of its resource.
     pub(crate) fn at_request(&self, failure: Failure) -> Failure {
+        if failure.issues.iter().any(|issue| issue.expression.is_some()) {
+            return self.at(failure);
+        }
         failure.at(&format!("Bundle.entry[{}].request", self.index))
     }
 }

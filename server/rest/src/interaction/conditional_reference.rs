@@ -40,8 +40,7 @@ impl<'a> ConditionalReferences<'a> {
             if self.resolved.contains_key(&*text) {
                 continue;
             }
-            let query = criteria::query_of(context, &type_name, &format!("?{query}"))?;
-            let id = self.target(context, query).await?;
+            let id = self.target(context, &type_name, &query).await?;
             self.resolved.insert(text.into_owned(), format!("{type_name}/{id}"));
         }
         Ok(())
@@ -52,15 +51,15 @@ impl<'a> ConditionalReferences<'a> {
         (self.resolved, self.expected)
     }
 
-    async fn target(&mut self, context: &Context<'_>, query: Query) -> Result<String, Failure> {
-        let written: Vec<&Coming<'_>> = self.coming.iter().filter(|one| one.type_name == query.type_name).collect();
+    async fn target(&mut self, context: &Context<'_>, type_name: &str, text: &str) -> Result<String, Failure> {
+        let query = criteria::query_of(context, type_name, text)?;
+        let written: Vec<&Coming<'_>> = self.coming.iter().filter(|one| one.type_name == type_name).collect();
         let most = u32::try_from(written.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let stored = criteria::matching(context, &query, most).await?;
-        let count = stored.len();
+        let stored = criteria::find_of(context, type_name, text, most).await?;
         let is_written = |id: &String| written.iter().any(|one| one.id == *id);
-        let mut found: Vec<String> = stored.into_iter().filter(|id| !is_written(id)).collect();
+        let mut found: Vec<String> = stored.ids.into_iter().filter(|id| !is_written(id)).collect();
         found.extend(written.iter().filter(|one| one.matches(context, &query)).map(|one| one.id.clone()));
-        self.expected.push(ExpectedMatches { query, count });
+        self.expected.extend(stored.expected);
         let refused = |code, message: &str| Err(Failure::new(Reason::PreconditionFailed, code, message));
         match found.as_slice() {
             [one] => Ok(one.clone()),

@@ -38,17 +38,45 @@ impl Found {
 pub(super) async fn find(context: &Context<'_>, most: u32) -> Result<Found, Failure> {
     let is_criterion = |(name, _): &&(String, String)| !matches!(name.as_str(), "_format" | "_pretty");
     let params: Vec<(String, String)> = context.request.params.iter().filter(is_criterion).cloned().collect();
-    let query = query(context, context.request.type_str(), &params)?;
-    let ids = matching(context, &query, most).await?;
-    let expected = vec![ExpectedMatches { query, count: ids.len() }];
-    Ok(Found { ids, expected })
+    find_by(context, context.request.type_str(), params, most).await
 }
 
-/// The query of a header or of a reference; some clients send the whole relative URL, some the query alone.
+/// Finds what a reference by search matches, at most `most`; more are a 412.
+pub(super) async fn find_of(context: &Context<'_>, type_name: &str, text: &str, most: u32) -> Result<Found, Failure> {
+    find_by(context, type_name, params_of(text), most).await
+}
+
+/// The query of a header or of a reference.
 pub(super) fn query_of(context: &Context<'_>, type_name: &str, text: &str) -> Result<Query, Failure> {
-    let text = text.split_once('?').map_or(text, |(_, query)| query);
-    let params: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
-    query(context, type_name, &params)
+    query(context, type_name, &params_of(text))
+}
+
+/// Some clients send the whole relative URL, some the query alone.
+fn params_of(text: &str) -> Vec<(String, String)> {
+    let text = match text.split_once('?') {
+        // A question mark in a value is none that begins a query.
+        Some((path, query)) if !path.contains('=') => query,
+        _ => text,
+    };
+    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+}
+
+async fn find_by(
+    context: &Context<'_>,
+    type_name: &str,
+    mut params: Vec<(String, String)>,
+    most: u32,
+) -> Result<Found, Failure> {
+    let criteria = query(context, type_name, &params)?;
+    let ids = matching(context, &criteria, most).await?;
+    let count = ids.len();
+    let mut expected = vec![ExpectedMatches { query: criteria, count }];
+    if count > 0 {
+        // As many as there were could be others by then.
+        params.push(("_id".to_owned(), ids.join(",")));
+        expected.push(ExpectedMatches { query: query(context, type_name, &params)?, count });
+    }
+    Ok(Found { ids, expected })
 }
 
 /// The ids of what the caller may find, at most `most`.

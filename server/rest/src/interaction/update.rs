@@ -37,11 +37,17 @@ pub(super) fn id_of(json: &Json) -> Option<String> {
 pub(super) fn check_ids(context: &Context<'_>, own: Option<&str>) -> Result<(), Failure> {
     let Some(id) = &context.request.id else { return Ok(()) };
     check_id(id)?;
-    match own {
-        Some(own) if own == id => Ok(()),
-        Some(_) => Err(Failure::bad_request("value", "the id in the body is not the id in the path")),
-        None => Err(Failure::bad_request("required", "the body needs the id that the path has")),
-    }
+    let failure = match own {
+        Some(own) if own == id => return Ok(()),
+        Some(_) => Failure::bad_request("value", "the id in the body is not the id in the path"),
+        None => Failure::bad_request("required", "the body needs the id that the path has"),
+    };
+    Err(at_id(context, failure))
+}
+
+/// A failure of the id in the body.
+fn at_id(context: &Context<'_>, failure: Failure) -> Failure {
+    failure.at(&format!("{}.id", context.request.type_str()))
 }
 
 /// Which resource an update with that id in its body writes. <https://hl7.org/fhir/R4/http.html#cond-update>
@@ -68,15 +74,16 @@ async fn conditional_target(context: &Context<'_>, own: Option<&str>) -> Result<
         (Some(_), None) => {}
         (Some(id), Some(own)) if id == own => {}
         (Some(_), Some(_)) => {
-            return Err(Failure::bad_request("value", "the id in the body is not the id of the resource that matches"));
+            let message = "the id in the body is not the id of the resource that matches";
+            return Err(at_id(context, Failure::bad_request("value", message)));
         }
         (None, None) => found.ids.push(context.weir.new_id()),
         (None, Some(own)) => {
-            check_id(own)?;
+            check_id(own).map_err(|failure| at_id(context, failure))?;
             // It would be replaced although the criteria say that another one is meant.
             if !found.expect_absent(context, own).await? {
                 let message = "the resource of the id in the body does not match the criteria";
-                return Err(Failure::new(Reason::Conflict, "business-rule", message));
+                return Err(at_id(context, Failure::new(Reason::Conflict, "business-rule", message)));
             }
             found.ids.push(own.to_owned());
         }
