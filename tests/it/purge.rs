@@ -143,6 +143,28 @@ fn another_record_of_the_person_stays_and_is_named() {
 }
 
 #[test]
+fn a_denial_in_an_erased_record_still_holds_for_the_person() {
+    on_each("purge_denial", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let [one, two] = [api.create(&other_person()).await, api.create(&other_person()).await];
+        let store = &app.house.store;
+        let person = async |id: &str| store.person_of_patient(id).await.unwrap().unwrap();
+        store.merge_persons(person(&two).await, person(&one).await, "test").await.unwrap();
+        api.create(&consent(&one, "TREAT")).await;
+        api.get(&format!("Patient/{two}")).await.refused(404);
+        purge(&app, &one).await;
+        api.get(&format!("Patient/{two}")).await.refused(404);
+        assert_eq!(store.restrictions_of_person(person(&two).await).await.unwrap(), []);
+        // With the last record goes what hid it: the id may come back as somebody new.
+        assert!(!purge(&app, &two).await.contains("incomplete"));
+        let mut again = other_person();
+        again["id"] = json!(two);
+        api.put(&format!("Patient/{two}"), &again).await.expect(201);
+        api.get(&format!("Patient/{two}")).await.expect(200);
+    });
+}
+
+#[test]
 fn hidden_and_deleted_patients_can_be_erased() {
     on_each("purge_hidden", |app| async move {
         let api = app.system("system/*.cruds").await;

@@ -1,8 +1,8 @@
 //! Erasure of a patient: every version of what is about that patient alone, and everything that was worked out or kept of it.
 //!
-//! What is about somebody else too stays, and is named in the report: it is that person's record as well. The restrictions of the erased
-//! patient then stay in force for it, as numbers without a resource behind them. Bytes may linger in free pages of the database file and
-//! in backups until these are overwritten.
+//! What is about somebody else too stays, and is named in the report: it is that person's record as well; so do other Patients of the same
+//! person. The restrictions of the erased patient stay in force for both, as numbers without a resource behind them. Bytes may linger in
+//! free pages of the database file and in backups until these are overwritten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -123,13 +123,13 @@ impl Erasure<'_> {
             let sql = format!("DELETE FROM {table} WHERE {column} {}", session.dialect().in_list("$1"));
             session.execute(&Statement::new(sql, vec![all.as_str().into()]))?;
         }
-        let same_person = self.same_person(session)?;
+        let others = self.others_of_person(session)?;
         let sql = "DELETE FROM review WHERE patient_id = $1 OR other_patient_id = $1";
         session.execute(&Statement::new(sql, vec![self.id.into()]))?;
+        let heir = others.first().map(|(key, _)| *key).or((!kept.is_empty()).then_some(self.patient));
+        self.settle_restrictions(session, &restrictions, heir)?;
         if kept.is_empty() {
-            self.forget_person(session, same_person.is_empty())?;
-        } else {
-            self.keep_restrictions(session, &restrictions)?;
+            self.forget_person(session, others.is_empty())?;
         }
         overwrite_deleted(session, "PRAGMA secure_delete = OFF")?;
         let text = |(type_name, id): &(String, String)| format!("{type_name}/{id}");
@@ -138,7 +138,7 @@ impl Erasure<'_> {
             messages,
             kept: kept.values().map(text).collect(),
             messages_kept,
-            same_person,
+            same_person: others.into_iter().map(|(_, id)| id).collect(),
         })
     }
 
@@ -197,25 +197,43 @@ impl Erasure<'_> {
         session.query(&Statement::new(sql, vec![self.patient.into()]))
     }
 
-    /// What hid or redacted the patient still does so for what stays; resource 0 states it, so no later write takes it away.
-    fn keep_restrictions(&self, session: &mut dyn Session, restrictions: &[SqlRow]) -> Result<(), StoreError> {
-        let sql = "DELETE FROM restriction WHERE patient_key = $1 AND source_res_key = 0";
+    /// What hid or redacted the patient still does so for what stays, in the name of a Patient that points to the same person. Resource 0
+    /// states it, so no later write takes it away.
+    fn settle_restrictions(
+        &self,
+        session: &mut dyn Session,
+        restrictions: &[SqlRow],
+        heir: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let sql = match heir {
+            // Those that a resource states which stays are its own.
+            Some(_) => "DELETE FROM restriction WHERE patient_key = $1 AND source_res_key = 0",
+            None => "DELETE FROM restriction WHERE patient_key = $1",
+        };
         session.execute(&Statement::new(sql, vec![self.patient.into()]))?;
+        let Some(heir) = heir else { return Ok(()) };
         for row in restrictions {
             let sql = "INSERT INTO restriction (patient_key, source_res_key, purpose, class, actor, start_ms, end_ms) \
                        VALUES ($1, 0, $2, $3, $4, $5, $6)";
-            let values = [self.patient.into()].into_iter().chain(row.0.iter().cloned()).collect();
+            let values = [heir.into()].into_iter().chain(row.0.iter().cloned()).collect();
             session.execute(&Statement::new(sql, values))?;
         }
         Ok(())
     }
 
-    fn same_person(&self, session: &mut dyn Session) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT t.id FROM patient p JOIN patient q ON q.person_key = p.person_key \
+    /// Key and id of the other Patients that point to the same person; one that was erased and still points there counts no more.
+    fn others_of_person(&self, session: &mut dyn Session) -> Result<Vec<(i64, String)>, StoreError> {
+        let sql = "SELECT q.patient_key, t.id FROM patient p JOIN patient q ON q.person_key = p.person_key \
                    JOIN target t ON t.target_key = q.patient_key \
                    WHERE p.patient_key = $1 AND q.patient_key <> $1 ORDER BY t.id";
-        let rows = session.query(&Statement::new(sql, vec![self.patient.into()]))?;
-        rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+        let mut others = Vec::new();
+        for row in session.query(&Statement::new(sql, vec![self.patient.into()]))? {
+            let (key, id) = (row.i64(0)?, row.text(1)?.to_owned());
+            if crate::resource::find(session, "Patient", &id)?.is_some() {
+                others.push((key, id));
+            }
+        }
+        Ok(others)
     }
 
     /// Takes the Patient from its person and from recorded merges, and the person away when nobody points to it any more.
