@@ -15,7 +15,7 @@ use crate::intern::Names;
 use crate::pending::{COMPARTMENT, RESOURCE, full_text};
 use crate::person::PersonUndo;
 use crate::prepare::{Indexed, Prepared, PreparedBatch, PreparedDelete, PreparedPut, indexed};
-use crate::resource::{Current, current};
+use crate::resource::{Current, by_key, current};
 use crate::sql::{Dialect, SqlValue, Statement, Table};
 use crate::transaction::Transaction;
 use crate::version_row::{Method, StoredVersion, keys_text, labels_of_text, labels_text};
@@ -246,9 +246,7 @@ impl<'a, 'b> Apply<'a, 'b> {
     }
 
     fn matched(&mut self, res_key: i64, interaction: Interaction) -> Result<Written, StoreError> {
-        let found = current(self.transaction.session, &[res_key])?
-            .remove(&res_key)
-            .map(|found| found.version)
+        let found = by_key(self.transaction.session, res_key)?
             .ok_or_else(|| StoreError::Corrupt("an index row without a resource".to_owned()))?;
         // Whoever could not have written it may not learn its id.
         self.check_existing(&found, interaction)?;

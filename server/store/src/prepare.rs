@@ -134,7 +134,7 @@ pub(crate) struct Indexed {
 pub(crate) fn indexed(json: &Json, registry: &Registry, names: &mut Names) -> Indexed {
     let type_name = json.resource_type().unwrap_or_default();
     let rows = index_row::rows(type_name, &index_row::entries(json, registry), names);
-    Indexed { rows, words: search::full_text(json) }
+    Indexed { rows, words: search::full_text(json, registry) }
 }
 
 /// The patients in whose compartment a resource is. A Patient is in its own, whatever id its text claims.

@@ -42,11 +42,14 @@ pub(crate) fn conditions(session: &mut dyn Session, query: &Query) -> Result<Vec
 
 /// The conditions that are looks at a parameter of the type itself.
 pub(crate) fn filters(query: &Query) -> Result<Vec<&Filter>, StoreError> {
-    let of = |condition| match condition {
-        &search::Condition::Filter(ref filter) => Ok(filter),
-        _ => Err(StoreError::Invalid("this condition is not supported".to_owned())),
-    };
-    query.conditions.iter().map(of).collect()
+    let mut filters = Vec::with_capacity(query.conditions.len());
+    for condition in &query.conditions {
+        let search::Condition::Filter(filter) = condition else {
+            return Err(StoreError::Invalid("this condition is not supported".to_owned()));
+        };
+        filters.push(filter);
+    }
+    Ok(filters)
 }
 
 fn condition(session: &mut dyn Session, type_name: &str, filter: &Filter) -> Result<Condition, StoreError> {

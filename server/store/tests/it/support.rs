@@ -106,6 +106,7 @@ pub fn say_what_is_left_out() {
             include_str!("access.rs"),
             include_str!("reviews.rs"),
             include_str!("opt_out.rs"),
+            include_str!("index_row.rs"),
             include_str!("jobs.rs"),
             include_str!("messages.rs"),
             include_str!("control.rs"),
@@ -158,7 +159,8 @@ pub fn observation(patient: &str, code: &str) -> Value {
 pub fn query(type_name: &str, params: &[(&str, &str)]) -> Query {
     let params: Vec<(String, String)> =
         params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let options = search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None };
+    let options =
+        search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None, terminology: None };
     search::parse(type_name, &params, &registry(), &options).unwrap()
 }
 
