@@ -4,7 +4,8 @@
 //! does not walk through it. `res_key` is the `target_key` of the resource's name (see the search index), so a reference leads to the
 //! row of what it points to without its name; the name is looked up there.
 //!
-//! `body` is the resource as it is served, compressed by zstd with a dictionary of the program.
+//! `body` is the resource as it is served but for version and time, which are columns; compressed by zstd with a dictionary of the program
+//! where that makes it smaller.
 
 crate::sql::template_migration! {"
 CREATE TABLE resource (

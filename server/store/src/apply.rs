@@ -1,6 +1,6 @@
 //! The writes of one batch, applied in the running transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use fhir::{Instant, Json};
@@ -15,7 +15,7 @@ use crate::intern::Names;
 use crate::pending::{COMPARTMENT, RESOURCE, full_text};
 use crate::person::PersonUndo;
 use crate::prepare::{Indexed, Prepared, PreparedBatch, PreparedDelete, PreparedPut, indexed};
-use crate::resource::{Current, current};
+use crate::resource::{Current, by_key, current};
 use crate::sql::{Dialect, SqlValue, Statement, Table};
 use crate::transaction::Transaction;
 use crate::version_row::{Method, StoredVersion, keys_text, labels_of_text, labels_text};
@@ -198,11 +198,12 @@ impl<'a, 'b> Apply<'a, 'b> {
             let (last_updated, status) = (self.transaction.now, WriteStatus::Unchanged);
             return Ok(Written { type_name, id, version: 0, last_updated, status, body: Bytes::new() });
         };
-        self.check_existing(&found, Interaction::Delete)?;
+        let facts = self.facts_now(&found)?;
+        self.grant.check_write(Interaction::Delete, &facts)?;
         if found.facts.deleted {
             return Ok(written(&found, WriteStatus::Unchanged, Bytes::new()));
         }
-        self.check_replace(&found)?;
+        self.check_replace(&facts)?;
         let row = NewRow {
             res_key: found.res_key,
             type_name,
@@ -246,12 +247,11 @@ impl<'a, 'b> Apply<'a, 'b> {
     }
 
     fn matched(&mut self, res_key: i64, interaction: Interaction) -> Result<Written, StoreError> {
-        let found = current(self.transaction.session, &[res_key])?
-            .remove(&res_key)
-            .map(|found| found.version)
+        let found = by_key(self.transaction.session, res_key)?
             .ok_or_else(|| StoreError::Corrupt("an index row without a resource".to_owned()))?;
         // Whoever could not have written it may not learn its id.
-        self.check_existing(&found, interaction)?;
+        let facts = self.facts_now(&found)?;
+        self.grant.check_write(interaction, &facts)?;
         Ok(written(&found, WriteStatus::Unchanged, Bytes::new()))
     }
 
@@ -279,18 +279,19 @@ impl<'a, 'b> Apply<'a, 'b> {
             deleted: false,
         };
         // Only a grant of one person asks whom it is about.
-        let keys = if is_limited { patients.iter().copied().collect() } else { BTreeSet::new() };
         if is_limited {
             self.transaction.flush()?;
-        }
-        for (id, person) in crate::version_row::patients_named(self.transaction.session, &keys)?.into_values() {
-            facts.patient_ids.push(id);
-            facts.persons.push(PersonKey(person.unwrap_or_default()));
+            let keys = patients.iter().copied().collect();
+            for (id, person) in crate::version_row::patients_named(self.transaction.session, &keys)?.into_values() {
+                facts.patient_ids.push(id);
+                facts.persons.push(PersonKey(person.unwrap_or_default()));
+            }
         }
         self.grant.check_write(put.interaction, &facts)?;
         let Some(found) = existing else { return Ok(()) };
-        self.check_existing(found, put.interaction)?;
-        self.check_replace(found)?;
+        let facts = self.facts_now(found)?;
+        self.grant.check_write(put.interaction, &facts)?;
+        self.check_replace(&facts)?;
         self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !is_limited
@@ -304,26 +305,20 @@ impl<'a, 'b> Apply<'a, 'b> {
     }
 
     /// What the caller cannot see is not there for it.
-    fn check_replace(&mut self, found: &StoredVersion) -> Result<(), StoreError> {
-        self.transaction.flush()?;
-        let mut versions = [found.clone()];
-        crate::version_row::complete(self.transaction.session, &mut versions, self.transaction.now)?;
-        let [found] = &versions;
-        self.grant.check_replace(&found.facts).map_err(|denied| match denied.reason {
+    fn check_replace(&self, facts: &Facts) -> Result<(), StoreError> {
+        self.grant.check_replace(facts).map_err(|denied| match denied.reason {
             "redacted" => denied.into(),
-            _ => StoreError::NotFound(format!("{}/{}", found.facts.type_name, found.facts.id)),
+            _ => StoreError::NotFound(format!("{}/{}", facts.type_name, facts.id)),
         })
     }
 
-    fn check_existing(&mut self, found: &StoredVersion, interaction: Interaction) -> Result<(), StoreError> {
-        if self.grant.is_system() {
-            return Ok(());
-        }
+    /// The facts of what is there, with its persons and their restrictions as they are now.
+    fn facts_now(&mut self, found: &StoredVersion) -> Result<Facts, StoreError> {
         self.transaction.flush()?;
         let mut versions = [found.clone()];
         crate::version_row::complete(self.transaction.session, &mut versions, self.transaction.now)?;
-        let [found] = &versions;
-        Ok(self.grant.check_write(interaction, &found.facts)?)
+        let [found] = versions;
+        Ok(found.facts)
     }
 
     fn store_row(&mut self, row: NewRow<'_>, existing: Option<&StoredVersion>) -> Result<(), StoreError> {

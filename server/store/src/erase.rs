@@ -131,6 +131,7 @@ impl Erasure<'_> {
         if kept.is_empty() {
             self.forget_person(session, others.is_empty())?;
         }
+        forget_words(session)?;
         overwrite_deleted(session, "PRAGMA secure_delete = OFF")?;
         let text = |(type_name, id): &(String, String)| format!("{type_name}/{id}");
         Ok(Erased {
@@ -229,7 +230,7 @@ impl Erasure<'_> {
         let mut others = Vec::new();
         for row in session.query(&Statement::new(sql, vec![self.patient.into()]))? {
             let (key, id) = (row.i64(0)?, row.text(1)?.to_owned());
-            if crate::resource::find(session, "Patient", &id)?.is_some() {
+            if is_stored(session, &id)? {
                 others.push((key, id));
             }
         }
@@ -263,6 +264,20 @@ impl Erasure<'_> {
         }
         Ok(())
     }
+}
+
+/// Has SQLite write the full text anew: what is deleted there is only marked so, word for word, until then.
+fn forget_words(session: &mut dyn Session) -> Result<(), StoreError> {
+    if session.dialect() == Dialect::Sqlite {
+        session.execute(&Statement::new("INSERT INTO full_text (full_text) VALUES ('optimize')", Vec::new()))?;
+    }
+    Ok(())
+}
+
+/// Whether a Patient of that id is stored, deleted or not.
+fn is_stored(session: &mut dyn Session, id: &str) -> Result<bool, StoreError> {
+    let key = intern::find(session, &Name::Target("Patient".to_owned(), id.to_owned()))?;
+    Ok(!crate::resource::current(session, key.as_slice())?.is_empty())
 }
 
 /// Has SQLite overwrite what is deleted, or not: it costs writes, so it is on for an erasure alone.

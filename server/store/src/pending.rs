@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::sql::Column::{Bytes, I64, Text, Words};
-use crate::sql::{Dialect, Session, SqlValue, Statement, Table};
+use crate::sql::{Dialect, Session, SqlValue, Table};
 
 /// The table of current versions.
 pub(crate) static RESOURCE: Table = Table {
@@ -124,14 +125,16 @@ impl Pending {
                 session.insert(table, rows)?;
             }
         }
-        for (type_name, change) in std::mem::take(&mut self.counts) {
-            session.execute(&Statement::new(
-                "INSERT INTO resource_count (type, live) VALUES ($1, $2) \
-                 ON CONFLICT (type) DO UPDATE SET live = resource_count.live + excluded.live",
-                vec![type_name.into(), change.into()],
-            ))?;
+        if self.counts.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let mut sql = Builder::new(session.dialect());
+        sql.push("INSERT INTO resource_count (type, live) VALUES ");
+        for (n, (type_name, change)) in std::mem::take(&mut self.counts).into_iter().enumerate() {
+            sql.push(if n == 0 { "(" } else { ", (" }).bind(type_name).push(", ").bind(change).push(")");
+        }
+        sql.push(" ON CONFLICT (type) DO UPDATE SET live = resource_count.live + excluded.live");
+        session.execute(&sql.build()).map(|_| ())
     }
 }
 

@@ -89,6 +89,11 @@ pub(crate) struct Current {
     pub(crate) content_hash: Bytes,
 }
 
+/// The current version by key, for the writer.
+pub(crate) fn by_key(session: &mut dyn Session, res_key: i64) -> Result<Option<StoredVersion>, StoreError> {
+    Ok(current(session, &[res_key])?.remove(&res_key).map(|found| found.version))
+}
+
 /// Current versions by key.
 pub(crate) fn current(session: &mut dyn Session, keys: &[i64]) -> Result<HashMap<i64, Current>, StoreError> {
     const COLUMNS: &str =

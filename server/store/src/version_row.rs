@@ -181,7 +181,7 @@ pub(crate) fn complete(
     }
     let patients = patients_named(session, &keys)?;
     let persons: BTreeSet<i64> = patients.values().filter_map(|(_, person)| *person).collect();
-    let restrictions = restrictions_of(session, &persons, now)?;
+    let restrictions = if persons.is_empty() { HashMap::new() } else { restrictions_of(session, &persons, now)? };
     for version in versions {
         let found = version.patients.iter().filter_map(|key| patients.get(key));
         let mut about = BTreeSet::new();
@@ -202,14 +202,22 @@ pub(crate) fn patients_named(
     session: &mut dyn Session,
     keys: &BTreeSet<i64>,
 ) -> Result<HashMap<i64, (String, Option<i64>)>, StoreError> {
-    let keys: Vec<i64> = keys.iter().copied().collect();
+    let (is_among, keys) = among(session, keys, "$1");
     let sql = format!(
         "SELECT t.target_key, t.id, p.person_key FROM target t LEFT JOIN patient p ON p.patient_key = t.target_key \
-         WHERE t.target_key {}",
-        session.dialect().in_list("$1")
+         WHERE t.target_key {is_among}"
     );
-    let rows = session.query(&Statement::new(sql, vec![keys_text(&keys).into()]))?;
+    let rows = session.query(&Statement::new(sql, vec![keys]))?;
     rows.iter().map(|row| Ok((row.i64(0)?, (row.text(1)?.to_owned(), row.opt_i64(2)?)))).collect()
+}
+
+/// The condition of being among keys, and its value; a point read has one key, and is spared the list.
+fn among(session: &dyn Session, keys: &BTreeSet<i64>, parameter: &str) -> (String, SqlValue) {
+    if let (1, Some(key)) = (keys.len(), keys.first()) {
+        return (format!("= {parameter}"), (*key).into());
+    }
+    let keys: Vec<i64> = keys.iter().copied().collect();
+    (session.dialect().in_list(parameter), keys_text(&keys).into())
 }
 
 fn restrictions_of(
@@ -217,13 +225,13 @@ fn restrictions_of(
     persons: &BTreeSet<i64>,
     now: Instant,
 ) -> Result<HashMap<i64, Vec<Class>>, StoreError> {
-    let keys: Vec<i64> = persons.iter().copied().collect();
+    let (is_among, keys) = among(session, persons, "$2");
     let sql = format!(
         "SELECT DISTINCT p.person_key, x.class FROM patient p JOIN restriction x ON x.patient_key = p.patient_key \
-         WHERE (x.start_ms IS NULL OR x.start_ms <= $1) AND (x.end_ms IS NULL OR x.end_ms >= $1) AND p.person_key {}",
-        session.dialect().in_list("$2")
+         WHERE (x.start_ms IS NULL OR x.start_ms <= $1) AND (x.end_ms IS NULL OR x.end_ms >= $1) \
+         AND p.person_key {is_among}"
     );
-    let rows = session.query(&Statement::new(sql, vec![now.into(), keys_text(&keys).into()]))?;
+    let rows = session.query(&Statement::new(sql, vec![now.into(), keys]))?;
     let mut found: HashMap<i64, Vec<Class>> = HashMap::new();
     for row in &rows {
         let class =

@@ -63,7 +63,9 @@ impl<T: Send, F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send> Jo
 
     fn reply(self: Box<Self>, outcome: Result<(), StoreError>) {
         let gone = || StoreError::Unavailable("the write did not run".to_owned());
-        let Self { output, reply, .. } = *self;
+        let Self { work, output, reply, .. } = *self;
+        // What the work holds is freed by the caller, who holds it too: the writer has better things to do.
+        drop(work);
         // A caller that went away no longer wants to know.
         let _ = reply.send(outcome.and_then(|()| output.ok_or_else(gone)));
     }

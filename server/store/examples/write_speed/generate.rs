@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 /// A resource to be written.
-pub struct Made {
-    pub id: String,
-    pub text: String,
+pub(crate) struct Made {
+    pub(crate) id: String,
+    pub(crate) text: String,
 }
 
 /// A small generator of numbers (SplitMix64): what is made must not depend on a library's version.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -111,7 +111,7 @@ const MEDICINES: [(&str, &str); 5] = [
 ];
 
 /// The record of one patient, the Patient first.
-pub fn record(random: &mut Random, number: u64) -> Vec<Made> {
+pub(crate) fn record(random: &mut Random, number: u64) -> Vec<Made> {
     let patient = random.uuid();
     let mut made = vec![Made { text: patient_text(random, &patient, number), id: patient.clone() }];
     for _ in 0..9 {

@@ -2,7 +2,12 @@
 //!
 //! No HTTP and no validation rules: what the store itself costs, by thread, so that a slow step shows.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a tool for the developer that may stop on any fault")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a tool for the developer that may stop on any fault"
+)]
 
 mod generate;
 
@@ -10,7 +15,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use definitions::Definitions;
 use fhir::Json;
@@ -20,6 +26,10 @@ use search::Registry;
 use store::{Location, Store, StoreError, StoreOptions, WriteBatch, WriteOp};
 
 use crate::generate::{Made, Random, record};
+
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const HELP: &str = "write_speed [RESOURCES=20000] [PER_TRANSACTION=100] [CONNECTIONS=8] [POSTGRES_URL]\n";
 
@@ -50,10 +60,8 @@ async fn run(count: usize, each: usize, connections: usize, postgres: Option<Str
         Some(url) => Location::Postgres(url.clone()),
         None => Location::Sqlite(directory.path().to_owned()),
     };
-    let clock = Arc::new(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        fhir::Instant(since.as_millis() as i64)
-    });
+    let time = AtomicI64::new(1_700_000_000_000);
+    let clock = Arc::new(move || fhir::Instant(time.fetch_add(1, Ordering::Relaxed)));
     let store = Store::open(StoreOptions::new(location, registry, clock)).await.unwrap();
     let mut batches: Vec<Vec<WriteOp>> = Vec::new();
     for (id, json) in parsed {
@@ -97,7 +105,7 @@ fn assessed(validator: &Validator, json: Json) -> Validated {
     let options = Options { strictness: Strictness::Warn, ..Options::default() };
     match validator.validate(json, &options, &AnsweredFacts::new()) {
         Verdict::Validated(validated) => validated,
-        other => std::panic::panic_any(format!("not validated: {other:?}")),
+        other => panic!("not validated: {other:?}"),
     }
 }
 
@@ -118,7 +126,7 @@ async fn write_all(store: &Store, batches: Vec<Vec<WriteOp>>, connections: usize
                     match store.write(&grant, WriteBatch::new(ops, Source::feed("rest"))).await {
                         Ok(_) => {}
                         Err(error @ StoreError::Busy) => say(&error.to_string()),
-                        Err(error) => std::panic::panic_any(error.to_string()),
+                        Err(error) => panic!("{error}"),
                     }
                 }
             })

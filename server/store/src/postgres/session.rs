@@ -1,5 +1,7 @@
 //! A PostgreSQL connection as a [`Session`].
 
+use std::borrow::Cow;
+
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
@@ -64,8 +66,8 @@ fn refused(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// PostgreSQL holds no NUL in text; FHIR allows none either, so nothing that was accepted is lost.
-fn text_of(text: &str) -> String {
-    text.replace('\0', "")
+fn text_of(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "").into() } else { text.into() }
 }
 
 fn arguments_of(values: &[SqlValue]) -> Result<PgArguments, StoreError> {
@@ -177,14 +179,14 @@ fn add_column<'a>(
             arguments.add(list).map(|()| "double precision[]")
         }
         Column::Text | Column::Words => {
-            let list: Vec<Option<String>> = values
+            let list: Vec<Option<Cow<'_, str>>> = values
                 .map(|value| if let SqlValue::Text(value) = value { Some(text_of(value)) } else { None })
                 .collect();
             arguments.add(list).map(|()| "text[]")
         }
         Column::Bytes => {
-            let list: Vec<Option<Vec<u8>>> = values
-                .map(|value| if let SqlValue::Bytes(value) = value { Some(value.to_vec()) } else { None })
+            let list: Vec<Option<&[u8]>> = values
+                .map(|value| if let SqlValue::Bytes(value) = value { Some(value.as_ref()) } else { None })
                 .collect();
             arguments.add(list).map(|()| "bytea[]")
         }

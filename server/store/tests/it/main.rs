@@ -12,6 +12,7 @@ mod access;
 mod audit;
 mod control;
 mod crud;
+mod index_row;
 mod jobs;
 mod matching;
 mod messages;

@@ -109,6 +109,7 @@ pub fn say_what_is_left_out() {
             include_str!("access.rs"),
             include_str!("reviews.rs"),
             include_str!("opt_out.rs"),
+            include_str!("index_row.rs"),
             include_str!("jobs.rs"),
             include_str!("matching.rs"),
             include_str!("messages.rs"),
