@@ -56,6 +56,9 @@ fn every_type_and_search_parameter_that_is_listed_is_answered() {
                     "quantity" => "1.5||mg",
                     "reference" => "Patient/nobody",
                     "uri" => "http://example.org/nothing",
+                    "special" => "51.5|-0.1|1|km",
+                    "composite" if name == "MolecularSequence" => "nothing$1$2",
+                    "composite" => "nothing$2026",
                     _ => "nothing",
                 };
                 // All of a type at once: a parameter that is not understood is named in the refusal.
@@ -83,6 +86,7 @@ fn every_interaction_that_is_listed_is_routed() {
             "history-type" => ("GET", "Basic/_history", 200),
             "create" => ("POST", "Basic", 400),
             "search-type" => ("GET", "Basic", 200),
+            "search-system" => ("GET", "?_type=Basic", 200),
             "history-system" => ("GET", "_history", 200),
             "transaction" | "batch" => ("POST", "", 400),
             other => panic!("`{other}` is listed and this test knows no route of it"),

@@ -64,7 +64,7 @@ fn options_tells_the_methods_of_a_path() {
         for (path, allow) in [
             ("Patient/1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
             ("Patient", "GET, HEAD, PUT, PATCH, DELETE, POST, OPTIONS"),
-            ("", "POST, OPTIONS"),
+            ("", "GET, HEAD, POST, OPTIONS"),
             ("metadata", "GET, HEAD, OPTIONS"),
         ] {
             let answer = app.anonymous().call("OPTIONS", path).send().await.expect(204);

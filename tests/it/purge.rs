@@ -57,8 +57,9 @@ fn nothing_is_left_of_an_erased_patient_and_everything_of_the_others() {
             let store = &app.house.store;
             let messages = store.messages_of_resource("Patient", &patient).await.unwrap();
             assert_eq!(messages.len(), 1);
-            for text in [&person.family, &person.nhs_number, &patient, &ids[0], &ids[1]] {
-                assert!(app.tables_holding(text).await.len() > 1, "{text}");
+            // Bodies are compressed; what was worked out of them is not.
+            for text in [&person.family.to_lowercase(), &person.nhs_number, &patient, &ids[0], &ids[1]] {
+                assert!(!app.tables_holding(text).await.is_empty(), "{text}");
             }
 
             let told = purge(&app, &patient).await;
@@ -80,7 +81,7 @@ fn nothing_is_left_of_an_erased_patient_and_everything_of_the_others() {
             assert!(api.find(&format!("Patient?identifier={}", person.nhs_number)).await.is_empty());
 
             assert_eq!(api.get(&format!("Patient/{other_patient}/$everything")).await.expect(200).names(), untouched);
-            assert!(app.tables_holding(&other.family).await.len() > 1);
+            assert!(!app.tables_holding(&other.family.to_lowercase()).await.is_empty());
             let grant = policy::Grant::for_system(policy::Task::Check, &app.house.token);
             assert_eq!(store.check(&grant).await.unwrap().problems, Vec::<String>::new());
             app.administrator().await.call("POST", &format!("Patient/{patient}/$purge")).send().await.refused(404);
@@ -240,7 +241,7 @@ fn nothing_is_erased_when_it_cannot_be_logged() {
             let administrator = app.administrator().await;
             app.lose_audit_log().await;
             administrator.call("POST", &format!("Patient/{patient}/$purge")).send().await.refused(503);
-            assert!(app.tables_holding(&person.family).await.contains(&"resource".to_owned()));
+            assert!(app.tables_holding(&patient).await.contains(&"resource".to_owned()));
         },
     );
 }
