@@ -334,6 +334,21 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Gives the value as a document of its own, without parsing its text again.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let Record { start, next, .. } = self.record();
+        let end = (next as usize).min(self.json.records.len());
+        let records = self.json.records.get(self.index as usize..end).unwrap_or_default();
+        let moved = |record: &Record| Record {
+            start: record.start - start,
+            end: record.end - start,
+            next: record.next - self.index,
+            ..*record
+        };
+        Json { text: self.raw().into(), records: records.iter().map(moved).collect() }
+    }
+
     /// Gives the document that the value is in.
     #[must_use]
     pub fn json(&self) -> &'a Json {

@@ -85,14 +85,15 @@ pub fn references_of(node: Node<'_>) -> Vec<Node<'_>> {
     found
 }
 
-/// Replaces the references for which `rewrite` has an answer.
+/// Replaces the references for which `rewrite` has an answer; nothing when it has none for any.
 #[must_use]
-pub fn rewrite_references(json: &Json, rewrite: impl Fn(&str) -> Option<String>) -> Vec<u8> {
+pub fn rewrite_references(json: &Json, rewrite: impl Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
     let rewritten = references(json).into_iter().filter_map(|node| {
         let text: Cow<'_, str> = node.as_str().unwrap_or_default();
         Some((node, rewrite(&text)?))
     });
-    replace_texts(json, rewritten)
+    let rewritten: Vec<_> = rewritten.collect();
+    (!rewritten.is_empty()).then(|| replace_texts(json, rewritten))
 }
 
 /// Puts strings in the place of values of the document.

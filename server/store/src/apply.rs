@@ -186,7 +186,7 @@ impl<'a, 'b> Apply<'a, 'b> {
             (self.transaction.now, if is_live { WriteStatus::Updated } else { WriteStatus::Created });
         let (type_name, id) = (type_name.to_owned(), put.id.clone());
         // The body is put together outside the writer.
-        Ok(Written { type_name, id, version, last_updated, status, body: Bytes::new() })
+        Ok(Written { res_key, type_name, id, version, last_updated, status, body: Bytes::new() })
     }
 
     fn delete(&mut self, delete: &PreparedDelete) -> Result<Written, StoreError> {
@@ -196,7 +196,7 @@ impl<'a, 'b> Apply<'a, 'b> {
         let Some(found) = existing else {
             let (type_name, id) = (type_name.to_owned(), id.to_owned());
             let (last_updated, status) = (self.transaction.now, WriteStatus::Unchanged);
-            return Ok(Written { type_name, id, version: 0, last_updated, status, body: Bytes::new() });
+            return Ok(Written { res_key: 0, type_name, id, version: 0, last_updated, status, body: Bytes::new() });
         };
         let facts = self.facts_now(&found)?;
         self.grant.check_write(Interaction::Delete, &facts)?;
@@ -513,5 +513,5 @@ fn check_version(
 fn written(found: &StoredVersion, status: WriteStatus, body: Bytes) -> Written {
     let Facts { type_name, id, version, .. } = found.facts.clone();
     let last_updated: Instant = found.facts.last_updated;
-    Written { type_name, id, version, last_updated, status, body }
+    Written { res_key: found.res_key, type_name, id, version, last_updated, status, body }
 }

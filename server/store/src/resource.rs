@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use policy::{Grant, Version};
 
+use crate::batch::Written;
 use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::open::Store;
@@ -24,6 +25,16 @@ impl Store {
             push_named(&mut sql, &type_name, &id);
             visible.push(&mut sql, "r", &type_name);
             one(session, &sql.build(), now)
+        })
+        .await
+    }
+
+    /// The current versions of what was written, group by group, each group of one type and under its own grant: what a grant does not
+    /// reach is left out. All in one snapshot, so that the answer to many writes costs little more than that to one.
+    pub async fn read_written(&self, groups: Vec<(Grant, Vec<Written>)>) -> Result<Vec<Vec<Version>>, StoreError> {
+        let now = (self.inner.clock)();
+        self.read_inline(move |session| {
+            groups.iter().map(|(grant, written)| written_versions(session, grant, written, now)).collect()
         })
         .await
     }
@@ -64,11 +75,42 @@ impl Store {
     }
 }
 
+fn written_versions(
+    session: &mut dyn Session,
+    grant: &Grant,
+    written: &[Written],
+    now: fhir::Instant,
+) -> Result<Vec<Version>, StoreError> {
+    let Some(first) = written.first() else { return Ok(Vec::new()) };
+    let visible = Visibility::of(session, grant, Reach::Read, now)?;
+    visible.check_type(&first.type_name)?;
+    // The key alone tells the type too; a condition on it would tempt the planner to walk the whole type.
+    let of_type = written.iter().filter(|one| one.type_name == first.type_name);
+    let keys: Vec<i64> = of_type.map(|one| one.res_key).collect();
+    let mut sql = Builder::new(session.dialect());
+    sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE r.res_key "));
+    match keys.as_slice() {
+        [key] => sql.push("= ").bind(*key),
+        keys => sql.bind_among(&keys_text(keys)),
+    };
+    visible.push(&mut sql, "r", &first.type_name);
+    let versions = completed(session, &sql.build(), now)?;
+    Ok(versions.into_iter().map(StoredVersion::into_version).collect())
+}
+
 fn one(session: &mut dyn Session, statement: &Statement, now: fhir::Instant) -> Result<Option<Version>, StoreError> {
+    Ok(completed(session, statement, now)?.pop().map(StoredVersion::into_version))
+}
+
+fn completed(
+    session: &mut dyn Session,
+    statement: &Statement,
+    now: fhir::Instant,
+) -> Result<Vec<StoredVersion>, StoreError> {
     let rows = session.query(statement)?;
     let mut versions = rows.into_iter().map(StoredVersion::from_row).collect::<Result<Vec<_>, _>>()?;
     complete(session, &mut versions, now)?;
-    Ok(versions.pop().map(StoredVersion::into_version))
+    Ok(versions)
 }
 
 /// The current version of a name: the name leads to the key, the key to the row.

@@ -11,17 +11,17 @@ const LINK_TYPES: [&str; 4] = ["uri", "url", "oid", "uuid"];
 
 /// Rewrites references, uris and the links and images of narratives for which `target` has an answer.
 pub(super) fn rewrite(
-    json: &Json,
+    json: Json,
     definitions: &Definitions,
     target: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Json, Failure> {
     let mut walk = Walk { definitions, target, found: Vec::new() };
     walk.resource(json.root());
     if walk.found.is_empty() {
-        return Ok(json.clone());
+        return Ok(json);
     }
-    let found = walk.found;
-    Json::parse_owned(fhir::resource::replace_texts(json, found)).map_err(|_| Failure::internal())
+    let rewritten = fhir::resource::replace_texts(&json, walk.found);
+    Json::parse_owned(rewritten).map_err(|_| Failure::internal())
 }
 
 struct Walk<'a> {
@@ -115,7 +115,7 @@ mod tests {
         let target = |text: &str| (text == "urn:uuid:1").then(|| "Patient/p".to_owned());
         let definitions = Definitions::r4().unwrap_or_else(|error| panic!("{error}"));
         let json = Json::parse(document.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-        let found = rewrite(&json, &definitions, &target).map(|json| json.text().to_owned());
+        let found = rewrite(json, &definitions, &target).map(|json| json.text().to_owned());
         assert_eq!(found.ok().as_deref(), Some(expected));
     }
 

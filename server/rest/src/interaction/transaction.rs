@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use fhir::{BundleWriter, Issue, Node};
+use fhir::{BundleWriter, Issue, Json, Node};
 use policy::{Grant, Interaction};
 use profiles::Validated;
 use store::{ExpectedMatches, WriteOp, Written};
@@ -208,21 +208,22 @@ async fn add(
 ) -> Result<(), Failure> {
     let request = &planned.asked.request;
     let inner = Context { request, ..*context };
-    let linked =
-        |json: &fhir::Json| links::rewrite(json, &context.weir.definitions, &|text| targets.get(text).cloned());
-    let mut checked = |json: fhir::Json| -> Result<Validated, Failure> {
-        let resource = written::validated(context.weir, linked(&json)?)?;
+    let mut checked = |json: Json| -> Result<Validated, Failure> {
+        let is_linked = !targets.is_empty();
+        let rewrite = |json| links::rewrite(json, &context.weir.definitions, &|text| targets.get(text).cloned());
+        let linked = if is_linked { rewrite(json)? } else { json };
+        let resource = written::validated(context.weir, linked)?;
         writes.issues.insert(planned.asked.index, resource.issues().to_vec());
         Ok(resource)
     };
     let ops = match request.interaction {
         Interaction::Delete => delete::operations(&inner, &planned.found),
         Interaction::Create => {
-            let resource = checked(written::resource_of(&inner)?)?;
+            let resource = checked(resource_of(planned.asked)?)?;
             vec![create(&inner, planned, resource)?]
         }
         Interaction::Update => {
-            let resource = checked(written::resource_of(&inner)?)?;
+            let resource = checked(resource_of(planned.asked)?)?;
             vec![update::operation(&inner, &planned.found, resource)?]
         }
         Interaction::Patch => {
@@ -233,6 +234,12 @@ async fn add(
     };
     writes.ops.extend(ops.into_iter().map(|op| (planned.asked.index, op)));
     Ok(())
+}
+
+/// The resource of an entry, which was parsed with the Bundle.
+fn resource_of(asked: &Asked<'_>) -> Result<Json, Failure> {
+    let resource = asked.entry.get("resource").ok_or_else(written::missing)?;
+    written::of_type(resource.to_json(), asked.request.type_str())
 }
 
 fn create(context: &Context<'_>, planned: &Planned<'_>, resource: Validated) -> Result<WriteOp, Failure> {
@@ -262,13 +269,16 @@ async fn respond(
 ) -> Result<Answer, Failure> {
     let mut writer = BundleWriter::new("transaction-response");
     let (mut touched, mut size_bytes) = (Touched::default(), 0);
+    let stored = asked.iter().filter(|entry| entry.request.interaction != Interaction::Delete);
+    let stored: Vec<Written> = stored.filter_map(|entry| written.get(&entry.index)?.first().cloned()).collect();
+    let representations = written::Representations::of(context, &stored).await?;
     for entry in asked {
         let inner = Context { request: &entry.request, ..*context };
         let result = match written.get(&entry.index).map(Vec::as_slice) {
             Some(written) if entry.request.interaction == Interaction::Delete => Ok(written::deleted(written)),
             Some([written]) => {
                 let issues = issues.get(&entry.index).map(Vec::as_slice).unwrap_or_default();
-                written::answer(&inner, written, issues).await
+                Ok(written::answer_with(&inner, written, issues, &representations))
             }
             Some(_) => Err(Failure::internal()),
             None => match batch::check_size(size_bytes) {

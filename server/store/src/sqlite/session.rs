@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
+use super::checkpoint::Checkpoints;
 use crate::error::StoreError;
 use crate::sql::{Column, Dialect, Session, SqlRow, SqlValue, Statement, Table};
 
@@ -14,9 +15,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Compiled statements kept by a connection.
 const STATEMENTS_MAX: usize = 256;
 
-/// Pages in the WAL before the writer copies them to the database: 32 MB, in which a page that is written again and again is copied once.
-/// Beyond the usual 4 MB spares the writer about a sixth of its time on an import; much more would hold up a write for the copying.
-const CHECKPOINT_PAGES: i64 = 8_192;
 /// What stays of the WAL's file after a burst of writes.
 const WAL_BYTES_KEPT: i64 = 64 << 20;
 
@@ -27,11 +25,15 @@ pub(crate) enum Mode {
     Write,
     /// Reads only.
     Read,
+    /// Copies the WAL into the database.
+    Checkpoint,
 }
 
 /// A connection to a SQLite file.
 pub(crate) struct SqliteSession {
     connection: Connection,
+    /// Of a writer.
+    checkpoints: Option<Checkpoints>,
 }
 
 impl SqliteSession {
@@ -45,20 +47,22 @@ impl SqliteSession {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        let mut checkpoints = None;
         match mode {
             Mode::Write => {
                 connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
                 connection.pragma_update(None, "cache_size", -65_536)?;
-                connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
                 connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+                checkpoints = Some(Checkpoints::start(path, &connection)?);
             }
+            Mode::Checkpoint => {}
             Mode::Read => {
                 connection.pragma_update(None, "query_only", "ON")?;
                 connection.pragma_update(None, "cache_size", -16_384)?;
                 connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
             }
         }
-        Ok(Self { connection })
+        Ok(Self { connection, checkpoints })
     }
 
     /// The connection itself.
@@ -142,6 +146,9 @@ impl Session for SqliteSession {
 
     fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute([])?;
+        if let (Some(checkpoints), "COMMIT") = (&mut self.checkpoints, sql) {
+            checkpoints.after_commit(&self.connection);
+        }
         Ok(())
     }
 }
