@@ -1,11 +1,7 @@
 //! Every route of the FHIR API, once: the server is configured from this table, the CapabilityStatement is generated from it, and a test asks
 //! each of them without a token.
 
-use actix_web::http::Method;
-use actix_web::web;
 use policy::Interaction;
-
-use crate::serve;
 
 /// Where an interaction is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,57 +111,50 @@ pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
     }
 }
 
+/// Names and values of the parameters of a pattern in a path.
+pub(crate) type Values<'p> = Vec<(&'static str, &'p str)>;
+
 /// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
-pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Vec<(&'static str, &'p str)>)> {
+pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Values<'p>)> {
     ROUTES.iter().filter(|route| route.methods().any(|known| known == method)).find_map(|route| {
-        let (mut pattern, mut path) = (segments(route.pattern), segments(path));
-        let mut values = Vec::new();
-        loop {
-            match (pattern.next(), path.next()) {
-                (None, None) => return Some((route, values)),
-                (Some(name), Some(value)) if name.starts_with('{') => {
-                    // What is no name of a type or of a resource belongs to another route.
-                    if value.starts_with(['_', '$']) {
-                        return None;
-                    }
-                    values.push((name.trim_matches(['{', '}']), value));
-                }
-                (Some(fixed), Some(value)) if fixed == value => {}
-                _ => return None,
-            }
-        }
+        let values = fit(route.pattern, segments(path))?;
+        // What is no name of a type or of a resource belongs to another route.
+        values.iter().all(|(_, value)| !value.starts_with(['_', '$'])).then_some((route, values))
     })
+}
+
+/// The first pattern that the path of a request below the base has, whatever its method is.
+///
+/// Not left to actix-web, which tries the patterns as regular expressions one after the other: that took longer than the read of a resource.
+pub(crate) fn matched(path: &str) -> Option<(&'static str, Values<'_>)> {
+    let below = match path {
+        "" => "",
+        _ => path.strip_prefix('/')?,
+    };
+    if below.starts_with('/') || below.ends_with('/') || below.contains("//") {
+        return None;
+    }
+    ROUTES.iter().find_map(|route| fit(route.pattern, segments(below)).map(|values| (route.pattern, values)))
+}
+
+/// The routes of a pattern.
+pub(crate) fn of_pattern(pattern: &str) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(move |route| route.pattern == pattern)
+}
+
+fn fit<'p>(pattern: &'static str, mut path: impl Iterator<Item = &'p str>) -> Option<Values<'p>> {
+    let mut values = Vec::new();
+    for name in segments(pattern) {
+        let value = path.next()?;
+        if name.starts_with('{') {
+            values.push((name.trim_matches(['{', '}']), value));
+        } else if name != value {
+            return None;
+        }
+    }
+    path.next().is_none().then_some(values)
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
-}
-
-/// Adds the routes to the scope of the base path.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    let mut patterns: Vec<&'static str> = Vec::new();
-    for route in ROUTES {
-        if !patterns.contains(&route.pattern) {
-            patterns.push(route.pattern);
-        }
-    }
-    for pattern in patterns {
-        let mut resource = web::resource(pattern);
-        let mut allowed: Vec<&str> = Vec::new();
-        for route in ROUTES.iter().filter(|route| route.pattern == pattern) {
-            let interaction = route.interaction;
-            for name in route.methods() {
-                let method = Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET);
-                let exchange = move |http, weir, payload| serve::exchange(http, weir, payload, interaction);
-                resource = resource.route(web::method(method).to(exchange));
-                allowed.push(name);
-            }
-        }
-        let allowed = allowed.join(", ");
-        let not_allowed = move |http| {
-            let response = serve::not_allowed(&http, &allowed);
-            async move { response }
-        };
-        config.service(resource.default_service(web::to(not_allowed)));
-    }
 }

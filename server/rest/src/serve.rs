@@ -20,6 +20,7 @@ use crate::ids::{self, Ids};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
 use crate::root_span::RouteSpan;
+use crate::router::{Route, Values};
 use crate::status::RETRY_AFTER_S;
 use crate::weir::Weir;
 use crate::{access, body, health, metric, router, smart};
@@ -72,7 +73,7 @@ pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> s
             .configure(operations)
             .configure(|config| smart::configure(config, &base_path))
             .configure(|config| pages(config, &data))
-            .service(web::scope(&base_path).configure(router::configure).default_service(web::to(no_route)))
+            .service(web::scope(&base_path).default_service(web::to(route)))
             .default_service(web::to(no_route))
     })
     .disable_signals()
@@ -101,20 +102,35 @@ fn pages(config: &mut web::ServiceConfig, weir: &Weir) {
     }
 }
 
+/// A request below the base path, on a route of the FHIR API or on none.
+async fn route(http: HttpRequest, weir: web::Data<Weir>, payload: web::Payload) -> HttpResponse {
+    let Some((pattern, values)) = router::matched(http.match_info().unprocessed()) else {
+        return no_route(http.clone()).await;
+    };
+    let method = http.method().as_str();
+    match router::of_pattern(pattern).find(|route| route.methods().any(|name| name == method)) {
+        Some(route) => exchange(&http, &weir, payload, (route.interaction, values)).await,
+        None => {
+            let allowed: Vec<&str> = router::of_pattern(pattern).flat_map(Route::methods).collect();
+            not_allowed(&http, &allowed.join(", "))
+        }
+    }
+}
+
 /// One request on a route of the FHIR API.
-pub(crate) async fn exchange(
-    http: HttpRequest,
-    weir: web::Data<Weir>,
+async fn exchange(
+    http: &HttpRequest,
+    weir: &Weir,
     payload: web::Payload,
-    interaction: Interaction,
+    (interaction, values): (Interaction, Values<'_>),
 ) -> HttpResponse {
     let started = Stopwatch::now();
-    let mut shown = shown_of(&http);
-    let result = match answer(&http, &weir, payload, interaction, &mut shown).await {
+    let mut shown = shown_of(http);
+    let result = match answer(http, weir, payload, (interaction, values), &mut shown).await {
         Ok(answer) => shown.of(answer).await,
         Err(failure) => Err(failure),
     };
-    let response = respond(&http, shown, result);
+    let response = respond(http, shown, result);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     metric::count(interaction, status, took);
     tracing::info!(status, duration_ms = took.as_millis() as u64, "answered");
@@ -125,7 +141,7 @@ async fn answer(
     http: &HttpRequest,
     weir: &Weir,
     payload: web::Payload,
-    interaction: Interaction,
+    (interaction, values): (Interaction, Values<'_>),
     shown: &mut Presentation,
 ) -> Result<Answer, Failure> {
     let (subject, token_hash) = if interaction == Interaction::Capabilities {
@@ -141,7 +157,7 @@ async fn answer(
         source_address: source_address(http, &weir.settings.trusted_proxies),
         token_hash,
     };
-    let mut request = request(http, interaction)?;
+    let mut request = request(http, interaction, &values)?;
     let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
     let limits = weir.settings.limits;
     request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
@@ -190,9 +206,9 @@ fn shown_of(http: &HttpRequest) -> Presentation {
     Presentation::negotiate(&params, text(http, header::ACCEPT)).unwrap_or_default()
 }
 
-fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Failure> {
+fn request(http: &HttpRequest, interaction: Interaction, values: &Values<'_>) -> Result<Request, Failure> {
     let mut request = Request::new(interaction);
-    let segment = |name: &str| http.match_info().get(name).map(str::to_owned);
+    let segment = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     request.type_name = segment("type");
     if let Some(name) = router::type_of(interaction) {
         request.type_name = Some(name.to_owned());

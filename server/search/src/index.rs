@@ -110,15 +110,24 @@ pub struct IndexEntry {
 ///
 /// `_id` and `_lastUpdated` have no entries: the store keeps them as columns ([`identity_entries`] makes them).
 pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
+    index_wanted(resource, registry, &|_| true)
+}
+
+/// The entries of those parameters alone whose id is wanted.
+pub fn index_wanted(resource: &Json, registry: &Registry, wanted: &dyn Fn(u32) -> bool) -> Vec<IndexEntry> {
     let Some(of_type) = resource.resource_type().and_then(|name| registry.of_type(name)) else { return Vec::new() };
     let context = Context::new(resource.root(), registry.definitions(), &NoHost);
     let Some(focus) = context.resource.clone() else { return Vec::new() };
     let mut entries = Vec::with_capacity(64);
-    of_type.plan.tree.walk(resource.root(), &mut |param, value| entries.push(IndexEntry { param, value }));
+    of_type.plan.tree.walk(resource.root(), wanted, &mut |param, value| entries.push(IndexEntry { param, value }));
     for work in of_type.plan.works(resource.root()) {
+        let uses: Vec<_> = work.uses.iter().filter(|used| wanted(used.param)).collect();
+        if uses.is_empty() {
+            continue;
+        }
         let Ok(found) = work.expression.evaluate(&focus, &context) else { continue };
         for value in &found {
-            for used in &work.uses {
+            for used in &uses {
                 let param = used.param;
                 let mut push = |value| entries.push(IndexEntry { param, value });
                 if used.kind == Kind::Reference

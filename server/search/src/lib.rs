@@ -34,7 +34,7 @@ mod walk;
 pub use codes::{Codes, CodesError};
 pub use compartment::{compartment_condition, patients_of};
 pub use full_text::{FullText, full_text};
-pub use index::{IndexEntry, IndexValue, TEXT_LENGTH_MAX_BYTES, identity_entries, index};
+pub use index::{IndexEntry, IndexValue, TEXT_LENGTH_MAX_BYTES, identity_entries, index, index_wanted};
 pub use judge::{Judged, State, holds};
 pub use matches::{METRES_PER_DEGREE, distance_m, matches};
 pub use normalise::normalise;

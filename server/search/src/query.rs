@@ -136,6 +136,16 @@ pub struct Filter {
     pub values: Vec<FilterValue>,
 }
 
+impl Filter {
+    /// The id of the parameter, where index entries answer it.
+    pub fn param_id(&self) -> Option<u32> {
+        match self.param {
+            FilterParam::Param(id, _) => Some(id),
+            FilterParam::Id | FilterParam::LastUpdated => None,
+        }
+    }
+}
+
 /// What a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilterParam {

@@ -12,6 +12,9 @@ use crate::index_values::{self, Found};
 use crate::param::Kind;
 use crate::plan::Part;
 
+/// Which parameters are wanted.
+pub(crate) type Wanted<'w> = &'w dyn Fn(u32) -> bool;
+
 /// A place of the tree.
 #[derive(Default)]
 pub(crate) struct Branch {
@@ -180,16 +183,16 @@ impl Branch {
         }
     }
 
-    /// Gives what the paths find in the element, with the number of the parameter.
-    pub(crate) fn walk(&self, node: Node<'_>, out: &mut dyn FnMut(u32, IndexValue)) {
-        for leaf in &self.leaves {
+    /// Gives what the paths of the parameters that are wanted find in the element, with the number of the parameter.
+    pub(crate) fn walk(&self, node: Node<'_>, wanted: Wanted<'_>, out: &mut dyn FnMut(u32, IndexValue)) {
+        for leaf in self.leaves.iter().filter(|leaf| wanted(leaf.param)) {
             // An element that is looked at as a whole, by a composite.
             leaf.composites(node, out);
         }
-        self.members(node, out);
+        self.members(node, wanted, out);
     }
 
-    fn members(&self, node: Node<'_>, out: &mut dyn FnMut(u32, IndexValue)) {
+    fn members(&self, node: Node<'_>, wanted: Wanted<'_>, out: &mut dyn FnMut(u32, IndexValue)) {
         if self.edges.is_empty() {
             return;
         }
@@ -197,23 +200,23 @@ impl Branch {
             let Ok(at) = self.edges.binary_search_by(|edge| (*edge.key).cmp(&*name)) else { continue };
             let Some(edge) = self.edges.get(at) else { continue };
             for node in value.each() {
-                edge.visit(node, out);
+                edge.visit(node, wanted, out);
             }
         }
     }
 }
 
 impl Edge {
-    fn visit(&self, node: Node<'_>, out: &mut dyn FnMut(u32, IndexValue)) {
+    fn visit(&self, node: Node<'_>, wanted: Wanted<'_>, out: &mut dyn FnMut(u32, IndexValue)) {
         let Some(found) = Found::of(node, &self.type_name, self.is_primitive) else { return };
-        for leaf in &self.branch.leaves {
+        for leaf in self.branch.leaves.iter().filter(|leaf| wanted(leaf.param)) {
             if leaf.parts.is_empty() {
                 index_values::each(leaf.kind, &found, &mut |value| out(leaf.param, value));
             } else {
                 leaf.composites(node, out);
             }
         }
-        self.branch.members(node, out);
+        self.branch.members(node, wanted, out);
     }
 }
 
@@ -222,7 +225,7 @@ impl Leaf {
         let mut parts = Vec::with_capacity(self.parts.len());
         for (kind, branch) in &self.parts {
             let mut values = Vec::new();
-            branch.members(node, &mut |_, value| values.extend(composite::of_part(*kind, value)));
+            branch.members(node, &|_| true, &mut |_, value| values.extend(composite::of_part(*kind, value)));
             if values.is_empty() {
                 return;
             }

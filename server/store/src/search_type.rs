@@ -291,7 +291,7 @@ impl Search<'_> {
             for version in self.moment.versions(session, &self.query.type_name, chunk)? {
                 let (session, known) = (&mut *session, &mut known);
                 let mut judge = Judge { session, moment: self.moment, registry: self.registry, known };
-                let Some(judged) = judge.accept(&version, &conditions)? else { continue };
+                let Some(judged) = judge.accept(&version, &conditions, &walk.plan.order)? else { continue };
                 let cursor = walk.plan.order.cursor(&version, Some(&judged), self.registry);
                 if after.is_none_or(|after| walk.is_after(&cursor, after)) {
                     found.push(Match { cursor, version });

@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::index_row::param_key;
 use crate::intern::{self, Name};
-use crate::matching::candidate::{Moment, judged};
+use crate::matching::candidate::{Moment, judged_by};
 use crate::sql::Session;
 use crate::version_row::keys_text;
 
@@ -79,7 +79,7 @@ fn targets(
     versions.extend(now.versions(session, type_name, &keys)?);
     let mut found = Vec::new();
     for version in &versions {
-        for entry in judged(version, registry, false)?.entries.into_iter().filter(|entry| entry.param == param) {
+        for entry in judged_by(version, registry, (false, &|id| id == param))?.entries {
             let IndexValue::Reference { type_name: Some(type_name), id: Some(id), url: None } = entry.value else {
                 continue;
             };

@@ -68,14 +68,23 @@ impl Moment<'_> {
 }
 
 /// A version with what search finds in it.
-pub(crate) fn judged(version: &StoredVersion, registry: &Registry, with_text: bool) -> Result<Judged, StoreError> {
+pub(crate) fn judged(version: &StoredVersion, registry: &Registry) -> Result<Judged, StoreError> {
+    judged_by(version, registry, (true, &|_| true))
+}
+
+/// A version with its words, if they are wanted, and what search finds in it by the parameters that are.
+pub(crate) fn judged_by(
+    version: &StoredVersion,
+    registry: &Registry,
+    (with_text, wanted): (bool, &dyn Fn(u32) -> bool),
+) -> Result<Judged, StoreError> {
     let json = crate::write::parse_stored(&version.body)?;
     let Facts { type_name, id, last_updated, .. } = &version.facts;
     Ok(Judged {
         type_name: type_name.clone(),
         id: id.clone(),
         last_updated: *last_updated,
-        entries: crate::index_row::entries(&json, registry),
+        entries: search::index_wanted(&json, registry, wanted),
         text: if with_text { search::full_text(&json, registry) } else { search::FullText::default() },
     })
 }

@@ -11,7 +11,8 @@ use crate::error::StoreError;
 use crate::index_row::param_key;
 use crate::intern::{self, Name};
 use crate::matching::affected;
-use crate::matching::candidate::{Moment, judged};
+use crate::matching::candidate::{Moment, judged, judged_by};
+use crate::matching::order::Order;
 use crate::sql::Session;
 use crate::version_row::StoredVersion;
 
@@ -39,13 +40,16 @@ pub(crate) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// What search finds in a version that meets all conditions; nothing when it does not.
+    /// What search finds in a version that meets all conditions, as far as they and the order read it; nothing when it does not.
     pub(crate) fn accept(
         &mut self,
         version: &StoredVersion,
         conditions: &[&Condition],
+        order: &Order,
     ) -> Result<Option<Judged>, StoreError> {
-        let judged = judged(version, self.registry, conditions.iter().any(|one| reads_text(one)))?;
+        let with_text = conditions.iter().any(|one| reads_text(one));
+        let wanted = |param| order.reads(param) || conditions.iter().any(|one| reads(one, param));
+        let judged = judged_by(version, self.registry, (with_text, &wanted))?;
         let registry = self.registry;
         for condition in conditions {
             if !search::holds(condition, &judged, self, registry)? {
@@ -68,7 +72,7 @@ impl Judge<'_> {
             let mut by_target: HashMap<(String, String), Vec<Rc<Judged>>> = HashMap::new();
             let keys = affected::changed(self.session, type_name, self.moment)?;
             for version in &self.moment.versions(self.session, type_name, &keys)? {
-                let one = Rc::new(judged(version, self.registry, true)?);
+                let one = Rc::new(judged(version, self.registry)?);
                 for entry in one.entries.iter().filter(|entry| entry.param == param) {
                     if let IndexValue::Reference { type_name: Some(to), id: Some(id), url: None } = &entry.value {
                         by_target.entry((to.clone(), id.clone())).or_default().push(Rc::clone(&one));
@@ -78,6 +82,17 @@ impl Judge<'_> {
             self.known.changed.insert(name.clone(), by_target);
         }
         Ok(self.known.changed.entry(name).or_default())
+    }
+}
+
+/// Whether a condition looks at what a parameter finds in the very resource that is judged.
+fn reads(condition: &Condition, param: u32) -> bool {
+    match condition {
+        Condition::Filter(filter) => filter.param_id() == Some(param),
+        Condition::Chain(chain) => chain.param == param,
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|one| reads(one, param)),
+        Condition::Not(one) => reads(one, param),
+        Condition::Has(_) | Condition::List(_) | Condition::Text(_) => false,
     }
 }
 
@@ -103,7 +118,7 @@ impl State for Judge<'_> {
             Ok(()) => self.moment.version(self.session, type_name, id)?,
             Err(_) => None,
         };
-        let found = version.map(|version| judged(&version, self.registry, true)).transpose()?.map(Rc::new);
+        let found = version.map(|version| judged(&version, self.registry)).transpose()?.map(Rc::new);
         if self.known.resources.len() < CACHE_MAX {
             self.known.resources.insert(name, found.clone());
         }
@@ -127,7 +142,7 @@ impl State for Judge<'_> {
         let keys = rows.iter().map(|row| row.i64(0)).collect::<Result<Vec<i64>, _>>()?;
         let mut found = Vec::new();
         for version in &self.moment.versions(self.session, type_name, &keys)? {
-            found.push(Rc::new(judged(version, self.registry, true)?));
+            found.push(Rc::new(judged(version, self.registry)?));
         }
         if !self.moment.is_now() {
             let before = self.changed(type_name, param)?;

@@ -106,6 +106,15 @@ impl Order {
         }
     }
 
+    /// Whether it looks at what that parameter finds.
+    pub(crate) fn reads(&self, param: u32) -> bool {
+        match self {
+            Order::Key | Order::Commit => false,
+            Order::Row(_, filters) => filters.iter().any(|filter| filter.param_id() == Some(param)),
+            Order::Sort(keys) => keys.iter().any(|(key, _)| matches!(key, SortKey::Param(id, _) if *id == param)),
+        }
+    }
+
     /// The place of a version.
     pub(crate) fn cursor(&self, version: &StoredVersion, judged: Option<&Judged>, registry: &Registry) -> Cursor {
         let entries: &[IndexEntry] = judged.map_or(&[], |judged| judged.entries.as_slice());

@@ -153,7 +153,7 @@ impl Walk<'_> {
             let conditions: Vec<&search::Condition> =
                 self.plan.judged.iter().filter_map(|place| self.query.conditions.get(*place)).collect();
             let mut judge = Judge { session, moment: self.moment, registry: self.registry, known };
-            judged = judge.accept(&version, &conditions)?;
+            judged = judge.accept(&version, &conditions, order)?;
             if judged.is_none() {
                 return Ok(None);
             }

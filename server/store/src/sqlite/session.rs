@@ -59,7 +59,6 @@ impl SqliteSession {
             Mode::Read => {
                 connection.pragma_update(None, "query_only", "ON")?;
                 connection.pragma_update(None, "cache_size", -16_384)?;
-                connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
             }
         }
         Ok(Self { connection, checkpoints })
