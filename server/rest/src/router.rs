@@ -2,7 +2,7 @@
 //! each of them without a token.
 
 use actix_web::http::Method;
-use actix_web::web;
+use actix_web::{guard, web};
 use policy::Interaction;
 
 use crate::serve;
@@ -151,6 +151,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     }
     for pattern in patterns {
         let mut resource = web::resource(pattern);
+        if pattern.starts_with("/{compartment}") {
+            // As in `find`: an operation that is not offered is no search with another method.
+            resource = resource.guard(guard::fn_guard(|request| !request.head().uri.path().contains("/$")));
+        }
         let mut allowed: Vec<&str> = Vec::new();
         for route in ROUTES.iter().filter(|route| route.pattern == pattern) {
             let interaction = route.interaction;
