@@ -38,6 +38,7 @@ mod scopes;
 mod search_type;
 mod smart_launch;
 mod smart_token;
+mod spec_examples;
 mod summary;
 mod transaction;
 mod update;
