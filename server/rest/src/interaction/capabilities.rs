@@ -82,7 +82,7 @@ fn resource(weir: &Weir, name: &str) -> Value {
         .params_of(name)
         .map(|param| json!({"name": param.code, "definition": param.url, "type": param.kind.code()}))
         .collect();
-    let references = weir.registry.params_of(name).filter(|param| param.kind == search::Kind::Reference);
+    let references = weir.registry().params_of(name).filter(|param| param.kind == search::Kind::Reference);
     let includes: Vec<String> =
         std::iter::once("*".to_owned()).chain(references.map(|param| format!("{name}:{}", param.code))).collect();
     let mut resource = json!({
