@@ -139,7 +139,8 @@ fn what_a_parameter_meant_before_is_never_found() {
             api.put("SearchParameter/noted", &noted("Observation.code.text")).await.expect(200);
             api.get("Observation?noted=alpha").await.refused(400);
             whole(&app).await;
-            reindex(&app, "").await;
+            let outcome = app::command::reindex::reindex(&app.house, &ReindexRequest::default()).await.unwrap();
+            assert_eq!((outcome.indexed.len(), outcome.changed.len()), (1, 0));
             assert_eq!(api.find("Observation?noted=alpha").await, Vec::<String>::new());
             assert_eq!(api.find("Observation?noted=beta").await, [id.as_str()]);
             whole(&app).await;
@@ -191,7 +192,12 @@ fn a_killed_job_goes_on_where_it_was() {
                 let (store, grant) = (store.clone(), grant.clone());
                 tokio::spawn(async move {
                     let dies = || assert!(looks.fetch_add(1, Ordering::Relaxed) < 2, "killed");
-                    store.work_reindex(&grant, "first", || { dies(); false }).await
+                    store
+                        .work_reindex(&grant, "first", || {
+                            dies();
+                            false
+                        })
+                        .await
                 })
             };
             assert!(killed.await.unwrap_err().is_panic());
@@ -267,7 +273,10 @@ fn only_services_define_and_only_administrators_reindex() {
         let all = app.system("system/*.cruds weir/feed.*").await;
         let patient = all.create(&Person::new().patient()).await;
         let launched = app.launched("launch/patient patient/*.cruds user/*.cruds", &patient).await;
-        launched.put("SearchParameter/mine", &definition("mine", "string", "Basic", "Basic.code.text")).await.refused(403);
+        launched
+            .put("SearchParameter/mine", &definition("mine", "string", "Basic", "Basic.code.text"))
+            .await
+            .refused(403);
         for api in [&all, &launched, &app.analyst().await] {
             api.call("POST", "$reindex").send().await.refused(403);
             api.get("$reindex/none").await.refused(403);

@@ -1,6 +1,5 @@
 //! Which profiles, tags and security labels resources bear: what `$meta` of a type or of everything tells.
 
-
 use policy::{Grant, Label};
 
 use crate::builder::Builder;

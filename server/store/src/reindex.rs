@@ -101,7 +101,9 @@ impl Store {
     pub async fn queue_reindex(&self, id: &str, client_id: &str, request: &ReindexRequest) -> Result<(), StoreError> {
         let definitions = self.registry().definitions().clone();
         if request.types.iter().any(|name| !definitions.is_resource_type(name)) {
-            return Err(StoreError::Invalid("`type` names something that is not a resource type of FHIR R4".to_owned()));
+            return Err(StoreError::Invalid(
+                "`type` names something that is not a resource type of FHIR R4".to_owned(),
+            ));
         }
         let listed = self.read_inline(|session| Listed::all(session)).await?;
         if request.parameters.iter().any(|url| !listed.iter().any(|one| one.definition.url == *url)) {
@@ -165,7 +167,12 @@ impl Store {
         Ok(true)
     }
 
-    async fn run(&self, job: &Job, held: &Arc<(String, String)>, is_stopped: impl Fn() -> bool) -> Result<(), StoreError> {
+    async fn run(
+        &self,
+        job: &Job,
+        held: &Arc<(String, String)>,
+        is_stopped: impl Fn() -> bool,
+    ) -> Result<(), StoreError> {
         let mut progress = match &job.progress {
             Some(progress) => parse(progress)?,
             None => {
@@ -209,14 +216,19 @@ impl Store {
     }
 
     /// Decides what is indexed, once.
-    async fn begin(&self, held: &Arc<(String, String)>, request: ReindexRequest) -> Result<ReindexProgress, StoreError> {
+    async fn begin(
+        &self,
+        held: &Arc<(String, String)>,
+        request: ReindexRequest,
+    ) -> Result<ReindexProgress, StoreError> {
         let (inner, held) = (Arc::clone(&self.inner), Arc::clone(held));
         let work = move |transaction: &mut Transaction<'_>| {
             transaction.flush()?;
             let known = inner.parameters.within(transaction.session, transaction.numbers.parameter_generation)?;
             let definitions = known.registry.definitions();
             let is_wanted = |name: &String| request.types.is_empty() || request.types.contains(name);
-            let mut progress = ReindexProgress { last: transaction.numbers.last_target_key(), ..ReindexProgress::default() };
+            let mut progress =
+                ReindexProgress { last: transaction.numbers.last_target_key(), ..ReindexProgress::default() };
             for one in Listed::all(transaction.session)? {
                 let is_named = request.parameters.contains(&one.definition.url);
                 let types: Vec<String> = match request.parameters.is_empty() {
@@ -257,7 +269,11 @@ impl Store {
         let generation = known.generation;
         let chunk = self.read_unbounded(move |session| {
             let mut sql = Builder::new(session.dialect());
-            sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE r.deleted = 0 AND r.res_key > "));
+            sql.push(concat!(
+                "SELECT ",
+                version_columns!("r"),
+                " FROM resource r WHERE r.deleted = 0 AND r.res_key > "
+            ));
             sql.bind(before.after).push(" AND r.res_key <= ").bind(before.last).push(" AND r.type IN (");
             sql.bind_list(before.types.iter()).push(") ORDER BY r.res_key LIMIT ").bind(i64::from(CHUNK));
             let rows = session.query(&sql.build())?;

@@ -57,7 +57,8 @@ impl Known {
     /// Refuses a parameter that would not find everything of a type.
     pub(crate) fn check_param(&self, type_name: &str, param: u32) -> Result<(), StoreError> {
         if let Some((code, _)) = self.unindexed.get(&param_key(type_name, param)) {
-            let message = "does not find resources that were here before it yet; an administrator sends POST [base]/$reindex";
+            let message =
+                "does not find resources that were here before it yet; an administrator sends POST [base]/$reindex";
             return Err(StoreError::Invalid(format!("search parameter `{code}` of {type_name} {message}")));
         }
         match self.registry.by_id(param) {
@@ -129,6 +130,7 @@ impl Store {
 
 /// The generation of a snapshot.
 pub(crate) fn generation(session: &mut dyn Session) -> Result<i64, StoreError> {
-    let rows = session.query(&Statement::new("SELECT parameter_generation FROM store_state WHERE id = 1", Vec::new()))?;
+    let rows =
+        session.query(&Statement::new("SELECT parameter_generation FROM store_state WHERE id = 1", Vec::new()))?;
     rows.first().map_or(Ok(0), |row| row.i64(0))
 }

@@ -29,7 +29,8 @@ impl Listed {
 
     /// Writes the row.
     pub(crate) fn insert(&self, session: &mut dyn Session) -> Result<(), StoreError> {
-        let sql = "INSERT INTO search_parameter (url, id, definition, registered, unindexed) VALUES ($1, $2, $3, $4, $5)";
+        let sql =
+            "INSERT INTO search_parameter (url, id, definition, registered, unindexed) VALUES ($1, $2, $3, $4, $5)";
         let values = vec![
             (&self.definition.url).into(),
             (&self.id).into(),

@@ -13,7 +13,11 @@ const CHUNK: i64 = 2_000;
 
 /// Numbers of index tables whose rows are being removed.
 pub(crate) fn all(session: &mut dyn Session) -> Result<HashSet<i64>, StoreError> {
-    session.query(&Statement::new("SELECT param FROM retired_param", Vec::new()))?.iter().map(|row| row.i64(0)).collect()
+    session
+        .query(&Statement::new("SELECT param FROM retired_param", Vec::new()))?
+        .iter()
+        .map(|row| row.i64(0))
+        .collect()
 }
 
 /// Has the rows of a number removed from now on.
@@ -42,7 +46,8 @@ fn clear(transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
     transaction.direct();
     let session = &mut *transaction.session;
     let sql = "SELECT param FROM retired_param WHERE is_cleared = 0 ORDER BY param LIMIT 1";
-    let Some(param) = session.query(&Statement::new(sql, Vec::new()))?.first().map(|row| row.i64(0)).transpose()? else {
+    let Some(param) = session.query(&Statement::new(sql, Vec::new()))?.first().map(|row| row.i64(0)).transpose()?
+    else {
         if session.execute(&Statement::new("DELETE FROM retired_param", Vec::new()))? > 0 {
             transaction.numbers.parameter_generation += 1;
         }
