@@ -242,7 +242,8 @@ fn a_killed_job_goes_on_where_it_was() {
 
 #[test]
 fn a_definition_that_cannot_be_used_is_refused_with_the_reason() {
-    on_each("search_parameter_refused", |app| async move {
+    let own = |_: &mut app::config::Config| ();
+    on_each_own("search_parameter_refused", own, |app| async move {
         let api = app.system("system/*.cruds").await;
         let refused = [
             (definition("broken", "string", "Observation", "Observation.note.where("), "SearchParameter/broken"),

@@ -59,7 +59,7 @@ fn issues(outcome: &ReindexOutcome) -> Vec<Issue> {
         ),
     };
     let mut issues = Vec::new();
-    if !(outcome.indexed.is_empty() && !outcome.changed.is_empty()) {
+    if !outcome.indexed.is_empty() || outcome.changed.is_empty() {
         issues.push(Issue::information("informational", message));
     }
     if !outcome.changed.is_empty() {
