@@ -15,6 +15,7 @@ mod m0012_opt_out;
 mod m0013_review;
 mod m0014_message_unit;
 mod m0015_newest_message;
+mod m0016_search_parameter;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -37,6 +38,7 @@ impl MigratorTrait for Main {
             Box::new(m0013_review::Migration),
             Box::new(m0014_message_unit::Migration),
             Box::new(m0015_newest_message::Migration),
+            Box::new(m0016_search_parameter::Migration),
         ]
     }
 }

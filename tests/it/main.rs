@@ -34,6 +34,7 @@ mod patient_scope;
 mod protocol;
 mod purge;
 mod read;
+mod reindex;
 mod scopes;
 mod search_type;
 mod smart_launch;

@@ -20,6 +20,7 @@ use store::{Location, Store, StoreOptions};
 use tokio::net::TcpSocket;
 
 use crate::config::{Config, Strictness};
+use crate::reindexer::Reindexer;
 
 /// Connections that wait to be accepted; clients of a busy moment, not more.
 const BACKLOG: u32 = 1024;
@@ -28,7 +29,7 @@ const BACKLOG: u32 = 1024;
 pub struct Knowledge {
     /// R4 and UK Core.
     pub definitions: Arc<Definitions>,
-    /// Search parameters.
+    /// Search parameters of R4, which feeds and exports ask by; those in force are [`Store::registry`].
     pub registry: Arc<Registry>,
     /// Profiles, compiled.
     pub validator: Arc<Validator>,
@@ -161,6 +162,7 @@ pub struct Running {
     /// The way out, for callers of this process.
     pub weir: Arc<Weir>,
     worker: export::Worker,
+    reindexer: Reindexer,
 }
 
 impl Running {
@@ -187,7 +189,6 @@ impl Running {
             settings: settings(config, pages)?,
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
-            registry: Arc::clone(&house.knowledge.registry),
             validator: Arc::clone(&house.knowledge.validator),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
@@ -201,7 +202,7 @@ impl Running {
             ServerOptions { workers: config.server.workers, shutdown_timeout_s: config.server.shutdown_timeout_s };
         let http = rest::start(Arc::clone(&weir), socket, &options).with_context(|| cannot_listen(listen))?;
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
-        Ok(Running { http, mllp, weir, worker: export.start() })
+        Ok(Running { http, mllp, weir, worker: export.start(), reindexer: Reindexer::start(house) })
     }
 
     /// Lets requests, messages and the export in hand finish, then returns.
@@ -211,6 +212,7 @@ impl Running {
         }
         self.http.stop().await?;
         self.worker.stop().await;
+        self.reindexer.stop().await;
         Ok(())
     }
 }

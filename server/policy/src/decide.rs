@@ -7,7 +7,9 @@
 //! - `user/` scopes need a user; `system/` scopes count only where there is none;
 //! - a consent that denies direct care, and a label V, hide; a sensitive flag redacts (see [`crate::release`]).
 //!
-//! An administrator ([`Subject::is_administrator`]) erases patients and looks at and changes the labels of any one resource: restrictions
+//! A SearchParameter, which changes searches for everybody, is written by a service alone.
+//!
+//! An administrator ([`Subject::is_administrator`]) erases patients, has resources indexed again, and looks at and changes the labels of any one resource: restrictions
 //! and labels hide nothing there, since it is these that are administered. No other interaction gains by it.
 
 use crate::denied::Denied;
@@ -81,8 +83,19 @@ fn direct_care(
             Ok(grant(subject, interaction, type_name, nothing()))
         }
         _ if interaction.needs_administrator() => Err(administrator_missing()),
+        _ if interaction.is_write() && type_name == Some("SearchParameter") && is_for_somebody(principal) => {
+            Err(Denied::new(
+                "definition-write",
+                "a search parameter changes what the server does for everybody: only a service writes one, by `system/SearchParameter` scopes",
+            ))
+        }
         _ => by_scopes(subject, principal, interaction, type_name),
     }
+}
+
+/// Whether a user or a patient acts through the client.
+fn is_for_somebody(principal: &Principal) -> bool {
+    principal.user.is_some() || principal.patient.is_some()
 }
 
 /// What an administrator does beside anybody's scopes.

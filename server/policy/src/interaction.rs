@@ -56,6 +56,10 @@ pub enum Interaction {
     Document,
     /// `$purge` of a patient: erasure, for administrators.
     Purge,
+    /// Kick-off of `$reindex`, for administrators.
+    Reindex,
+    /// Status of a `$reindex` job.
+    ReindexStatus,
     /// Kick-off of a bulk export.
     Export,
     /// Status and manifest of an own export job.
@@ -84,13 +88,13 @@ impl Interaction {
             I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {
                 None
             }
-            I::Purge => None,
+            I::Purge | I::Reindex | I::ReindexStatus => None,
         }
     }
 
     /// Says whether only an administrator may do it: no resource scope gives it.
     pub fn needs_administrator(self) -> bool {
-        matches!(self, Interaction::Purge)
+        matches!(self, Interaction::Purge | Interaction::Reindex | Interaction::ReindexStatus)
     }
 
     /// Says whether the interaction changes resources.

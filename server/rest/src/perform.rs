@@ -11,7 +11,7 @@ use crate::failure::{Failure, Reason};
 use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{
     document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta, meta_change,
-    patient_match, purge, validate,
+    patient_match, purge, reindex, validate,
 };
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
@@ -68,6 +68,8 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::Match => patient_match::patient_match(&context).await,
         Interaction::Document => document::document(&context).await,
         Interaction::Purge => purge::purge(&context).await,
+        Interaction::Reindex => reindex::reindex(&context).await,
+        Interaction::ReindexStatus => reindex::reindex_status(&context).await,
     }
 }
 
@@ -98,7 +100,7 @@ pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> 
     }
 }
 
-/// An answer that comes at once is not what `respond-async` asks for: only exports have a status to look at.
+/// An answer that comes at once is not what `respond-async` asks for: only exports and reindexing have a status to look at.
 fn check_preference(request: &Request) -> Result<(), Failure> {
     let is_lenient = request.conditions.handling == Handling::Lenient;
     let is_taken = matches!(
@@ -107,13 +109,15 @@ fn check_preference(request: &Request) -> Result<(), Failure> {
             | Interaction::ExportStatus
             | Interaction::ExportFile
             | Interaction::ExportDelete
+            | Interaction::Reindex
+            | Interaction::ReindexStatus
             | Interaction::Feed
             | Interaction::Capabilities
     );
     if !request.conditions.is_async || is_lenient || is_taken {
         return Ok(());
     }
-    let message = "`Prefer: respond-async` is offered for exports only";
+    let message = "`Prefer: respond-async` is offered for exports and reindexing only";
     Err(Failure::bad_request("not-supported", message))
 }
 

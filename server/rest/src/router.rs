@@ -74,6 +74,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/{type}/{id}/$meta", Interaction::MetaInstance, Level::Operation),
     route("POST", "/{type}/{id}/$meta-add", Interaction::MetaAdd, Level::Operation),
     route("POST", "/{type}/{id}/$meta-delete", Interaction::MetaDelete, Level::Operation),
+    route("POST", "/$reindex", Interaction::Reindex, Level::Operation),
+    route("GET", "/$reindex/{id}", Interaction::ReindexStatus, Level::Operation),
     route("GET", "/$export/{id}", Interaction::ExportStatus, Level::Operation),
     route("DELETE", "/$export/{id}", Interaction::ExportDelete, Level::Operation),
     route("GET", "/$export/{id}/{version}", Interaction::ExportFile, Level::Operation),

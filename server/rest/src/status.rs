@@ -93,7 +93,7 @@ impl From<StoreError> for Failure {
                 tracing::error!("the database is full");
                 Failure::new(Reason::Full, "no-store", "there is no room to store anything")
             }
-            StoreError::Busy | StoreError::Serialization => {
+            StoreError::Busy | StoreError::Serialization | StoreError::Outdated => {
                 Failure::new(Reason::Unavailable, "throttled", "the server is busy; try again")
             }
             StoreError::Unavailable(_) => {

@@ -26,8 +26,6 @@ pub struct Weir {
     pub store: Store,
     /// What R4 and UK Core define.
     pub definitions: Arc<Definitions>,
-    /// Search parameters.
-    pub registry: Arc<Registry>,
     /// Profiles, compiled.
     pub validator: Arc<Validator>,
     /// Feeds.
@@ -109,6 +107,11 @@ impl Weir {
     /// The time now.
     pub fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// The search parameters in force, those that came at run time with them.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.store.registry()
     }
 
     /// A new logical id: a random UUID (version 4), so that ids tell nothing and spread evenly.

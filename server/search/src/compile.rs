@@ -65,7 +65,7 @@ fn check_components(components: &[(u32, Kind)]) -> Result<(), String> {
 fn expression(source: &str) -> Result<Expression, String> {
     // R4 writes the System type where it means the element's (`Observation-code-value-date`).
     let source = source.replace("as(DateTime)", "as(dateTime)");
-    Expression::parse(&source).map_err(|error| error.to_string())
+    Expression::parse(&source).map_err(|error| format!("its expression does not compile: {error}"))
 }
 
 /// Whether an expression can find something in a resource of that type.

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use fhir::{Instant, Json};
 use policy::{Facts, Grant, Interaction, Label, PersonKey, Restriction};
-use search::{FullText, Registry};
+use search::FullText;
 
 use crate::batch::{ExpectedMatches, WriteStatus, Written};
 use crate::body::parse_stored;
 use crate::error::StoreError;
 use crate::index_row;
 use crate::intern::Names;
+use crate::parameters::Known;
 use crate::pending::{COMPARTMENT, RESOURCE, full_text};
 use crate::person::PersonUndo;
 use crate::prepare::{Indexed, Prepared, PreparedBatch, PreparedDelete, PreparedPut, indexed};
@@ -24,7 +25,7 @@ use crate::version_row::{Method, StoredVersion, keys_text, labels_of_text, label
 pub(crate) struct Apply<'a, 'b> {
     transaction: &'a mut Transaction<'b>,
     grant: &'a Grant,
-    registry: &'a Registry,
+    known: &'a Known,
     batch: &'a PreparedBatch,
     /// The numbers of the batch's names.
     keys: Vec<i64>,
@@ -51,11 +52,11 @@ impl<'a, 'b> Apply<'a, 'b> {
     pub(crate) fn new(
         transaction: &'a mut Transaction<'b>,
         grant: &'a Grant,
-        registry: &'a Registry,
+        known: &'a Known,
         batch: &'a PreparedBatch,
     ) -> Result<Apply<'a, 'b>, StoreError> {
         let keys = transaction.keys(&batch.names)?;
-        let mut apply = Apply { transaction, grant, registry, batch, keys, existing: HashMap::new() };
+        let mut apply = Apply { transaction, grant, known, batch, keys, existing: HashMap::new() };
         let names = batch.ops.iter().map(|op| match op {
             Prepared::Put(put) => put.name,
             Prepared::Delete(delete) => delete.name,
@@ -71,7 +72,7 @@ impl<'a, 'b> Apply<'a, 'b> {
         let batch = self.batch;
         for ExpectedMatches { query, count } in &batch.expected {
             self.transaction.flush()?;
-            let as_seen = (self.grant, self.registry, self.transaction.now);
+            let as_seen = (self.grant, &*self.known.registry, self.transaction.now);
             let limit = i64::try_from(*count).unwrap_or(i64::MAX).saturating_add(1);
             let found = crate::search_type::find_current(self.transaction.session, query, as_seen, limit)?;
             if found.len() != *count {
@@ -126,7 +127,7 @@ impl<'a, 'b> Apply<'a, 'b> {
     fn put(&mut self, put: &PreparedPut) -> Result<Written, StoreError> {
         if let Some(query) = &put.if_none_exist {
             self.transaction.flush()?;
-            let reach = (self.grant, self.registry, self.transaction.now);
+            let reach = (self.grant, &*self.known.registry, self.transaction.now);
             let found = crate::search_type::find_current(self.transaction.session, query, reach, 2)?;
             match found.as_slice() {
                 [] => {}
@@ -403,12 +404,14 @@ impl<'a, 'b> Apply<'a, 'b> {
                 self.transaction.execute(&Statement::new(sql, vec![res_key.into()]))?;
             }
             let mut names = Names::default();
-            let Indexed { rows, words } = indexed(&json, self.registry, &mut names);
+            let Indexed { rows, words } = indexed(&json, &self.known.registry, &mut names);
             let keys = self.transaction.keys(names.list())?;
             old_words = words;
             self.transaction.direct();
             for old in rows.iter().map(|row| row.resolve(&keys, res_key)) {
                 match new_rows.iter().position(|new| new.1 == old.1 && std::ptr::eq(new.0, old.0)) {
+                    // The old one is there only if it was written since the parameter came.
+                    Some(_) if index_row::param_of(&old.1).is_some_and(|param| self.known.is_partial(param)) => {}
                     Some(same) => drop(new_rows.swap_remove(same)),
                     None => index_row::delete(self.transaction.session, old.0, old.1)?,
                 }

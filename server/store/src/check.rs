@@ -1,16 +1,17 @@
 //! Proves that the store is whole: index rows match bodies, history is unbroken, counters are right.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use policy::Grant;
-use search::{FullText, Registry};
+use search::FullText;
 
 use crate::error::StoreError;
-use crate::index_row::TABLES;
+use crate::index_row::{TABLES, param_of};
 use crate::intern::{self, Name, Names};
 use crate::open::Store;
+use crate::parameters::Known;
 use crate::pending::full_text;
 use crate::prepare::{Indexed, indexed};
 use crate::sql::{Session, SqlValue, Statement};
@@ -42,10 +43,13 @@ impl Store {
         if !grant.is_system() {
             return Err(StoreError::Denied(policy::Denied::new("system-only", "a check is the server's own work")));
         }
-        let registry = Arc::clone(&self.inner.registry);
+        let inner = Arc::clone(&self.inner);
         self.read_unbounded(move |session| {
+            let generation = crate::parameters::generation(session)?;
+            let known = inner.parameters.at(session, generation)?;
             let mut check = Check {
-                registry: &registry,
+                retired: crate::parameters::retired(session)?,
+                known: &known,
                 sums: vec![0; BUCKETS],
                 names: HashMap::new(),
                 report: CheckReport::default(),
@@ -61,7 +65,9 @@ impl Store {
 }
 
 struct Check<'a> {
-    registry: &'a Registry,
+    known: &'a Known,
+    /// Numbers of index tables whose rows are being removed.
+    retired: HashSet<i64>,
     /// Per bucket, rows that bodies give minus rows that are there: all zero when they are the same.
     sums: Vec<u64>,
     /// Numbers of names that were looked up lately.
@@ -89,6 +95,11 @@ fn fingerprint(table: &str, values: &[SqlValue]) -> u64 {
 }
 
 impl Check<'_> {
+    /// Whether rows of that number are still being made, or removed: no search reads them.
+    fn is_unsettled(&self, param: i64) -> bool {
+        self.known.is_partial(param) || self.retired.contains(&param)
+    }
+
     fn add(&mut self, table: &str, values: &[SqlValue]) {
         self.change(values, |sum| sum.wrapping_add(fingerprint(table, values)));
     }
@@ -142,13 +153,15 @@ impl Check<'_> {
             self.report.problems.push(format!("the body of {name} is of another resource or version"));
         }
         let mut names = Names::default();
-        let Indexed { rows, words } = indexed(&json, self.registry, &mut names);
+        let Indexed { rows, words } = indexed(&json, &self.known.registry, &mut names);
         // A name that has no number cannot be given one here: then a row is missing too.
         match self.keys(session, names.list())? {
             Some(keys) => {
                 self.report.index_rows += rows.len() as u64;
                 for (table, values) in rows.iter().map(|row| row.resolve(&keys, version.res_key)) {
-                    self.add(table.name, &values);
+                    if !param_of(&values).is_some_and(|param| self.is_unsettled(param)) {
+                        self.add(table.name, &values);
+                    }
                 }
             }
             None => self.report.problems.push(format!("{name} is not in the index")),
@@ -180,8 +193,12 @@ impl Check<'_> {
             let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
             let sql = format!("SELECT DISTINCT param FROM {}", table.name);
             for param in session.query(&Statement::new(sql, Vec::new()))? {
+                let param = param.i64(0)?;
+                if self.is_unsettled(param) {
+                    continue;
+                }
                 let sql = format!("SELECT {} FROM {} WHERE param = $1", columns.join(", "), table.name);
-                for row in session.query(&Statement::new(sql, vec![param.i64(0)?.into()]))? {
+                for row in session.query(&Statement::new(sql, vec![param.into()]))? {
                     self.remove(table.name, &row.0);
                 }
             }

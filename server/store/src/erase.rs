@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use policy::{Denied, Grant};
-use search::{Options, Registry};
+use search::Options;
 
 use crate::builder::Builder;
 use crate::erase_messages;
 use crate::error::StoreError;
 use crate::intern::{self, Name};
 use crate::open::Store;
+use crate::parameters::Known;
 use crate::predicate::each_patient;
 use crate::sql::{Dialect, Session, SqlRow, Statement};
 use crate::transaction::Transaction;
@@ -58,11 +59,13 @@ impl Store {
                 Ok((patient, past_of(session, patient, 0)?, as_of))
             })
             .await?;
-        let (grant, id, registry) = (grant.clone(), patient_id.to_owned(), Arc::clone(&self.inner.registry));
+        let (grant, id, inner) = (grant.clone(), patient_id.to_owned(), Arc::clone(&self.inner));
         let work = move |transaction: &mut Transaction<'_>| {
             transaction.flush()?;
             transaction.direct();
-            let erasure = Erasure { grant: &grant, registry: &registry, patient, id: &id };
+            let generation = transaction.numbers.parameter_generation;
+            let known = inner.parameters.within(transaction.session, generation)?;
+            let erasure = Erasure { grant: &grant, known: &known, patient, id: &id };
             let mut candidates = past.clone();
             candidates.extend(past_of(transaction.session, patient, as_of)?);
             erasure.run(transaction, candidates)
@@ -91,7 +94,7 @@ fn past_of(session: &mut dyn Session, patient: i64, after: i64) -> Result<BTreeS
 
 struct Erasure<'a> {
     grant: &'a Grant,
-    registry: &'a Registry,
+    known: &'a Known,
     /// Target key of the Patient.
     patient: i64,
     id: &'a str,
@@ -116,7 +119,7 @@ impl Erasure<'_> {
         let restrictions = self.restrictions(session)?;
         let live: Vec<(String, String)> = own.values().cloned().collect();
         // Deleting as a client would takes index rows, compartments and restrictions along, and keeps the counters right.
-        crate::write::delete_all(transaction, self.grant, self.registry, live)?;
+        crate::write::delete_all(transaction, self.grant, self.known, live)?;
         let session = &mut *transaction.session;
         let all = keys_text(&own.keys().copied().collect::<Vec<_>>());
         for (table, column) in [("history", "res_key"), ("resource", "res_key"), ("restriction", "source_res_key")] {
@@ -173,9 +176,9 @@ impl Erasure<'_> {
         let mut found = BTreeSet::new();
         for targets in erased.chunks(TARGETS_MAX) {
             let params = [("target".to_owned(), targets.join(","))];
-            let query = search::parse("Provenance", &params, self.registry, &Options::default())
+            let query = search::parse("Provenance", &params, &self.known.registry, &Options::default())
                 .map_err(|_| StoreError::Invalid("provenance cannot be searched by target".to_owned()))?;
-            let reach = (self.grant, self.registry, transaction.now);
+            let reach = (self.grant, &*self.known.registry, transaction.now);
             found.extend(crate::search_type::find_current(transaction.session, &query, reach, i64::MAX)?);
         }
         for key in found.into_iter().filter(|key| !own.contains_key(key)).collect::<Vec<_>>() {

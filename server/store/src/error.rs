@@ -48,6 +48,9 @@ pub enum StoreError {
     /// What is stored is not what this program wrote.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// The search parameters changed while the write was prepared; the store prepares it again.
+    #[error("the search parameters have changed")]
+    Outdated,
     /// The database refused a statement.
     #[error("database: {0}")]
     Database(String),
@@ -68,6 +71,7 @@ impl StoreError {
                 | StoreError::Gone(_)
                 | StoreError::Duplicate
                 | StoreError::Busy
+                | StoreError::Outdated
                 | StoreError::Denied(_)
                 | StoreError::Rule(_)
         )

@@ -113,6 +113,11 @@ pub(crate) fn rows(type_name: &str, entries: &[IndexEntry], names: &mut Names) -
 }
 
 impl IndexRow {
+    /// The number of its parameter.
+    pub(crate) fn param(&self) -> Option<i64> {
+        param_of(&self.values)
+    }
+
     /// Table and values, with the numbers of the names and of the resource.
     pub(crate) fn resolve(&self, keys: &[i64], res_key: i64) -> (&'static Table, Vec<SqlValue>) {
         let mut values = Vec::with_capacity(self.values.len() + 1);
@@ -220,6 +225,14 @@ fn target_place(type_name: Option<&str>, id: Option<&str>, url: Option<&str>, na
         Some(url) => Name::Target(String::new(), clip(url).to_owned()),
         None => Name::Target(type_name.unwrap_or_default().to_owned(), id.unwrap_or_default().to_owned()),
     })
+}
+
+/// The number of the parameter of a row.
+pub(crate) fn param_of(values: &[SqlValue]) -> Option<i64> {
+    match values.first() {
+        Some(SqlValue::I64(param)) => Some(*param),
+        _ => None,
+    }
 }
 
 /// Removes a row by its whole key.

@@ -296,7 +296,8 @@ fn take(session: &mut dyn Session, lease: &Lease) -> Result<Option<Job>, StoreEr
     session.query(&Statement::new(sql, values))?.first().map(job_of).transpose()
 }
 
-fn end(
+/// Ends a job that is still the holder's.
+pub(crate) fn end(
     session: &mut dyn Session,
     (id, lease): (&str, &str),
     state: JobState,

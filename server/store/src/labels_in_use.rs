@@ -1,7 +1,5 @@
 //! Which profiles, tags and security labels resources bear: what `$meta` of a type or of everything tells.
 
-use std::sync::Arc;
-
 use policy::{Grant, Label};
 
 use crate::builder::Builder;
@@ -29,7 +27,7 @@ impl Store {
     /// The labels that resources of those types bear which the grant may find; types that it does not reach are left out.
     pub async fn labels_in_use(&self, grant: &Grant, types: &[String]) -> Result<LabelsInUse, StoreError> {
         let (grant, types, now) = (grant.clone(), types.to_vec(), (self.inner.clock)());
-        let registry = Arc::clone(&self.inner.registry);
+        let registry = self.registry();
         self.read_bounded(move |session| {
             let visible = Visibility::of(session, &grant, Reach::Search, now)?;
             let mut found = LabelsInUse::default();

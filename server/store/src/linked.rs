@@ -22,10 +22,14 @@ impl Store {
     ) -> Result<Vec<Version>, StoreError> {
         let (grant, targets, now) = (grant.clone(), targets.to_vec(), (self.inner.clock)());
         let (type_name, params) = (type_name.to_owned(), params.to_vec());
-        let registry = std::sync::Arc::clone(&self.inner.registry);
+        let inner = std::sync::Arc::clone(&self.inner);
         self.read_bounded(move |session| {
             let mut visible = Visibility::of(session, &grant, Reach::Search, now)?;
             visible.check_type(&type_name)?;
+            let generation = crate::parameters::generation(session)?;
+            let known = inner.parameters.at(session, generation)?;
+            params.iter().try_for_each(|id| known.check_param(&type_name, *id))?;
+            let registry = &known.registry;
             let is_hidden = |id: &u32| {
                 registry.by_id(*id).is_some_and(|param| grant.predicate().unsearchable(&type_name, &param.code))
             };

@@ -13,6 +13,7 @@ use crate::batch::{ExpectedMatches, WriteBatch, WriteOp};
 use crate::index_row::{self, IndexRow};
 use crate::intern::{Name, Names};
 use crate::messages::MessageRecord;
+use crate::parameters;
 use crate::person::{PersonLink, PersonUndo};
 use crate::reviews::NewReview;
 use crate::units::QuarantinedUnit;
@@ -80,6 +81,42 @@ pub(crate) struct PreparedBatch {
     pub(crate) message: Option<MessageRecord>,
     pub(crate) reviews: Vec<NewReview>,
     pub(crate) units: Vec<QuarantinedUnit>,
+}
+
+impl PreparedBatch {
+    /// The conditions that the writer looks at.
+    pub(crate) fn queries(&self) -> impl Iterator<Item = &Query> {
+        let of_ops = self.ops.iter().filter_map(|op| match op {
+            Prepared::Put(put) => put.if_none_exist.as_ref(),
+            Prepared::Delete(_) => None,
+        });
+        self.expected.iter().map(|one| &one.query).chain(of_ops)
+    }
+
+    /// The batch that it was made of.
+    pub(crate) fn unprepared(self) -> WriteBatch {
+        let PreparedBatch { ops, names: _, source, links, undo, expected, message, reviews, units } = self;
+        let ops = ops.into_iter().map(|op| match op {
+            Prepared::Put(put) => {
+                let PreparedPut { resource, id, interaction, if_match, if_none_exist, .. } = *put;
+                WriteOp::Put { resource, id, interaction, if_match, if_none_exist }
+            }
+            Prepared::Delete(PreparedDelete { type_name, id, if_match, .. }) => {
+                WriteOp::Delete { type_name, id, if_match }
+            }
+        });
+        WriteBatch { ops: ops.collect(), source, message, links, undo, expected, reviews, units }
+    }
+}
+
+impl Prepared {
+    /// Whether it may change what can be searched.
+    pub(crate) fn is_search_parameter(&self) -> bool {
+        match self {
+            Prepared::Put(put) => put.resource.type_name() == parameters::TYPE,
+            Prepared::Delete(delete) => delete.type_name == parameters::TYPE,
+        }
+    }
 }
 
 /// Works out what does not need the database.

@@ -66,9 +66,11 @@ impl Store {
     /// Searches several types, each by its query; all have the same order.
     pub async fn search_types(&self, grant: &Grant, queries: &[Query], page: Page) -> Result<SearchResult, StoreError> {
         let (grant, queries, now) = (grant.clone(), queries.to_vec(), (self.inner.clock)());
-        let registry = Arc::clone(&self.inner.registry);
+        let inner = Arc::clone(&self.inner);
         self.read_bounded(move |session| {
-            let newest = newest(session)?;
+            let (newest, generation) = state(session)?;
+            let known = inner.parameters.at(session, generation)?;
+            let registry = &known.registry;
             let as_of = page.as_of.unwrap_or(newest);
             if as_of > newest {
                 return Err(StoreError::Invalid("the page is of a state that this store does not have".to_owned()));
@@ -77,13 +79,14 @@ impl Store {
             let mut found = Vec::new();
             let mut order = None;
             for query in &queries {
+                known.check(query)?;
                 let mut visible = Visibility::of(session, &grant, Reach::Search, now)?;
                 visible.check_type(&query.type_name)?;
-                if reads_redacted(&grant, query, &registry) {
+                if reads_redacted(&grant, query, registry) {
                     visible.hide_redacted(session)?;
                 }
                 let moment = Moment { visible: &visible, as_of: as_of.0, newest: newest.0 };
-                let search = Search { query, registry: &registry, moment, is_one_of: queries.len() };
+                let search = Search { query, registry, moment, is_one_of: queries.len() };
                 let (matches, total, plan) = search.page(session, &page)?;
                 found.extend(matches);
                 sum.total = if order.is_none() { total } else { sum.total.zip(total).map(|(a, b)| a + b) };
@@ -115,13 +118,15 @@ impl Store {
     /// Says how a search of a type is answered, in lines for a person that hold no values.
     pub async fn explain(&self, grant: &Grant, query: &Query) -> Result<Vec<String>, StoreError> {
         let (grant, query, now) = (grant.clone(), query.clone(), (self.inner.clock)());
-        let registry = Arc::clone(&self.inner.registry);
+        let inner = Arc::clone(&self.inner);
         self.read_bounded(move |session| {
             let visible = Visibility::of(session, &grant, Reach::Search, now)?;
             visible.check_type(&query.type_name)?;
-            let newest = newest(session)?.0;
+            let (CommitSeq(newest), generation) = state(session)?;
+            let known = inner.parameters.at(session, generation)?;
+            known.check(&query)?;
             let moment = Moment { visible: &visible, as_of: newest, newest };
-            let search = Search { query: &query, registry: &registry, moment, is_one_of: 1 };
+            let search = Search { query: &query, registry: &known.registry, moment, is_one_of: 1 };
             let writer = Writer { visible: &visible, dialect: session.dialect() };
             let resolved = search.resolved(session)?;
             let plan = search.plan(session, (&writer, &resolved), None)?;
@@ -132,7 +137,7 @@ impl Store {
 
     /// The newest state.
     pub async fn commit_seq(&self) -> Result<CommitSeq, StoreError> {
-        self.read_inline(newest).await
+        self.read_inline(|session| state(session).map(|(newest, _)| newest)).await
     }
 }
 
@@ -164,9 +169,11 @@ pub(crate) fn find_current(
     session.query(&sql.build())?.iter().map(|row| row.i64(0)).collect()
 }
 
-fn newest(session: &mut dyn Session) -> Result<CommitSeq, StoreError> {
-    let rows = session.query(&Statement::new("SELECT commit_seq FROM store_state WHERE id = 1", Vec::new()))?;
-    rows.first().map_or(Ok(CommitSeq(0)), |row| row.i64(0).map(CommitSeq))
+/// The newest state, and the generation of the search parameters in it.
+fn state(session: &mut dyn Session) -> Result<(CommitSeq, i64), StoreError> {
+    let sql = "SELECT commit_seq, parameter_generation FROM store_state WHERE id = 1";
+    let rows = session.query(&Statement::new(sql, Vec::new()))?;
+    rows.first().map_or(Ok((CommitSeq(0), 0)), |row| Ok((CommitSeq(row.i64(0)?), row.i64(1)?)))
 }
 
 /// Whether a search would tell what release hides: then redacted persons are not found at all.

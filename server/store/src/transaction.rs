@@ -20,17 +20,26 @@ pub(crate) struct Numbers {
     target_key: i64,
     text_key: i64,
     person_key: i64,
+    /// Of the search parameters in force; see [`crate::parameters`].
+    pub(crate) parameter_generation: i64,
 }
 
 impl Numbers {
+    /// The last key given to a name: no resource has a greater one.
+    pub(crate) fn last_target_key(&self) -> i64 {
+        self.target_key
+    }
+
     /// Reads them; on PostgreSQL nobody else has them until the end of the transaction.
     pub(crate) fn load(session: &mut dyn Session) -> Result<Numbers, StoreError> {
         let sql = match session.dialect() {
             Dialect::Sqlite => {
-                "SELECT commit_seq, last_updated, target_key, text_key, person_key FROM store_state WHERE id = 1"
+                "SELECT commit_seq, last_updated, target_key, text_key, person_key, parameter_generation FROM store_state \
+                 WHERE id = 1"
             }
             Dialect::Postgres => {
-                "SELECT commit_seq, last_updated, target_key, text_key, person_key FROM store_state WHERE id = 1 FOR UPDATE"
+                "SELECT commit_seq, last_updated, target_key, text_key, person_key, parameter_generation FROM store_state \
+                 WHERE id = 1 FOR UPDATE"
             }
         };
         let rows = session.query(&Statement::new(sql, Vec::new()))?;
@@ -41,6 +50,7 @@ impl Numbers {
             target_key: row.i64(2)?,
             text_key: row.i64(3)?,
             person_key: row.i64(4)?,
+            parameter_generation: row.i64(5)?,
         })
     }
 }
@@ -144,12 +154,19 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         self.numbers.last_updated = self.now;
-        let Numbers { commit_seq, last_updated, target_key, text_key, person_key } = self.numbers;
+        let Numbers { commit_seq, last_updated, target_key, text_key, person_key, parameter_generation } = self.numbers;
         self.session
             .execute(&Statement::new(
                 "UPDATE store_state SET commit_seq = $1, last_updated = $2, target_key = $3, text_key = $4, \
-                 person_key = $5 WHERE id = 1",
-                vec![commit_seq.into(), last_updated.into(), target_key.into(), text_key.into(), person_key.into()],
+                 person_key = $5, parameter_generation = $6 WHERE id = 1",
+                vec![
+                    commit_seq.into(),
+                    last_updated.into(),
+                    target_key.into(),
+                    text_key.into(),
+                    person_key.into(),
+                    parameter_generation.into(),
+                ],
             ))
             .map(|_| ())
     }

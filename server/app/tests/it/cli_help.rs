@@ -44,6 +44,7 @@ fn every_command_helps() {
         "person merge",
         "person unmerge",
         "person purge",
+        "reindex",
         "migrate",
         "config",
     ] {

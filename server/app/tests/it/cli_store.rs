@@ -92,6 +92,16 @@ fn a_patient_is_erased_when_it_is_confirmed() {
 }
 
 #[test]
+fn there_is_nothing_to_index_when_every_parameter_finds_everything() {
+    let place = Place::sqlite();
+    ingested(&place);
+    assert_eq!(place.weir(&["reindex"]).well(), "0 resources looked at\n");
+    let told = place.weir(&["reindex", "--parameter", "urn:weir:none"]).badly();
+    assert!(told.contains("names no active SearchParameter"), "{told}");
+    assert!(place.weir(&["reindex", "--type", "Starship"]).badly().contains("not a resource type"));
+}
+
+#[test]
 fn opt_outs_are_asked_for_and_loaded_by_files() {
     let place = Place::sqlite();
     ingested(&place);

@@ -6,7 +6,7 @@ use policy::{
 
 use Interaction as I;
 
-const ALL: [Interaction; 29] = [
+const ALL: [Interaction; 31] = [
     I::Capabilities,
     I::Read,
     I::Vread,
@@ -31,6 +31,8 @@ const ALL: [Interaction; 29] = [
     I::Match,
     I::Document,
     I::Purge,
+    I::Reindex,
+    I::ReindexStatus,
     I::Export,
     I::ExportStatus,
     I::ExportFile,
@@ -76,12 +78,29 @@ fn administration_reaches_nothing_clinical() {
     for interaction in ALL.into_iter().filter(|interaction| *interaction != I::Capabilities) {
         for type_name in [None, Some("Patient"), Some("Observation"), Some("Practitioner"), Some("AuditEvent")] {
             let answer = ask(principal(Purpose::Administration, "system/*.cruds weir/feed.*"), interaction, type_name);
-            let expected = if interaction == I::Purge { "scope-missing" } else { "purpose-administration" };
+            let expected = if interaction.needs_administrator() { "scope-missing" } else { "purpose-administration" };
             assert_eq!(reason(answer), Some(expected), "{interaction:?} {type_name:?}");
         }
     }
     let grant = ask(principal(Purpose::Administration, "system/*.rs"), I::SearchType, Some("CodeSystem")).unwrap();
     assert!(!grant.predicate().reaches("Patient"), "an include must not lead out of definitions");
+}
+
+#[test]
+fn a_search_parameter_is_written_by_a_service_alone() {
+    let scopes = "system/*.cruds user/*.cruds patient/*.cruds";
+    for interaction in [I::Create, I::Update, I::Patch, I::Delete, I::MetaAdd] {
+        let type_name = Some("SearchParameter");
+        for purpose in [Purpose::DirectCare, Purpose::Administration] {
+            assert!(ask(principal(purpose, scopes), interaction, type_name).is_ok(), "{interaction:?}");
+        }
+        let user = Principal { user: Some("user".into()), ..principal(Purpose::DirectCare, scopes) };
+        for subject in [app(scopes), user] {
+            assert_eq!(reason(ask(subject.clone(), interaction, type_name)), Some("definition-write"));
+            assert!(ask(subject, I::Read, type_name).is_ok());
+        }
+        assert!(ask(principal(Purpose::SecondaryUse, scopes), interaction, type_name).is_err());
+    }
 }
 
 #[test]
@@ -101,9 +120,9 @@ fn no_resource_scope_makes_an_administrator() {
 }
 
 #[test]
-fn an_administrator_gains_labels_and_erasure_and_nothing_else() {
+fn an_administrator_gains_labels_erasure_and_indexing_and_nothing_else() {
     for interaction in ALL.into_iter().filter(|interaction| *interaction != I::Capabilities) {
-        let is_open = matches!(interaction, I::Purge | I::MetaInstance | I::MetaDelete);
+        let is_open = interaction.needs_administrator() || matches!(interaction, I::MetaInstance | I::MetaDelete);
         let answer = ask(principal(Purpose::Administration, "weir/administrator"), interaction, Some("Patient"));
         assert_eq!(answer.is_ok(), is_open, "{interaction:?}");
         if let Ok(grant) = answer {

@@ -77,12 +77,12 @@ fn resource(weir: &Weir, name: &str) -> Value {
             interactions.push(entry);
         }
     }
-    let parameters: Vec<Value> = weir
-        .registry
+    let registry = weir.registry();
+    let parameters: Vec<Value> = registry
         .params_of(name)
         .map(|param| json!({"name": param.code, "definition": param.url, "type": param.kind.code()}))
         .collect();
-    let references = weir.registry.params_of(name).filter(|param| param.kind == search::Kind::Reference);
+    let references = registry.params_of(name).filter(|param| param.kind == search::Kind::Reference);
     let includes: Vec<String> =
         std::iter::once("*".to_owned()).chain(references.map(|param| format!("{name}:{}", param.code))).collect();
     let mut resource = json!({

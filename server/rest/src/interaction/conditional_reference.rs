@@ -73,7 +73,7 @@ impl Coming<'_> {
     fn matches(&self, context: &Context<'_>, query: &Query) -> bool {
         let json = self.resource.and_then(|resource| Json::parse(resource.raw().as_bytes()).ok());
         let Some(json) = json else { return false };
-        let registry = &context.weir.registry;
+        let registry = &context.weir.registry();
         let judged = Judged {
             type_name: query.type_name.clone(),
             id: self.id.clone(),

@@ -122,7 +122,7 @@ pub(super) async fn decided_anew<T>(
 fn query(context: &Context<'_>, type_name: &str, params: &[(String, String)]) -> Result<Query, Failure> {
     crate::access::also(context.caller, Interaction::SearchType, type_name)?;
     let options = Options { base_url: Some(context.weir.settings.base_url.clone()), ..Options::default() };
-    let query = search::parse(type_name, params, &context.weir.registry, &options).map_err(Failure::bad_search)?;
+    let query = search::parse(type_name, params, &context.weir.registry(), &options).map_err(Failure::bad_search)?;
     if query.conditions.is_empty() {
         return Err(Failure::bad_request("required", "a conditional interaction needs search criteria"));
     }

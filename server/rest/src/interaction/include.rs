@@ -73,7 +73,7 @@ fn targets(context: &Context<'_>, include: &Include, from: &[Released]) -> Resul
     let mut names = BTreeSet::new();
     for released in from.iter().filter(|released| released.facts().type_name == include.source_type) {
         let json = Json::parse(released.bytes()).map_err(|_| Failure::internal())?;
-        for entry in search::index(&json, &context.weir.registry) {
+        for entry in search::index(&json, &context.weir.registry()) {
             if !include.params.contains(&entry.param) {
                 continue;
             }

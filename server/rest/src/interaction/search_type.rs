@@ -89,10 +89,10 @@ fn queries(context: &Context<'_>, params: &[(String, String)]) -> Result<Vec<Que
     if types.is_empty() {
         return Ok(Vec::new());
     }
-    let mut queries = search::parse_types(&types, params, &weir.registry, &options).map_err(Failure::bad_search)?;
+    let mut queries = search::parse_types(&types, params, &weir.registry(), &options).map_err(Failure::bad_search)?;
     if let Some((compartment, id)) = &request.compartment {
         for query in &mut queries {
-            let condition = search::compartment_condition(compartment, id, &query.type_name, &weir.registry);
+            let condition = search::compartment_condition(compartment, id, &query.type_name, &weir.registry());
             let missing = || {
                 let message = format!("resources of type {} are in no {compartment} compartment", query.type_name);
                 Failure::new(Reason::NotFound, "not-supported", message)
@@ -109,14 +109,14 @@ fn types_of(context: &Context<'_>, params: &[(String, String)]) -> Result<Vec<St
     if request.interaction != Interaction::SearchSystem {
         return Ok(vec![request.type_str().to_owned()]);
     }
-    if let Some(named) = search::types_of(params, &weir.registry).map_err(Failure::bad_search)? {
+    if let Some(named) = search::types_of(params, &weir.registry()).map_err(Failure::bad_search)? {
         return Ok(named);
     }
     let searchable = &context.grant.predicate().searchable;
     let is_there = |name: &&String| {
         searchable.contains(name)
             && request.compartment.as_ref().is_none_or(|(compartment, id)| {
-                search::compartment_condition(compartment, id, name, &weir.registry).is_some()
+                search::compartment_condition(compartment, id, name, &weir.registry()).is_some()
             })
     };
     Ok(weir.definitions.resource_types().iter().filter(is_there).cloned().collect())

@@ -226,7 +226,7 @@ impl Walk<'_> {
     /// Whether a date of care falls in the range; what has none belongs to every range, so that nothing is lost for want of a date.
     fn is_in_care_range(&self, released: &Released) -> Result<bool, Failure> {
         let Some((start, end)) = self.wanted.care else { return Ok(true) };
-        let registry = &self.context.weir.registry;
+        let registry = &self.context.weir.registry();
         let is_care_date = |id: u32| {
             registry.by_id(id).is_some_and(|p| p.kind == Kind::Date && !NO_CARE_DATES.contains(&p.code.as_str()))
         };

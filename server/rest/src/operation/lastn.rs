@@ -87,10 +87,11 @@ async fn candidates(context: &Context<'_>, params: Vec<(String, String)>) -> Res
         base_url: Some(weir.settings.base_url.clone()),
         ..Options::default()
     };
-    let query = search::parse("Observation", &params, &weir.registry, &options).map_err(Failure::bad_search)?;
+    let registry = weir.registry();
+    let query = search::parse("Observation", &params, &registry, &options).map_err(Failure::bad_search)?;
     // A lenient search leaves out what it does not understand; without a subject it would be about everybody.
     let is_subject =
-        |id: u32| weir.registry.by_id(id).is_some_and(|param| matches!(param.code.as_str(), "patient" | "subject"));
+        |id: u32| registry.by_id(id).is_some_and(|param| matches!(param.code.as_str(), "patient" | "subject"));
     let is_of_subject = query.conditions.iter().any(|condition| match condition {
         Condition::Filter(Filter { param: FilterParam::Param(id, _), modifier, .. }) => {
             is_subject(*id) && !matches!(modifier, Modifier::Missing(_) | Modifier::Not)

@@ -13,6 +13,7 @@ mod parameters;
 pub(crate) mod patient_match;
 pub(crate) mod purge;
 pub(crate) mod references;
+pub(crate) mod reindex;
 pub(crate) mod validate;
 
 /// Where an operation is listed.

@@ -120,7 +120,7 @@ async fn candidates(context: &Context<'_>, wanted: &Described) -> Result<Vec<(Gr
 
 async fn search(context: &Context<'_>, params: &[(String, String)]) -> Result<Vec<Released>, Failure> {
     let weir = context.weir;
-    let query = search::parse("Patient", params, &weir.registry, &Options::default()).map_err(Failure::bad_search)?;
+    let query = search::parse("Patient", params, &weir.registry(), &Options::default()).map_err(Failure::bad_search)?;
     let result = weir.store.search(context.grant, &query, Page { count: CANDIDATES_MAX, ..Page::default() }).await?;
     if result.next.is_some() {
         let message = format!("more than {CANDIDATES_MAX} Patients have that name and birth date");
