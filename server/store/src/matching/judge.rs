@@ -9,7 +9,7 @@ use search::{Condition, IndexValue, Judged, Registry, State};
 use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::index_row::param_key;
-use crate::intern::{self, Name};
+use crate::intern;
 use crate::matching::affected;
 use crate::matching::candidate::{Moment, judged, judged_by};
 use crate::matching::order::Order;
@@ -19,12 +19,17 @@ use crate::version_row::StoredVersion;
 /// Resources that a judge remembers; more are looked up again.
 const CACHE_MAX: usize = 2_000;
 
+/// Type and id.
+type Name = (String, String);
+/// Resources by what they refer to.
+type ByTarget = HashMap<Name, Vec<Rc<Judged>>>;
+
 /// What was looked up in one state already.
 #[derive(Default)]
 pub(crate) struct Known {
-    resources: HashMap<(String, String), Option<Rc<Judged>>>,
+    resources: HashMap<Name, Option<Rc<Judged>>>,
     /// By type and parameter: what has changed since, by the target to which it referred then.
-    changed: HashMap<(String, u32), HashMap<(String, String), Vec<Rc<Judged>>>>,
+    changed: HashMap<(String, u32), ByTarget>,
 }
 
 /// Judges in one state.
@@ -62,14 +67,10 @@ impl Judge<'_> {
 
 impl Judge<'_> {
     /// What of a type has changed since, by what it referred to then.
-    fn changed(
-        &mut self,
-        type_name: &str,
-        param: u32,
-    ) -> Result<&HashMap<(String, String), Vec<Rc<Judged>>>, StoreError> {
+    fn changed(&mut self, type_name: &str, param: u32) -> Result<&ByTarget, StoreError> {
         let name = (type_name.to_owned(), param);
         if !self.known.changed.contains_key(&name) {
-            let mut by_target: HashMap<(String, String), Vec<Rc<Judged>>> = HashMap::new();
+            let mut by_target = ByTarget::new();
             let keys = affected::changed(self.session, type_name, self.moment)?;
             for version in &self.moment.versions(self.session, type_name, &keys)? {
                 let one = Rc::new(judged(version, self.registry)?);
@@ -132,7 +133,7 @@ impl State for Judge<'_> {
         (target_type, target_id): (&str, &str),
     ) -> Result<Vec<Rc<Judged>>, StoreError> {
         self.moment.visible.check_type(type_name)?;
-        let name = Name::Target(target_type.to_owned(), target_id.to_owned());
+        let name = intern::Name::Target(target_type.to_owned(), target_id.to_owned());
         let Some(target) = intern::find(self.session, &name)? else { return Ok(Vec::new()) };
         let mut sql = Builder::new(self.session.dialect());
         sql.push("SELECT i.res_key FROM reference_index i JOIN resource r ON r.res_key = i.res_key WHERE i.param = ");

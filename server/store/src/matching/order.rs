@@ -202,7 +202,7 @@ fn first_row(entries: &[IndexEntry], filters: &[Filter], registry: &Registry) ->
         filters.iter().all(|filter| search::matches(filter, std::slice::from_ref(*entry), registry))
     };
     let rows = entries.iter().filter(meets).filter_map(|entry| columns(&entry.value));
-    rows.min_by(|a, b| compare_rows(a, b)).map(Vec::from)
+    rows.min_by(compare_rows).map(Vec::from)
 }
 
 fn compare_rows(a: &[SqlValue; 2], b: &[SqlValue; 2]) -> Ordering {

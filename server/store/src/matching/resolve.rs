@@ -231,13 +231,16 @@ fn listed(
     Ok(keys)
 }
 
+/// The ends of a span of numbers.
+type Ends = (f64, f64);
+
 /// The units that a quantity in this one can be compared with, each with the ends in it: itself, and those of UCUM that measure the
 /// same. The units that a store holds are few.
 pub(crate) fn units(
     session: &mut dyn Session,
     (system, code): (&str, &str),
     (low, high): (f64, f64),
-) -> Result<Vec<(i64, (f64, f64))>, StoreError> {
+) -> Result<Vec<(i64, Ends)>, StoreError> {
     if system != search::unit::UCUM_SYSTEM {
         let key = intern::find(session, &Name::Unit(system.to_owned(), code.to_owned()))?;
         return Ok(key.map(|key| (key, (low, high))).into_iter().collect());
