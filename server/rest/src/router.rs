@@ -136,7 +136,12 @@ pub(crate) fn matched(path: &str) -> Option<(&'static str, Values<'_>)> {
     if below.starts_with('/') || below.ends_with('/') || below.contains("//") {
         return None;
     }
-    ROUTES.iter().find_map(|route| fit(route.pattern, segments(below)).map(|values| (route.pattern, values)))
+    ROUTES.iter().find_map(|route| {
+        let values = fit(route.pattern, segments(below))?;
+        // The members of a compartment are of a type; an operation that is not offered is not there, whatever the method.
+        let is_member = route.level != Level::Compartment || values.iter().all(|(_, value)| !value.starts_with('$'));
+        is_member.then_some((route.pattern, values))
+    })
 }
 
 /// The routes of a pattern.

@@ -339,13 +339,6 @@ pub(crate) fn not_allowed(http: &HttpRequest, allowed: &str) -> HttpResponse {
         let allow = (header::ALLOW, format!("{allowed}, OPTIONS"));
         return HttpResponse::NoContent().insert_header(allow).finish();
     }
-    // The last segment of a compartment's path may name anything: an operation that nobody knows is not there for any method.
-    if http.match_info().get("compartment").is_some()
-        && http.match_info().get("type").is_some_and(|name| name.starts_with('$'))
-    {
-        let message = "the operation is not offered here; GET [base]/metadata tells what is";
-        return respond(http, shown_of(http), Err(Failure::new(Reason::NotFound, "not-supported", message)));
-    }
     let message =
         format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
     let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
