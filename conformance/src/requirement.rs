@@ -6,9 +6,13 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 7] = [
     ("rest", include_str!("../requirements/rest.json")),
+    ("operations", include_str!("../requirements/operations.json")),
     ("search", include_str!("../requirements/search.json")),
+    ("search_values", include_str!("../requirements/search_values.json")),
+    ("search_joins", include_str!("../requirements/search_joins.json")),
+    ("search_results", include_str!("../requirements/search_results.json")),
     ("validation", include_str!("../requirements/validation.json")),
 ];
 

@@ -8,12 +8,14 @@ mod m0001_store_state;
 mod m0002_resource;
 mod m0003_search_index;
 mod m0004_person;
+mod m0005_full_text;
 mod m0010_message;
 mod m0011_job;
 mod m0012_opt_out;
 mod m0013_review;
 mod m0014_message_unit;
 mod m0015_newest_message;
+mod m0016_search_parameter;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -29,12 +31,14 @@ impl MigratorTrait for Main {
             Box::new(m0002_resource::Migration),
             Box::new(m0003_search_index::Migration),
             Box::new(m0004_person::Migration),
+            Box::new(m0005_full_text::Migration),
             Box::new(m0010_message::Migration),
             Box::new(m0011_job::Migration),
             Box::new(m0012_opt_out::Migration),
             Box::new(m0013_review::Migration),
             Box::new(m0014_message_unit::Migration),
             Box::new(m0015_newest_message::Migration),
+            Box::new(m0016_search_parameter::Migration),
         ]
     }
 }

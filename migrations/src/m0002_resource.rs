@@ -1,7 +1,11 @@
 //! Current resources and superseded versions, with the facts that policy needs beside the bodies.
 //!
 //! `patients` is a JSON list of target keys, `labels` one of `[system, code]`; the body stands last, so that reading facts
-//! does not walk through it.
+//! does not walk through it. `res_key` is the `target_key` of the resource's name (see the search index), so a reference leads to the
+//! row of what it points to without its name; the name is looked up there.
+//!
+//! `body` is the resource as it is served but for version and time, which are columns; compressed by zstd with a dictionary of the program
+//! where that makes it smaller.
 
 crate::sql::template_migration! {"
 CREATE TABLE resource (
@@ -22,10 +26,7 @@ CREATE TABLE resource (
     content_hash {bytes} NOT NULL,
     body {bytes} NOT NULL
 );
-CREATE UNIQUE INDEX resource_id ON resource (type, id);
-CREATE INDEX resource_type ON resource (type, res_key);
-CREATE INDEX resource_type_seq ON resource (type, commit_seq);
-CREATE UNIQUE INDEX resource_seq ON resource (commit_seq);
+CREATE INDEX resource_seq ON resource (type, commit_seq);
 
 CREATE TABLE history (
     commit_seq {key},

@@ -5,7 +5,7 @@
 //! the person to whom that patient points now.
 
 crate::sql::template_migration! {"
-CREATE TABLE person (person_key {auto_key}, created {int} NOT NULL);
+CREATE TABLE person (person_key {key}, created {int} NOT NULL);
 CREATE TABLE patient (patient_key {key}, person_key {int} NOT NULL);
 CREATE INDEX patient_person ON patient (person_key, patient_key);
 

@@ -14,6 +14,8 @@ pub enum Strictness {
     Reject,
     /// It is taken, and its issues are kept with it.
     Warn,
+    /// It is not looked at, but for its type: for imports of what was validated elsewhere, and to measure what validation costs.
+    Off,
 }
 
 /// How a resource is to be validated; the profiles that it claims in `meta.profile` are looked at in any case.

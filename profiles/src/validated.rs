@@ -82,7 +82,7 @@ impl Validated {
     /// Rewrites the references for which `target` answers: transaction ids and linking.
     #[must_use]
     pub fn with_references(self, target: impl Fn(&str) -> Option<String>) -> Self {
-        let bytes = fhir::resource::rewrite_references(&self.json, target);
+        let Some(bytes) = fhir::resource::rewrite_references(&self.json, target) else { return self };
         #[expect(clippy::expect_used, reason = "one JSON string in place of another leaves the text well formed")]
         let json = Json::parse_owned(bytes).expect("a rewritten resource is JSON");
         Self { json, ..self }

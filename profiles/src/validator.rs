@@ -64,6 +64,9 @@ impl Validator {
     /// Assesses a resource that somebody wants stored.
     #[must_use]
     pub fn validate(&self, resource: Json, options: &Options, _facts: &AnsweredFacts) -> Verdict {
+        if options.strictness == Strictness::Off && self.is_resource(&resource) {
+            return Verdict::Validated(Validated::new(resource, Vec::new()));
+        }
         let issues = self.issues(&resource, options);
         let is_fatal = issues.iter().any(|issue| issue.severity == Severity::Fatal);
         let is_refused = options.strictness == Strictness::Reject && issues.iter().any(Issue::is_error);
@@ -78,7 +81,7 @@ impl Validator {
     pub fn issues(&self, resource: &Json, options: &Options) -> Vec<Issue> {
         let root = resource.root();
         let type_name = root.str("resourceType");
-        let is_type = type_name.as_ref().is_some_and(|name| self.definitions.is_resource_type(name));
+        let is_type = self.is_resource(resource);
         let path = Path::root(type_name.as_deref().filter(|_| is_type).unwrap_or("Resource"));
         let mut walk = Walk::new(self, options.uk_core, root);
         walk.resource(root, &path, Role::Own, &options.profiles);
@@ -87,5 +90,10 @@ impl Validator {
             issues.iter_mut().for_each(|issue| issue.severity = Severity::Fatal);
         }
         issues
+    }
+
+    /// Whether it is of a type that R4 has.
+    fn is_resource(&self, resource: &Json) -> bool {
+        resource.resource_type().is_some_and(|name| self.definitions.is_resource_type(name))
     }
 }

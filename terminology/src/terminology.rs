@@ -98,7 +98,11 @@ impl Terminology {
         }
     }
 
-    fn value_set(&self, url: &str) -> Option<&CompiledSet> {
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    pub(crate) fn value_set(&self, url: &str) -> Option<&CompiledSet> {
         let slot = self.value_sets.get(url)?;
         if let Some(set) = slot.get() {
             return Some(set);

@@ -17,9 +17,14 @@ const PUBLIC: [(&str, &str); 4] = [
 /// A whole request for a route, about things that are not there.
 fn call(api: &Api<'_>, method: &str, pattern: &str, interaction: Interaction) -> Call {
     let type_name = if interaction == Interaction::Feed { "acute-hl7v2" } else { "Observation" };
+    let pattern = pattern.replace("{compartment}", "Patient");
     let path = pattern.replace("{type}", type_name).replace("{id}", "none").replace("{version}", "1");
     let call = api.call(method, &path);
-    if method == "POST" && interaction == Interaction::SearchType { call.form(&[("code", "none")]) } else { call }
+    if method == "POST" && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem) {
+        call.form(&[("code", "none")])
+    } else {
+        call
+    }
 }
 
 fn is_own_export(interaction: Interaction) -> bool {
@@ -62,8 +67,8 @@ fn a_token_without_the_scope_opens_no_route() {
             let answer = call(&api, route.method, route.pattern, route.interaction).send().await;
             let status = match route.interaction {
                 Interaction::Capabilities => 200,
-                // A batch opens nothing by itself; its entries are asked below.
-                Interaction::Batch => 400,
+                // A batch opens nothing by itself, its entries are asked below; validation reads nothing.
+                Interaction::Batch | Interaction::Validate => 400,
                 // Whose job it is decides, not a scope; there is none of that name.
                 interaction if is_own_export(interaction) => 404,
                 _ => 403,

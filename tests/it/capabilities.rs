@@ -20,7 +20,19 @@ fn the_statement_needs_no_token_and_says_what_this_is() {
         assert_eq!(statement["implementation"]["url"].as_str(), Some(app.base_url.as_str()));
         let service = &statement["rest"][0]["security"]["service"][0]["coding"][0]["code"];
         assert_eq!(service, "SMART-on-FHIR");
-        app.anonymous().get("metadata?_format=xml").await.refused(406);
+        let xml = app.anonymous().get("metadata?_format=xml").await.expect(200);
+        assert!(xml.text().contains("<CapabilityStatement "), "{}", xml.text());
+        app.anonymous().get("metadata?_format=ttl").await.refused(406);
+        for mode in ["full", "normative"] {
+            let of_mode = app.anonymous().get(&format!("metadata?mode={mode}")).await.expect(200).json();
+            assert_eq!(of_mode["rest"], statement["rest"]);
+        }
+        app.anonymous().get("metadata?mode=terminology").await.refused(400);
+        app.anonymous().get("metadata?mode=odd").await.refused(400);
+        assert_eq!(
+            statement["patchFormat"],
+            serde_json::json!(["application/fhir+json", "application/fhir+xml", "application/json-patch+json"])
+        );
         app.anonymous().get("metadata?_format=json").await.expect(200);
         assert_eq!(resources(&statement).len(), 148 - 2, "every type that is a resource of its own");
     });
@@ -44,6 +56,9 @@ fn every_type_and_search_parameter_that_is_listed_is_answered() {
                     "quantity" => "1.5||mg",
                     "reference" => "Patient/nobody",
                     "uri" => "http://example.org/nothing",
+                    "special" => "51.5|-0.1|1|km",
+                    "composite" if name == "MolecularSequence" => "nothing$1$2",
+                    "composite" => "nothing$2026",
                     _ => "nothing",
                 };
                 // All of a type at once: a parameter that is not understood is named in the refusal.
@@ -65,11 +80,13 @@ fn every_interaction_that_is_listed_is_routed() {
             "read" => ("GET", "Basic/none", 404),
             "vread" => ("GET", "Basic/none/_history/1", 404),
             "update" => ("PUT", "Basic/none", 400),
+            "patch" => ("PATCH", "Basic/none", 415),
             "delete" => ("DELETE", "Basic/none", 204),
             "history-instance" => ("GET", "Basic/none/_history", 404),
             "history-type" => ("GET", "Basic/_history", 200),
             "create" => ("POST", "Basic", 400),
             "search-type" => ("GET", "Basic", 200),
+            "search-system" => ("GET", "?_type=Basic", 200),
             "history-system" => ("GET", "_history", 200),
             "transaction" | "batch" => ("POST", "", 400),
             other => panic!("`{other}` is listed and this test knows no route of it"),
@@ -81,5 +98,51 @@ fn every_interaction_that_is_listed_is_routed() {
             let (method, path, status) = routed(code);
             assert_eq!(api.call(method, path).send().await.status, status, "{method} {path}");
         }
+    });
+}
+
+#[test]
+fn every_operation_that_is_listed_is_routed_and_defined() {
+    on_each("capabilities_operations", |app| async move {
+        let api = app.system("weir/feed.gp-connect").await;
+        let statement = app.anonymous().get("metadata").await.expect(200).json();
+        let mut names = BTreeSet::new();
+        for resource in resources(&statement) {
+            let type_name = resource["type"].as_str().unwrap();
+            for operation in resource["operation"].as_array().unwrap() {
+                let (name, definition) =
+                    (operation["name"].as_str().unwrap(), operation["definition"].as_str().unwrap());
+                assert!(definition.starts_with("http://hl7.org/fhir/") && definition.ends_with(name), "{definition}");
+                names.insert(name.to_owned());
+                if !["Patient", "Observation", "Composition"].contains(&type_name) {
+                    continue;
+                }
+                let at_type = api.post(&format!("{type_name}/${name}"), &serde_json::json!({})).await.status;
+                let at_instance = api.post(&format!("{type_name}/x/${name}"), &serde_json::json!({})).await.status;
+                let is_routed = |status: u16| matches!(status, 400 | 403);
+                assert!(is_routed(at_type) || is_routed(at_instance), "{type_name} {name}: {at_type}, {at_instance}");
+            }
+        }
+        let expected = [
+            "document",
+            "everything",
+            "export",
+            "lastn",
+            "match",
+            "meta",
+            "meta-add",
+            "meta-delete",
+            "purge",
+            "validate",
+        ];
+        assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+        let of_system: Vec<&str> = statement["rest"][0]["operation"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(of_system, ["validate", "meta"]);
+        api.get("Patient/$nonsense").await.refused(404);
     });
 }

@@ -36,6 +36,9 @@ async fn seen(api: &Api<'_>, record: &Record) -> (usize, usize) {
         api.get("_history?_count=1000").await,
         api.get("Observation/_history?_count=1000").await,
         api.post("", &batch).await,
+        api.get(&format!("{patient}/$everything")).await,
+        api.get(&format!("Observation/$lastn?patient={}&code={}", record.patient, record.code)).await,
+        api.post("Patient/$match", &described(&record.family)).await,
     ];
     let shows = |answer: &Answer| {
         let mut body = answer.json();
@@ -50,6 +53,11 @@ async fn seen(api: &Api<'_>, record: &Record) -> (usize, usize) {
         assert_eq!(total == 0, count == 0, "the total tells what the matches hide");
     }
     (count, answers.len())
+}
+
+/// What [`Person`] is but for the family name.
+fn described(family: &str) -> Value {
+    json!({"resourceType": "Patient", "name": [{"family": family, "given": ["Robin"]}], "birthDate": "1980-04-05"})
 }
 
 async fn sees_all(api: &Api<'_>, record: &Record) {

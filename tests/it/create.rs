@@ -1,5 +1,6 @@
 //! Create, also conditional, and what a write answers with.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tests::{Person, observation, on_each, unique};
 
@@ -86,5 +87,35 @@ fn a_conditional_create_does_not_tell_of_what_the_token_cannot_see() {
         assert!(!created.text().contains(&hidden), "{}", created.text());
         assert!(created.header("location").is_none_or(|location| !location.contains(&hidden)));
         assert_eq!(created.status, 201, "the other person's resource is not there for this token");
+    });
+}
+
+#[test]
+fn of_fifty_identical_conditional_creates_at_once_one_creates() {
+    on_each("create_conditional_50", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let condition = format!("identifier={}", person.nhs_number);
+        let call = || api.call("POST", "Patient").fhir(&person.patient()).header("if-none-exist", &condition).send();
+        let answers = join_all((0..50).map(|_| call())).await;
+        let created = answers.iter().filter(|answer| answer.status == 201).count();
+        assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)));
+        assert_eq!(created, 1);
+        assert_eq!(api.find(&format!("Patient?{condition}")).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_question_mark_in_a_value_begins_no_query() {
+    on_each("create_conditional_mark", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let mut patient = Person::new().patient();
+        let value = format!("{}?x", unique("mark"));
+        patient["identifier"] = json!([{"system": "http://example.org/a?b", "value": value}]);
+        for condition in [format!("identifier=http://example.org/a?b|{value}"), format!("Patient?identifier={value}")] {
+            let call = api.call("POST", "Patient").fhir(&patient).header("if-none-exist", &condition);
+            assert!(matches!(call.send().await.status, 200 | 201), "{condition}");
+        }
+        assert_eq!(api.find(&format!("Patient?identifier={value}")).await.len(), 1);
     });
 }

@@ -84,3 +84,40 @@ fn a_page_of_history_is_for_the_token_that_got_it() {
         api.get(&next).await.expect(200);
     });
 }
+
+#[test]
+fn a_history_at_a_time_holds_what_was_current_then() {
+    on_each("history_at", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let mut patient: Value = Person::new().patient();
+        let id = api.create(&patient).await;
+        patient["id"] = json!(id);
+        let first = api.get(&format!("Patient/{id}")).await.json();
+        patient["gender"] = json!("male");
+        let second = api.put(&format!("Patient/{id}"), &patient).await.expect(200).json();
+        let moment = |resource: &Value| resource["meta"]["lastUpdated"].as_str().unwrap().to_owned();
+        let day = moment(&second)[..10].to_owned();
+        for (place, mine) in [
+            (format!("Patient/{id}/_history"), true),
+            ("Patient/_history".to_owned(), false),
+            ("_history".to_owned(), false),
+        ] {
+            let at = async |when: &str| {
+                let all = versions(&api, &format!("{place}?_at={when}&_count=1000")).await;
+                let own: Vec<String> =
+                    all.into_iter().filter(|version| version.starts_with(&format!("Patient/{id}/"))).collect();
+                own.iter().map(|version| version.rsplit('/').next().unwrap().to_owned()).collect::<Vec<_>>()
+            };
+            assert_eq!(at("1999").await, Vec::<String>::new(), "{place}");
+            assert_eq!(at(&day).await, ["2", "1"], "{place}");
+            assert_eq!(at("2999-01-01").await, ["2"], "{place}");
+            if moment(&first) < moment(&second) {
+                assert_eq!(at(&moment(&first)).await, ["1"], "{place}");
+            }
+            if mine {
+                api.get(&format!("{place}?_at=ge2020")).await.refused(400);
+                api.get(&format!("{place}?_list=x")).await.refused(400);
+            }
+        }
+    });
+}

@@ -18,7 +18,7 @@ fn the_ids_of_a_request_come_back() {
             ("GET", "Patient/none".to_owned(), 404),
             ("GET", "Nothing/1".to_owned(), 404),
             ("GET", "a/b/c/d/e".to_owned(), 404),
-            ("PATCH", "Patient/none".to_owned(), 405),
+            ("POST", "Patient/none".to_owned(), 405),
             ("GET", "metadata".to_owned(), 200),
             ("GET", ".well-known/smart-configuration".to_owned(), 200),
             ("GET", format!("{origin}/auth/authorize"), 400),

@@ -69,12 +69,22 @@ fn searches_find_in_the_own_record_only() {
         let count = api.get(&format!("Observation?code={}&_summary=count", two.code)).await.expect(200).json();
         assert_eq!(count["total"], 1, "a total counts what may be seen");
         // What could come along or be asked around a corner.
-        for around in ["patient.family", "_has:Observation:patient:code", "_include", "_revinclude", "_include:iterate"]
-        {
-            let value = if around.contains("nclude") { "Observation:subject" } else { two.other.family.as_str() };
-            let answer = api.get(&format!("Observation?code={}&{around}={value}", two.code)).await;
-            assert!(!answer.text().contains(&two.other.patient), "{around}");
-            assert_eq!(answer.status, 400, "{around}: {}", answer.text());
+        assert_eq!(api.find(&format!("Observation?patient.family={}", two.own.family)).await, [own]);
+        assert!(api.find(&format!("Observation?patient.family={}", two.other.family)).await.is_empty());
+        let has = format!("Patient?_has:Observation:patient:code={}", two.code);
+        assert_eq!(api.find(&has).await, [two.own.patient.as_str()]);
+        for search in [
+            format!("Observation?code={}&_include=Observation:subject", two.code),
+            format!("Observation?code={}&_include:iterate=*&_revinclude:iterate=Observation:*", two.code),
+            "Patient?_revinclude=Observation:subject".to_owned(),
+            format!("Patient/{}/Observation?code={}", two.other.patient, two.code),
+            format!("Patient/{}/*?_revinclude=Observation:*", two.other.patient),
+            "?_type=Patient,Observation".to_owned(),
+        ] {
+            let answer = api.get(&search).await.expect(200);
+            let ids = answer.ids();
+            let is_of_other = |id: &String| *id == other || *id == two.other.patient;
+            assert!(!ids.iter().any(is_of_other), "{search}: {ids:?}");
         }
     });
 }

@@ -28,6 +28,54 @@ fn a_created_resource_is_read_with_its_version() {
 }
 
 #[test]
+fn what_the_caller_has_is_not_sent_again() {
+    on_each("conditional_read", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let mut patient = Person::new().patient();
+        let id = api.create(&patient).await;
+        patient["id"] = json!(id);
+        patient["gender"] = json!("other");
+        let path = format!("Patient/{id}");
+        let written = api.put(&path, &patient).await.expect(200).header("last-modified").unwrap().to_owned();
+        let (before, after) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sat, 06 Nov 2094 08:49:37 GMT");
+        let check = async |conditions: &[(&str, &str)], status: u16| {
+            for method in ["GET", "HEAD"] {
+                let call =
+                    conditions.iter().fold(api.call(method, &path), |call, (name, value)| call.header(name, value));
+                let answer = call.send().await.expect(status);
+                assert_eq!(answer.body.is_empty(), status == 304 || method == "HEAD", "{method} {conditions:?}");
+                assert_eq!(answer.header("etag"), Some("W/\"2\""));
+            }
+        };
+        check(&[("if-none-match", "W/\"2\"")], 304).await;
+        check(&[("if-none-match", "W/\"1\", W/\"2\"")], 304).await;
+        check(&[("if-none-match", "*")], 304).await;
+        check(&[("if-none-match", "W/\"1\"")], 200).await;
+        check(&[("if-none-match", "\"of-another-server\"")], 200).await;
+        check(&[("if-modified-since", &written)], 304).await;
+        check(&[("if-modified-since", after)], 304).await;
+        check(&[("if-modified-since", before)], 200).await;
+        check(&[("if-modified-since", "yesterday")], 200).await;
+        // With both, the entity tag alone decides.
+        check(&[("if-none-match", "W/\"1\""), ("if-modified-since", after)], 200).await;
+        check(&[("if-none-match", "W/\"2\""), ("if-modified-since", before)], 304).await;
+        // Whoever may not read it is not told whether it changed.
+        let other = app.system("system/Observation.rs").await;
+        other.call("GET", &path).header("if-none-match", "*").send().await.refused(403);
+
+        let entry = |request: serde_json::Value| json!({"resourceType": "Bundle", "type": "batch", "entry": [{"request": request}]});
+        let since = |text: &str| entry(json!({"method": "GET", "url": path, "ifModifiedSince": text}));
+        let status = async |bundle: serde_json::Value| {
+            let answer = api.post("", &bundle).await.expect(200).json();
+            answer["entry"][0]["response"]["status"].as_str().unwrap().to_owned()
+        };
+        assert!(status(since("2094-11-06T08:49:37Z")).await.starts_with("304"));
+        assert!(status(since("1994-11-06T08:49:37Z")).await.starts_with("200"));
+        assert!(status(since("yesterday")).await.starts_with("400"));
+    });
+}
+
+#[test]
 fn head_is_answered_as_get_is_without_its_body() {
     on_each("head", |app| async move {
         let api = app.system("system/*.cruds").await;
@@ -51,8 +99,8 @@ fn head_is_answered_as_get_is_without_its_body() {
         // A HEAD starts nothing.
         let refused = api.call("HEAD", "Patient/$export").send().await.expect(405);
         assert_eq!(refused.header("allow"), Some("GET, POST"));
-        let refused = api.call("PATCH", &format!("Patient/{id}")).send().await;
-        assert_eq!(refused.header("allow"), Some("GET, HEAD, PUT, DELETE"));
+        let refused = api.call("POST", &format!("Patient/{id}")).send().await;
+        assert_eq!(refused.header("allow"), Some("GET, HEAD, PUT, PATCH, DELETE"));
         refused.refused(405);
     });
 }

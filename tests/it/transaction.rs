@@ -83,7 +83,7 @@ fn one_bad_entry_stores_nothing() {
             (400, json!({"request": {"method": "POST", "url": "Patient"}})),
             (400, json!({"request": {"method": "POST", "url": "Patient"}, "resource": about(PATIENT, "x")})),
             (404, json!({"request": {"method": "POST", "url": "Nothing"}, "resource": {"resourceType": "Nothing"}})),
-            (405, json!({"request": {"method": "PATCH", "url": format!("Patient/{existing}")}})),
+            (400, json!({"request": {"method": "PATCH", "url": format!("Patient/{existing}")}})),
             (405, json!({"request": {"method": "POST", "url": "Patient/$export"}})),
             (
                 412,

@@ -1,5 +1,6 @@
 //! Update: new versions, create by update, `If-Match`.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tests::{Person, consent, observation, on_each, unique};
 
@@ -55,7 +56,7 @@ fn the_id_of_the_path_is_the_id_of_the_body() {
         let api = app.system("system/*.cruds").await;
         let person = Person::new();
         let mut patient = person.patient();
-        api.put("Patient/here", &patient).await.refused(400);
+        assert!(api.put("Patient/here", &patient).await.refused(400).contains("[\"Patient.id\"]"));
         patient["id"] = json!("there");
         api.put("Patient/here", &patient).await.refused(400);
         patient["id"] = json!("not_an_id");
@@ -134,5 +135,99 @@ fn what_says_that_parts_were_left_out_replaces_nothing() {
             patient["meta"] = meta;
             assert!(api.put(&format!("Patient/{id}"), &patient).await.refused(422).contains("left out"));
         }
+    });
+}
+
+#[test]
+fn a_conditional_update_writes_the_one_match_or_creates() {
+    on_each("update_conditional", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let url = format!("Patient?identifier={}&_format=json", person.nhs_number);
+        let created = api.put(&url, &person.patient()).await.expect(201);
+        let id = created.json()["id"].as_str().unwrap().to_owned();
+        let mut changed = person.patient();
+        changed["gender"] = json!("other");
+        let updated = api.put(&url, &changed).await.expect(200);
+        assert_eq!((updated.json()["id"].as_str(), updated.header("etag")), (Some(id.as_str()), Some("W/\"2\"")));
+        changed["id"] = json!(id);
+        api.put(&url, &changed).await.expect(200);
+        changed["id"] = json!("another");
+        api.put(&url, &changed).await.refused(400);
+        api.get("Patient/another").await.refused(404);
+
+        let stale = api.call("PUT", &url).fhir(&person.patient()).header("if-match", "W/\"1\"").send().await;
+        stale.refused(412);
+        api.create(&person.patient()).await;
+        assert!(api.put(&url, &person.patient()).await.refused(412).contains("multiple-matches"));
+    });
+}
+
+#[test]
+fn a_conditional_update_without_a_match_creates_under_the_id_of_the_body() {
+    on_each("update_conditional_id", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let (person, id) = (Person::new(), unique("patient"));
+        let mut patient = person.patient();
+        patient["id"] = json!(id);
+        let url = format!("Patient?identifier={}", person.nhs_number);
+        let created = api.put(&url, &patient).await.expect(201);
+        assert!(created.header("location").unwrap().contains(&format!("Patient/{id}/_history/1")));
+        // The id is of a resource that the criteria do not mean.
+        let other = Person::new();
+        let mut stranger = other.patient();
+        stranger["id"] = json!(id);
+        api.put(&format!("Patient?identifier={}", other.nhs_number), &stranger).await.refused(409);
+        assert_eq!(api.get(&format!("Patient/{id}")).await.json()["identifier"][0]["value"], json!(person.nhs_number));
+    });
+}
+
+#[test]
+fn criteria_that_are_not_understood_update_nothing() {
+    on_each("update_conditional_bad", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        for query in ["", "?", "?_format=json", "?nonsense=1", "?identifier=", "?_count=1"] {
+            api.put(&format!("Patient{query}"), &person.patient()).await.refused(400);
+            // What is left out of criteria would match what was not meant.
+            let lenient = api.call("PUT", &format!("Patient{query}")).fhir(&person.patient());
+            lenient.header("prefer", "handling=lenient").send().await.refused(400);
+        }
+        assert!(api.find(&format!("Patient?identifier={}", person.nhs_number)).await.is_empty());
+        // The answer tells whether a match exists: that is a search.
+        let blind = app.system("system/Patient.cu").await;
+        blind.put(&format!("Patient?identifier={}", person.nhs_number), &person.patient()).await.refused(403);
+    });
+}
+
+#[test]
+fn of_conditional_updates_at_once_none_makes_a_second_resource() {
+    on_each("update_conditional_race", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let url = format!("Patient?identifier={}", person.nhs_number);
+        let update = |number: usize| {
+            let mut patient = person.patient();
+            patient["name"][0]["text"] = json!(format!("Number {number}"));
+            let (api, url) = (api.clone(), url.clone());
+            async move { api.put(&url, &patient).await }
+        };
+        let answers = join_all((0..8).map(update)).await;
+        assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201)));
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+        assert_eq!(api.find(&url).await.len(), 1);
+    });
+}
+
+#[test]
+fn an_update_can_ask_that_there_be_nothing_yet() {
+    on_each("update_if_none_match", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let path = format!("Patient/{}", unique("patient"));
+        let mut patient = Person::new().patient();
+        patient["id"] = json!(path.strip_prefix("Patient/"));
+        let update = || api.call("PUT", &path).fhir(&patient).header("if-none-match", "*").send();
+        update().await.expect(201);
+        update().await.refused(412);
     });
 }

@@ -93,6 +93,54 @@ impl TestApp {
         }
     }
 
+    /// The tables of the main database that hold a text anywhere in a row, but for the audit log.
+    pub async fn tables_holding(&self, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        match &self.schema {
+            Some(schema) => {
+                let pool = sqlx::PgPool::connect(&schema.url).await.unwrap();
+                let columns: Vec<(String, String, String)> = sqlx::query_as(
+                    "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns \
+                     WHERE table_schema = $1 ORDER BY 1",
+                )
+                .bind(&schema.name)
+                .fetch_all(&pool)
+                .await
+                .unwrap();
+                for (table, column, kind) in columns {
+                    let holds = match kind.as_str() {
+                        "bytea" => format!("position(convert_to($1, 'UTF8') in \"{column}\") > 0"),
+                        _ => format!("position($1 in \"{column}\"::text) > 0"),
+                    };
+                    let sql = format!("SELECT count(*) FROM {}.\"{table}\" WHERE {holds}", schema.name);
+                    let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).bind(text);
+                    found.extend((query.fetch_one(&pool).await.unwrap() > 0).then_some(table));
+                }
+                pool.close().await;
+            }
+            None => {
+                let path = self.house.config.server.data_dir.join("weir.db");
+                let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+                let columns: Vec<(String, String)> = sqlx::query_as(
+                    "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY 1",
+                )
+                .fetch_all(&pool)
+                .await
+                .unwrap();
+                for (table, column) in columns {
+                    let holds = format!("instr(CAST(\"{column}\" AS BLOB), CAST($1 AS BLOB)) > 0");
+                    let sql = format!("SELECT count(*) FROM \"{table}\" WHERE {holds}");
+                    let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).bind(text);
+                    found.extend((query.fetch_one(&pool).await.unwrap() > 0).then_some(table));
+                }
+                pool.close().await;
+            }
+        }
+        found.retain(|table| !table.starts_with("audit"));
+        found.dedup();
+        found
+    }
+
     /// Without a token.
     pub fn anonymous(&self) -> Api<'_> {
         Api { app: self, token: None }

@@ -111,6 +111,12 @@ impl TestApp {
         self.as_service(&service, scope).await
     }
 
+    /// A service that administers the server and reads nothing clinical, and its token.
+    pub async fn administrator(&self) -> Api<'_> {
+        let service = self.add_service("weir/administrator", ClientPurpose::Administration).await;
+        self.as_service(&service, "weir/administrator").await
+    }
+
     /// A backend service of secondary use, and its token.
     pub async fn analyst(&self) -> Api<'_> {
         let service = self.add_service("system/*.rs", ClientPurpose::SecondaryUse).await;

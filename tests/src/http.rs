@@ -141,6 +141,14 @@ impl Answer {
         entries.iter().filter(is_match).map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// `Type/id` of a Bundle's entries, in order.
+    #[track_caller]
+    pub fn names(&self) -> Vec<String> {
+        let entries = self.json()["entry"].as_array().cloned().unwrap_or_default();
+        let part = |entry: &Value, name: &str| entry["resource"][name].as_str().unwrap().to_owned();
+        entries.iter().map(|entry| format!("{}/{}", part(entry, "resourceType"), part(entry, "id"))).collect()
+    }
+
     /// The URL of a Bundle's link.
     #[track_caller]
     pub fn link(&self, relation: &str) -> Option<String> {

@@ -23,4 +23,4 @@ pub use client::Registered;
 pub use client_key::{ClientKey, assertion_claims, unsigned};
 pub use each_database::{on_each, on_each_own, on_sqlite};
 pub use http::{Answer, Api, Call};
-pub use people::{Person, consent, observation, unique};
+pub use people::{Person, consent, label, observation, unique};

@@ -82,6 +82,11 @@ pub fn observation(patient: &str, code: &str, date: &str) -> Value {
     })
 }
 
+/// A confidentiality label.
+pub fn label(code: &str) -> Value {
+    json!({"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": code})
+}
+
 /// A Consent of a patient that denies a purpose of v3-ActReason.
 pub fn consent(patient: &str, denied_purpose: &str) -> Value {
     json!({

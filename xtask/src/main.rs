@@ -1,6 +1,8 @@
 //! `cargo xtask`: the project's own chores.
 
+mod bench;
 mod definitions;
+mod dictionary;
 mod tidy;
 
 use std::io::Write;
@@ -28,6 +30,9 @@ enum Chore {
         #[arg(long)]
         package: Option<PathBuf>,
     },
+    /// Make the dictionary by which the store compresses bodies (server/store/data), once for each that is released
+    Dictionary,
+    Bench(bench::Options),
 }
 
 fn main() -> Result<()> {
@@ -35,7 +40,9 @@ fn main() -> Result<()> {
     let report = match Arguments::parse().chore {
         Chore::Ci => ci(root)?,
         Chore::Tidy => tidy::run(root)?,
+        Chore::Bench(options) => bench::run(root, options)?,
         Chore::Definitions { package } => definitions::run(root, package.as_deref())?,
+        Chore::Dictionary => dictionary::run(root)?,
     };
     writeln!(std::io::stdout(), "{report}")?;
     Ok(())

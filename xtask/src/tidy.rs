@@ -25,7 +25,15 @@ const FENCES: &[(&str, &str, &[&str])] = &[
     (
         "SystemToken::mint",
         "minting the system token",
-        &["server/app", "tests", "server/store/tests", "server/policy", "server/ingest/tests", "server/export/tests"],
+        &[
+            "server/app",
+            "tests",
+            "server/store/tests",
+            "server/store/examples",
+            "server/policy",
+            "server/ingest/tests",
+            "server/export/tests",
+        ],
     ),
     ("SystemTime::now", "reading the clock", &["server/app", "tests", "conformance", "xtask"]),
 ];

@@ -23,8 +23,11 @@ fn errors_refuse_unless_the_source_is_let_through() {
     let wrong = json!({"resourceType": "Patient", "gender": "F"});
     assert!(matches!(verdict(&wrong, Strictness::Reject), Verdict::Refused(issues) if issues.len() == 1));
     assert_eq!(validated(&wrong, Strictness::Warn).issues().len(), 1);
+    assert!(validated(&wrong, Strictness::Off).issues().is_empty());
     let nothing = json!({"resourceType": "Pateint"});
-    assert!(matches!(verdict(&nothing, Strictness::Warn), Verdict::Refused(_)));
+    for strictness in [Strictness::Reject, Strictness::Warn, Strictness::Off] {
+        assert!(matches!(verdict(&nothing, strictness), Verdict::Refused(_)));
+    }
 }
 
 #[test]

@@ -47,6 +47,10 @@ pub enum Command {
     /// Shows and decides who is who: the review list, merges and their undoing.
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Indexes resources that were here before a search parameter came, as `POST [base]/$reindex` does.
+    ///
+    /// Stopped or killed, it goes on where it was; the server may run meanwhile.
+    Reindex(ReindexArgs),
     /// Brings the database to this version; `serve` does it too.
     Migrate(StoreArgs),
     /// Proves that the store is whole: index rows match resources, histories are unbroken, the audit log's chain holds. Exit code 1 if not.
@@ -67,6 +71,20 @@ pub struct StoreArgs {
     /// PostgreSQL instead of the embedded database, as postgres://user:password@host/database.
     #[arg(long, value_name = "URL")]
     pub database_url: Option<String>,
+}
+
+/// `weir reindex`.
+#[derive(Debug, Args)]
+pub struct ReindexArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Resource type, as Observation; again for each. Without it every type.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub types: Vec<String>,
+    /// Canonical URL of a SearchParameter; again for each. Without it all that do not find everything yet.
+    #[arg(long = "parameter", value_name = "URL")]
+    pub parameters: Vec<String>,
 }
 
 /// `weir serve`.
@@ -377,6 +395,24 @@ pub enum PersonCommand {
     Merge(MergeArgs),
     /// Takes a merge back.
     Unmerge(UnmergeArgs),
+    /// Erases a Patient: every version of what is about nobody else, for good.
+    ///
+    /// What is about somebody else too stays and is named. The audit log keeps that it happened.
+    Purge(PurgeArgs),
+}
+
+/// `weir person purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Logical id of the Patient.
+    #[arg(value_name = "PATIENT")]
+    pub patient: String,
+    /// Erases; without it nothing is done.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `weir person decide`.

@@ -89,6 +89,8 @@ pub struct Limits {
     pub body_timeout_ms: u64,
     /// Entries of a batch or transaction.
     pub bundle_entries_max: usize,
+    /// Resources that one conditional delete may delete.
+    pub conditional_delete_max: u32,
     /// Page size unless asked.
     pub page_count_default: u32,
     /// Page size at the most.
@@ -102,7 +104,7 @@ pub struct Limits {
 pub struct Validation {
     /// UK Core profile of the type, claimed or not.
     pub uk_core: bool,
-    /// `reject` or `warn`.
+    /// `reject`, `warn` or `off`.
     pub strictness: Strictness,
 }
 
@@ -114,6 +116,8 @@ pub enum Strictness {
     Reject,
     /// Stored with its issues.
     Warn,
+    /// Stored without a look.
+    Off,
 }
 
 /// `[outbound]`.

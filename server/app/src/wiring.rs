@@ -20,6 +20,7 @@ use store::{Location, Store, StoreOptions};
 use tokio::net::TcpSocket;
 
 use crate::config::{Config, Strictness};
+use crate::reindexer::Reindexer;
 
 /// Connections that wait to be accepted; clients of a busy moment, not more.
 const BACKLOG: u32 = 1024;
@@ -28,7 +29,7 @@ const BACKLOG: u32 = 1024;
 pub struct Knowledge {
     /// R4 and UK Core.
     pub definitions: Arc<Definitions>,
-    /// Search parameters.
+    /// Search parameters of R4, which feeds and exports ask by; those in force are [`Store::registry`].
     pub registry: Arc<Registry>,
     /// Profiles, compiled.
     pub validator: Arc<Validator>,
@@ -107,10 +108,6 @@ impl House {
 
     /// The pipeline of the feeds.
     pub fn ingest(&self) -> Arc<Ingest> {
-        let strictness = |setting: Strictness| match setting {
-            Strictness::Reject => profiles::Strictness::Reject,
-            Strictness::Warn => profiles::Strictness::Warn,
-        };
         let feeds = &self.config.feeds;
         Arc::new(Ingest::new(IngestOptions {
             store: self.store.clone(),
@@ -165,6 +162,7 @@ pub struct Running {
     /// The way out, for callers of this process.
     pub weir: Arc<Weir>,
     worker: export::Worker,
+    reindexer: Reindexer,
 }
 
 impl Running {
@@ -177,6 +175,9 @@ impl Running {
         house.config.server.listen = socket.local_addr().with_context(|| cannot_listen(listen))?.to_string();
         let house = &*house;
         let config = &house.config;
+        if config.validation.strictness == Strictness::Off {
+            tracing::warn!("the setting validation.strictness is off: what is written over REST is not validated");
+        }
         let ingest = house.ingest();
         let export = house.export();
         let key = house.store.control().key_or_insert("page-link", &random(), now()).await?;
@@ -188,7 +189,6 @@ impl Running {
             settings: settings(config, pages)?,
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
-            registry: Arc::clone(&house.knowledge.registry),
             validator: Arc::clone(&house.knowledge.validator),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
@@ -202,7 +202,7 @@ impl Running {
             ServerOptions { workers: config.server.workers, shutdown_timeout_s: config.server.shutdown_timeout_s };
         let http = rest::start(Arc::clone(&weir), socket, &options).with_context(|| cannot_listen(listen))?;
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
-        Ok(Running { http, mllp, weir, worker: export.start() })
+        Ok(Running { http, mllp, weir, worker: export.start(), reindexer: Reindexer::start(house) })
     }
 
     /// Lets requests, messages and the export in hand finish, then returns.
@@ -212,6 +212,7 @@ impl Running {
         }
         self.http.stop().await?;
         self.worker.stop().await;
+        self.reindexer.stop().await;
         Ok(())
     }
 }
@@ -263,6 +264,14 @@ fn ip_addresses(setting: &str, texts: &[String]) -> Result<Vec<IpAddr>> {
     texts.iter().map(parse).collect()
 }
 
+fn strictness(setting: Strictness) -> profiles::Strictness {
+    match setting {
+        Strictness::Reject => profiles::Strictness::Reject,
+        Strictness::Warn => profiles::Strictness::Warn,
+        Strictness::Off => profiles::Strictness::Off,
+    }
+}
+
 fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
     let smart = &config.smart;
     Ok(rest::Settings {
@@ -278,14 +287,12 @@ fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
             body_bytes_max: config.limits.body_bytes_max,
             body_timeout: std::time::Duration::from_millis(config.limits.body_timeout_ms),
             bundle_entries_max: config.limits.bundle_entries_max,
+            conditional_delete_max: config.limits.conditional_delete_max,
             page_count_default: config.limits.page_count_default,
             page_count_max: config.limits.page_count_max,
         },
         is_uk_core_required: config.validation.uk_core,
-        strictness: match config.validation.strictness {
-            Strictness::Reject => profiles::Strictness::Reject,
-            Strictness::Warn => profiles::Strictness::Warn,
-        },
+        strictness: strictness(config.validation.strictness),
         lives: smart::Lives {
             access_token_s: smart.access_token_life_s,
             backend_token_s: smart.backend_token_life_s,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use fhir::{Json, NHS_NUMBER_SYSTEM, NhsNumber};
 use policy::{Answer, Class, Dissent, ExportFacts, Grant, Label, NhsNumberHeld, PersonKey, Version, type_1_statement};
-use search::{Handling, Limits, Registry};
+use search::Registry;
 use store::{HistoryPage, HistoryTarget, OptOutRegister, Page, Store, StoreError};
 
 /// Versions read at a time.
@@ -96,7 +96,7 @@ impl Persons {
         grant: &Grant,
         type_name: &str,
     ) -> Result<(), StoreError> {
-        let options = search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None };
+        let options = search::Options::default();
         let params = [("code".to_owned(), TYPE_1_CODES.to_owned())];
         let query = search::parse(type_name, &params, registry, &options)
             .map_err(|_| StoreError::Invalid(format!("{type_name} cannot be searched by code")))?;

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::Instant;
 
+const MATCH_GRADE: &str = "http://hl7.org/fhir/StructureDefinition/match-grade";
+
 /// One entry of a bundle; what is `None` is left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BundleEntry<'a> {
@@ -13,6 +15,8 @@ pub struct BundleEntry<'a> {
     pub resource: Option<&'a [u8]>,
     /// `match`, `include` or `outcome`.
     pub search_mode: Option<&'a str>,
+    /// How likely the match is, from 0 to 1, and the code of its grade: <https://hl7.org/fhir/R4/extension-match-grade.html>.
+    pub search_grade: Option<(f64, &'a str)>,
     /// The method and the url of the request, for histories and batches.
     pub request: Option<(&'a str, &'a str)>,
     /// What came of the request.
@@ -58,6 +62,13 @@ impl BundleWriter {
         self
     }
 
+    /// Sets the identifier by which the bundle is known wherever it goes, as a document must have.
+    #[must_use]
+    pub fn identifier(mut self, system: &str, value: &str) -> Self {
+        member(&mut self.out, "identifier", &json!({"system": system, "value": value}));
+        self
+    }
+
     /// Sets when the bundle was made.
     #[must_use]
     pub fn timestamp(mut self, timestamp: Instant) -> Self {
@@ -93,7 +104,13 @@ impl BundleWriter {
             self.out.extend_from_slice(resource.trim_ascii());
         }
         if let Some(mode) = entry.search_mode {
-            member(&mut self.out, "search", &json!({"mode": mode}));
+            let search = match entry.search_grade {
+                Some((score, grade)) => {
+                    json!({"extension": [{"url": MATCH_GRADE, "valueCode": grade}], "mode": mode, "score": score})
+                }
+                None => json!({"mode": mode}),
+            };
+            member(&mut self.out, "search", &search);
         }
         if let Some((method, url)) = entry.request {
             member(&mut self.out, "request", &json!({"method": method, "url": url}));

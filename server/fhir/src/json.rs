@@ -94,6 +94,15 @@ impl Json {
         &self.text
     }
 
+    /// Gives the text with a line for each value, indented by two; numbers and strings are written as they are.
+    #[must_use]
+    pub fn to_pretty(&self) -> String {
+        let mut out = String::with_capacity(self.text.len() * 2);
+        pretty(self.root(), 0, &mut out);
+        out.push('\n');
+        out
+    }
+
     /// Gives the line and the column, both from 1, of a byte offset.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
@@ -325,6 +334,21 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Gives the value as a document of its own, without parsing its text again.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let Record { start, next, .. } = self.record();
+        let end = (next as usize).min(self.json.records.len());
+        let records = self.json.records.get(self.index as usize..end).unwrap_or_default();
+        let moved = |record: &Record| Record {
+            start: record.start - start,
+            end: record.end - start,
+            next: record.next - self.index,
+            ..*record
+        };
+        Json { text: self.raw().into(), records: records.iter().map(moved).collect() }
+    }
+
     /// Gives the document that the value is in.
     #[must_use]
     pub fn json(&self) -> &'a Json {
@@ -373,6 +397,38 @@ impl<'a> Iterator for Siblings<'a> {
         self.index = node.record().next;
         Some(node)
     }
+}
+
+fn pretty(node: Node<'_>, depth: usize, out: &mut String) {
+    let members = node.entries().map(|(name, value)| (Some(name), value));
+    let mut children = members.chain(node.items().map(|item| (None, item))).peekable();
+    if children.peek().is_none() {
+        out.push_str(match node.kind() {
+            Kind::Object => "{}",
+            Kind::Array => "[]",
+            _ => node.raw(),
+        });
+        return;
+    }
+    let (open, close) = if node.is_object() { ('{', '}') } else { ('[', ']') };
+    let line = |depth: usize, out: &mut String| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    out.push(open);
+    while let Some((name, child)) = children.next() {
+        line(depth + 1, out);
+        if let Some(name) = name {
+            out.push_str(name.raw());
+            out.push_str(": ");
+        }
+        pretty(child, depth + 1, out);
+        if children.peek().is_some() {
+            out.push(',');
+        }
+    }
+    line(depth, out);
+    out.push(close);
 }
 
 fn error_at(text: &str, offset: usize, reason: impl Into<String>) -> JsonError {

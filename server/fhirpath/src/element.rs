@@ -39,7 +39,7 @@ impl std::fmt::Debug for Shape<'_> {
 }
 
 impl<'a> Shape<'a> {
-    fn elements(self) -> &'a [ElementDef] {
+    pub(crate) fn elements(self) -> &'a [ElementDef] {
         match self {
             Shape::Type(definition) => &definition.elements,
             Shape::Nested(definition) => &definition.children,
@@ -47,7 +47,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn element(self, name: &str) -> Option<&'a ElementDef> {
+    pub(crate) fn element(self, name: &str) -> Option<&'a ElementDef> {
         self.elements().iter().find(|element| element.name == name)
     }
 
@@ -157,13 +157,13 @@ impl<'a> Element<'a> {
 }
 
 /// The type of a node: of the resource that it is, else of that name.
-fn shape_of<'a>(node: Node<'a>, type_name: Option<&str>, definitions: &'a Definitions) -> Shape<'a> {
+pub(crate) fn shape_of<'a>(node: Node<'a>, type_name: Option<&str>, definitions: &'a Definitions) -> Shape<'a> {
     let own = node.str("resourceType");
     let found = own.as_deref().or(type_name).and_then(|name| definitions.type_named(name));
     found.map_or(Shape::Unknown, Shape::Type)
 }
 
-fn shape_of_element<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Shape<'a> {
+pub(crate) fn shape_of_element<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Shape<'a> {
     if !definition.children.is_empty() {
         return Shape::Nested(definition);
     }

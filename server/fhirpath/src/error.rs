@@ -36,3 +36,38 @@ pub enum FhirpathError {
     #[error("the expression takes too many steps")]
     TooManySteps,
 }
+
+/// Why a FHIRPath Patch cannot be applied; `operation` counts from 0, messages name elements, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// The resource is not Parameters.
+    #[error("a FHIRPath Patch is a Parameters resource")]
+    NotAPatch,
+    /// The patch has too many operations.
+    #[error("the patch has too many operations")]
+    TooMany,
+    /// An operation lacks a part, or has a wrong one.
+    #[error("operation {operation} needs a valid `{part}`")]
+    Malformed {
+        /// Which one.
+        operation: usize,
+        /// The name of the part.
+        part: &'static str,
+    },
+    /// The path of an operation is not understood.
+    #[error("operation {operation}: the path is not understood: {error}")]
+    Path {
+        /// Which one.
+        operation: usize,
+        /// What is wrong with it.
+        error: FhirpathError,
+    },
+    /// An operation cannot be made on this resource.
+    #[error("operation {operation}: {reason}")]
+    NotApplicable {
+        /// Which one.
+        operation: usize,
+        /// What is in its way.
+        reason: String,
+    },
+}

@@ -1,9 +1,10 @@
 //! An expression, compiled once and evaluated often.
 
-use crate::ast::{Expr, Operator};
+use crate::ast::{Expr, Namespace, Operator};
 use crate::context::Context;
 use crate::error::FhirpathError;
 use crate::evaluate::{Evaluator, Items, Scope};
+use crate::functions::Function;
 use crate::parser;
 use crate::value::Value;
 
@@ -52,9 +53,66 @@ impl Expression {
         }
     }
 
+    /// The steps, when the expression is nothing but member names and the types that they must have; the opening type is left out.
+    pub fn strides(&self) -> Option<Vec<Stride<'_>>> {
+        let mut found = Vec::new();
+        strides(&self.root, &mut found).then_some(found)
+    }
+
+    /// The member of the focus without which the expression finds nothing (`name` in `Patient.name.given`; a choice by its stem), where
+    /// its form tells.
+    pub fn opening_member(&self) -> Option<&str> {
+        opening_member(&self.root)
+    }
+
     /// The type name that the expression opens with (`Patient` in `Patient.name` or `(Patient.deceased as dateTime)`).
     pub fn opening_type(&self) -> Option<&str> {
         opening_type(&self.root)
+    }
+}
+
+/// A step of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stride<'e> {
+    /// Name of the member; of a choice its stem.
+    pub name: &'e str,
+    /// Type that its values must have.
+    pub of_type: Option<&'e str>,
+}
+
+fn strides<'e>(expression: &'e Expr, found: &mut Vec<Stride<'e>>) -> bool {
+    match expression {
+        Expr::Path { base, steps } => {
+            let is_based = base.as_deref().is_none_or(|base| strides(base, found));
+            let names = steps.iter().filter(|step| !step.may_be_type);
+            found.extend(names.map(|step| Stride { name: &step.name, of_type: None }));
+            is_based
+        }
+        Expr::OfType { value: Some(value), type_name } if type_name.namespace != Some(Namespace::System) => {
+            let is_path = strides(value, found);
+            match found.last_mut() {
+                Some(last) if is_path && last.of_type.is_none() => {
+                    last.of_type = Some(&type_name.name);
+                    true
+                }
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn opening_member(expression: &Expr) -> Option<&str> {
+    use Function as F;
+    match expression {
+        Expr::Path { base: None, steps } => steps.iter().find(|step| !step.may_be_type).map(|step| &*step.name),
+        Expr::Path { base: Some(base), .. } | Expr::Item { base, .. } => opening_member(base),
+        Expr::OfType { value, .. } => value.as_deref().and_then(opening_member),
+        // Only functions that are empty on nothing: `exists()` answers there, too.
+        Expr::Call { base, function: F::Where | F::Select | F::First | F::Resolve | F::Extension, .. } => {
+            base.as_deref().and_then(opening_member)
+        }
+        _ => None,
     }
 }
 

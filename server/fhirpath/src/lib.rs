@@ -11,14 +11,16 @@ mod functions;
 mod lexer;
 mod operators;
 mod parser;
+mod patch;
 mod quantity;
 mod temporal;
 mod value;
 
 pub use context::{Context, Host, NoHost, Resolved};
 pub use element::Element;
-pub use error::FhirpathError;
-pub use expression::Expression;
+pub use error::{FhirpathError, PatchError};
+pub use expression::{Expression, Stride};
+pub use patch::apply_patch;
 pub use quantity::Quantity;
 pub use temporal::{Precision, Temporal};
 pub use value::Value;

@@ -6,6 +6,11 @@
 //! - `patient/` scopes need a patient in launch context and reach what is about that person alone, and reference data of an allowed type;
 //! - `user/` scopes need a user; `system/` scopes count only where there is none;
 //! - a consent that denies direct care, and a label V, hide; a sensitive flag redacts (see [`crate::release`]).
+//!
+//! A SearchParameter, which changes searches for everybody, is written by a service alone.
+//!
+//! An administrator ([`Subject::is_administrator`]) erases patients, has resources indexed again, and looks at and changes the labels of any one resource: restrictions
+//! and labels hide nothing there, since it is these that are administered. No other interaction gains by it.
 
 use crate::denied::Denied;
 use crate::facts::Label;
@@ -24,6 +29,10 @@ use crate::scope::{Context, Permissions};
 pub fn decide(subject: &Subject, interaction: Interaction, type_name: Option<&str>) -> Result<Grant, Denied> {
     if interaction == Interaction::Capabilities {
         return Ok(grant(subject, interaction, type_name, nothing()));
+    }
+    if subject.is_administrator() && is_administered(interaction) {
+        let granted = grant(subject, interaction, type_name, Predicate::unrestricted());
+        return Ok(Grant { administers: true, ..granted });
     }
     match subject {
         Subject::OpenAccess => Ok(grant(subject, interaction, type_name, everything())),
@@ -73,8 +82,29 @@ fn direct_care(
         I::ExportStatus | I::ExportFile | I::ExportDelete | I::Batch | I::Validate | I::Capabilities => {
             Ok(grant(subject, interaction, type_name, nothing()))
         }
+        _ if interaction.needs_administrator() => Err(administrator_missing()),
+        _ if interaction.is_write() && type_name == Some("SearchParameter") && is_for_somebody(principal) => {
+            Err(Denied::new(
+                "definition-write",
+                "a search parameter changes what the server does for everybody: only a service writes one, by `system/SearchParameter` scopes",
+            ))
+        }
         _ => by_scopes(subject, principal, interaction, type_name),
     }
+}
+
+/// Whether a user or a patient acts through the client.
+fn is_for_somebody(principal: &Principal) -> bool {
+    principal.user.is_some() || principal.patient.is_some()
+}
+
+/// What an administrator does beside anybody's scopes.
+fn is_administered(interaction: Interaction) -> bool {
+    interaction.needs_administrator() || matches!(interaction, Interaction::MetaInstance | Interaction::MetaDelete)
+}
+
+fn administrator_missing() -> Denied {
+    Denied::new("scope-missing", "this is for administrators: it needs the scope `weir/administrator`")
 }
 
 fn administration(
@@ -83,6 +113,9 @@ fn administration(
     interaction: Interaction,
     type_name: Option<&str>,
 ) -> Result<Grant, Denied> {
+    if interaction.needs_administrator() {
+        return Err(administrator_missing());
+    }
     let is_definition = type_name.is_some_and(|name| DEFINITIONAL.contains(&name));
     if !is_definition || interaction.needs().is_none() || interaction == Interaction::Export {
         return Err(Denied::new(
@@ -145,7 +178,8 @@ fn by_scopes(
         if patient.is_some() { all.union(scopes.types(Context::Patient, letters)) } else { all }
     };
     let searchable = reach(Permissions::SEARCH);
-    let is_system = matches!(interaction, Interaction::SearchSystem | Interaction::HistorySystem);
+    let is_system =
+        matches!(interaction, Interaction::SearchSystem | Interaction::HistorySystem | Interaction::MetaSystem);
     let types = if is_system { searchable.clone() } else { reach(Permissions::READ) };
     let seen = if interaction.is_write() { Permissions::READ } else { needs };
     let person = patient.map(|patient| PersonScope {
@@ -218,5 +252,6 @@ fn grant(subject: &Subject, interaction: Interaction, type_name: Option<&str>, p
         permits: vec![Permit { interaction, type_name: type_name.map(str::to_owned), person_limited: false }],
         launch_person: None,
         cohort: None,
+        administers: false,
     }
 }

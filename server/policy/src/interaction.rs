@@ -36,8 +36,30 @@ pub enum Interaction {
     Batch,
     /// `$everything` of a patient.
     Everything,
-    /// `$validate`: reads nothing that is stored.
+    /// `$validate`: reads nothing that is stored; its modes are decided as what they ask about.
     Validate,
+    /// `$meta` of one resource.
+    MetaInstance,
+    /// `$meta` of a type: the labels that its resources bear.
+    MetaType,
+    /// `$meta` of everything.
+    MetaSystem,
+    /// `$meta-add` to one resource.
+    MetaAdd,
+    /// `$meta-delete` from one resource; the way in which an administrator lifts a confidentiality label.
+    MetaDelete,
+    /// `$lastn` of observations.
+    Lastn,
+    /// `$match` of a patient.
+    Match,
+    /// `$document` of a composition.
+    Document,
+    /// `$purge` of a patient: erasure, for administrators.
+    Purge,
+    /// Kick-off of `$reindex`, for administrators.
+    Reindex,
+    /// Status of a `$reindex` job.
+    ReindexStatus,
     /// Kick-off of a bulk export.
     Export,
     /// Status and manifest of an own export job.
@@ -55,20 +77,29 @@ impl Interaction {
     pub fn needs(self) -> Option<Permissions> {
         use Interaction as I;
         match self {
-            I::Read | I::Vread | I::HistoryInstance => Some(Permissions::READ),
+            I::Read | I::Vread | I::HistoryInstance | I::MetaInstance | I::Document => Some(Permissions::READ),
             I::HistoryType | I::HistorySystem | I::SearchType | I::SearchSystem => Some(Permissions::SEARCH),
+            I::MetaType | I::MetaSystem | I::Lastn | I::Match => Some(Permissions::SEARCH),
             I::Create => Some(Permissions::CREATE),
             I::Update | I::Patch => Some(Permissions::UPDATE),
             I::Delete => Some(Permissions::DELETE),
             I::Everything | I::Export => Some(Permissions::READ.and(Permissions::SEARCH)),
+            I::MetaAdd | I::MetaDelete => Some(Permissions::READ.and(Permissions::UPDATE)),
             I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {
                 None
             }
+            I::Purge | I::Reindex | I::ReindexStatus => None,
         }
+    }
+
+    /// Says whether only an administrator may do it: no resource scope gives it.
+    pub fn needs_administrator(self) -> bool {
+        matches!(self, Interaction::Purge | Interaction::Reindex | Interaction::ReindexStatus)
     }
 
     /// Says whether the interaction changes resources.
     pub fn is_write(self) -> bool {
-        matches!(self, Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete)
+        use Interaction as I;
+        matches!(self, I::Create | I::Update | I::Patch | I::Delete | I::MetaAdd | I::MetaDelete | I::Purge)
     }
 }

@@ -60,6 +60,19 @@ impl Subject {
         }
     }
 
+    /// Says whether the subject may do what needs an administrator: open access, or a service with the scope `weir/administrator`. Never a
+    /// person's app, nor a client of secondary use.
+    pub fn is_administrator(&self) -> bool {
+        match self {
+            Subject::Principal(principal) => {
+                principal.scopes.has_administrator()
+                    && principal.user.is_none()
+                    && principal.purpose != Purpose::SecondaryUse
+            }
+            Subject::OpenAccess => true,
+        }
+    }
+
     /// Returns the purpose; open access is direct care.
     pub fn purpose(&self) -> Purpose {
         match self {

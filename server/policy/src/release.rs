@@ -107,6 +107,21 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// Refuses a write that takes a confidentiality label R or V off: that is for an administrator, by `$meta-delete`, so that nobody lifts
+    /// a label in passing by sending a body without it.
+    pub fn check_labels_kept(&self, before: &[Label], after: &[Label]) -> Result<(), Denied> {
+        let is_lifted =
+            |label: &&Label| (label.is_confidentiality("R") || label.is_confidentiality("V")) && !after.contains(label);
+        if self.is_system() || self.administers || !before.iter().any(|label| is_lifted(&label)) {
+            return Ok(());
+        }
+        let message =
+            "a confidentiality label R or V is taken off by `$meta-delete`, with the scope `weir/administrator`";
+        Err(Denied::new("scope-missing", message))
+    }
+}
+
 fn check_type(grant: &Grant, facts: &Facts) -> Result<(), Denied> {
     if grant.predicate.reaches(&facts.type_name) {
         return Ok(());

@@ -1,6 +1,7 @@
 //! One SMART scope, v1 or v2: <https://hl7.org/fhir/smart-app-launch/STU2.2/scopes-and-launch-context.html>.
 //!
-//! Our own form `weir/feed.<name>` (or `weir/feed.*`) lets a direct-care client send messages to a feed.
+//! Our own forms: `weir/feed.<name>` (or `weir/feed.*`) lets a direct-care client send messages to a feed; `weir/administrator` lets a
+//! service do what needs an administrator (see [`crate::Subject::is_administrator`]).
 
 use std::fmt;
 
@@ -148,6 +149,8 @@ pub enum ScopeKind {
     Identity,
     /// `weir/feed.<name>`; `None` is every feed.
     Feed(Option<String>),
+    /// `weir/administrator`
+    Administrator,
 }
 
 /// A scope as it was written, understood.
@@ -198,6 +201,7 @@ fn parse_kind(text: &str) -> Option<ScopeKind> {
         "online_access" => return Some(ScopeKind::OnlineAccess),
         "openid" | "fhirUser" | "profile" => return Some(ScopeKind::Identity),
         "weir/feed.*" => return Some(ScopeKind::Feed(None)),
+        "weir/administrator" => return Some(ScopeKind::Administrator),
         _ => {}
     }
     if let Some(hint) = text.strip_prefix("launch/") {

@@ -120,6 +120,11 @@ impl Scopes {
         })
     }
 
+    /// Says whether the scope of administrators is here.
+    pub fn has_administrator(&self) -> bool {
+        self.0.iter().any(|scope| *scope.kind() == ScopeKind::Administrator)
+    }
+
     /// Returns the feeds that the scopes name; `*` is every feed.
     pub fn feeds(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|scope| match scope.kind() {

@@ -42,7 +42,8 @@ pub(crate) fn also(caller: &Caller, interaction: Interaction, type_name: &str) -
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub outcome: Outcome,
     /// The body; empty when there is none.
     pub body: Bytes,
+    /// The body is an OperationOutcome about what was done.
+    pub is_outcome: bool,
     /// A file that is streamed as the body instead.
     pub file: Option<std::path::PathBuf>,
     /// Media type of the body.
@@ -83,6 +85,7 @@ impl Answer {
         Answer {
             outcome,
             body: body.into(),
+            is_outcome: false,
             file: None,
             content_type: FHIR_JSON,
             version: None,
@@ -100,6 +103,6 @@ impl Answer {
 
     /// An answer with an OperationOutcome.
     pub(crate) fn outcome(outcome: Outcome, issues: &[fhir::Issue]) -> Answer {
-        Answer::json(outcome, fhir::operation_outcome(issues).to_string())
+        Answer { is_outcome: true, ..Answer::json(outcome, fhir::operation_outcome(issues).to_string()) }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Reason {
     PreconditionFailed,
     /// The body or the Bundle is too large.
     TooLarge,
+    /// The request would take more than one may ask for.
+    TooCostly,
     /// The body did not come in time.
     Timeout,
     /// The media type of the body is not understood.

@@ -1,5 +1,7 @@
 //! The headers that change what an interaction does. <https://hl7.org/fhir/R4/http.html#Http-Headers>
 
+use actix_web::http::header::HttpDate;
+use fhir::Instant;
 use search::Handling;
 
 use crate::failure::Failure;
@@ -9,8 +11,10 @@ use crate::failure::Failure;
 pub(crate) struct Conditions {
     /// `If-Match`: the version that must be current.
     pub if_match: Option<u64>,
-    /// `If-None-Match`: the version that the caller has.
-    pub if_none_match: Option<u64>,
+    /// `If-None-Match`: what the caller has.
+    pub if_none_match: Option<EntityTags>,
+    /// `If-Modified-Since`: when the caller got what it has.
+    pub if_modified_since: Option<Instant>,
     /// `If-None-Exist`: the query of a conditional create.
     pub if_none_exist: Option<String>,
     /// `Prefer: return=`.
@@ -19,6 +23,31 @@ pub(crate) struct Conditions {
     pub handling: Handling,
     /// `Prefer: respond-async`.
     pub is_async: bool,
+}
+
+/// The entity tags of `If-None-Match`. <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntityTags {
+    /// `*`: whatever there is.
+    Any,
+    /// These versions; a tag that this server never gave is none of them.
+    Versions(Vec<u64>),
+}
+
+impl EntityTags {
+    fn read(text: &str) -> EntityTags {
+        match text.trim() {
+            "*" => EntityTags::Any,
+            tags => EntityTags::Versions(tags.split(',').filter_map(version_of_etag).collect()),
+        }
+    }
+
+    fn holds(&self, version: u64) -> bool {
+        match self {
+            EntityTags::Any => true,
+            EntityTags::Versions(versions) => versions.contains(&version),
+        }
+    }
 }
 
 /// What a write answers with.
@@ -38,12 +67,25 @@ impl Conditions {
     pub(crate) fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<Conditions, Failure> {
         let mut conditions = Conditions {
             if_match: etag(header("if-match"), "If-Match")?,
-            if_none_match: header("if-none-match").and_then(version_of_etag),
+            if_none_match: header("if-none-match").map(EntityTags::read),
+            // RFC 9110 section 13.1.3: what is no date is ignored.
+            if_modified_since: header("if-modified-since").and_then(http_date),
             if_none_exist: header("if-none-exist").map(str::to_owned),
             ..Conditions::default()
         };
         conditions.prefer(header("prefer").unwrap_or_default())?;
         Ok(conditions)
+    }
+
+    /// Whether the caller has this version already. <https://hl7.org/fhir/R4/http.html#cread>
+    pub(crate) fn is_not_modified(&self, version: u64, last_updated: Instant) -> bool {
+        match (&self.if_none_match, self.if_modified_since) {
+            // RFC 9110 section 13.2.2: with both, the entity tag alone decides.
+            (Some(tags), _) => tags.holds(version),
+            // `Last-Modified` is told in whole seconds.
+            (None, Some(since)) => last_updated.0.div_euclid(1000) <= since.0.div_euclid(1000),
+            (None, None) => false,
+        }
     }
 
     fn prefer(&mut self, text: &str) -> Result<(), Failure> {
@@ -66,28 +108,9 @@ impl Conditions {
     }
 }
 
-/// Whether the caller takes JSON, the only format that is offered: `_format` says it, else `Accept`. <https://hl7.org/fhir/R4/http.html#mime-type>
-pub(crate) fn check_format(format: Option<&str>, accept: Option<&str>) -> Result<(), Failure> {
-    // A `+` in a query that was not encoded arrives as a space.
-    let is_json = |name: &str| {
-        let name = name.trim().replace(' ', "+").to_ascii_lowercase();
-        matches!(
-            name.as_str(),
-            "json" | "application/json" | "application/fhir+json" | "text/json" | "application/json+fhir"
-        )
-    };
-    let is_taken = |range: &str| {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let is_refused = parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-        !is_refused && (is_json(name) || matches!(name, "*/*" | "application/*" | ""))
-    };
-    let is_offered = match (format, accept) {
-        (Some(format), _) => is_json(format.split(';').next().unwrap_or_default()),
-        (None, Some(accept)) => accept.split(',').any(is_taken),
-        (None, None) => true,
-    };
-    if is_offered { Ok(()) } else { Err(Failure::not_acceptable()) }
+/// A media type without its parameters, in small letters.
+pub(crate) fn media_type(text: &str) -> String {
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn etag(text: Option<&str>, header: &str) -> Result<Option<u64>, Failure> {
@@ -98,6 +121,12 @@ fn etag(text: Option<&str>, header: &str) -> Result<Option<u64>, Failure> {
             Err(Failure::bad_request("value", format!("header `{header}` must be an ETag of this server, as W/\"3\"")))
         }
     }
+}
+
+fn http_date(text: &str) -> Option<Instant> {
+    let date = std::time::SystemTime::from(text.parse::<HttpDate>().ok()?);
+    let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_millis()).ok().map(Instant)
 }
 
 /// The version in `W/"3"`; `"3"` and `3` are taken too, as other servers do.

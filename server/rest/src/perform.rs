@@ -8,8 +8,11 @@ use store::audit::{AuditOutcome, AuditRecord};
 use crate::access;
 use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
-use crate::interaction::{batch, capabilities, create, delete, history, read, search_type, update, vread};
-use crate::operation::{export_delete, export_file, export_kick_off, export_status};
+use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
+use crate::operation::{
+    document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta, meta_change,
+    patient_match, purge, reindex, validate,
+};
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
 
@@ -35,6 +38,7 @@ pub(crate) async fn perform(weir: &Weir, caller: &Caller, request: &Request) -> 
 async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
     check_type(weir, request)?;
     check_params(request)?;
+    check_preference(request)?;
     let grant = access::grant(caller, request)?;
     let context = Context { weir, caller, request, grant: &grant };
     match request.interaction {
@@ -44,9 +48,10 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::HistoryInstance | Interaction::HistoryType | Interaction::HistorySystem => {
             history::history(&context).await
         }
-        Interaction::SearchType => search_type::search_type(&context).await,
+        Interaction::SearchType | Interaction::SearchSystem => search_type::search_type(&context).await,
         Interaction::Create => create::create(&context).await,
         Interaction::Update => update::update(&context).await,
+        Interaction::Patch => patch::patch(&context).await,
         Interaction::Delete => delete::delete(&context).await,
         Interaction::Batch => Box::pin(batch::batch(&context)).await,
         Interaction::Export => export_kick_off::export_kick_off(&context).await,
@@ -54,14 +59,34 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::ExportFile => export_file::export_file(&context).await,
         Interaction::ExportDelete => export_delete::export_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
-        Interaction::SearchSystem | Interaction::Patch | Interaction::Everything | Interaction::Validate => {
-            Err(Failure::new(Reason::NotAllowed, "not-supported", "the interaction is not offered by this server"))
-        }
+        Interaction::Validate => validate::validate(&context).await,
+        Interaction::MetaInstance => meta::meta_instance(&context).await,
+        Interaction::MetaType | Interaction::MetaSystem => meta::meta_in_use(&context).await,
+        Interaction::MetaAdd | Interaction::MetaDelete => meta_change::meta_change(&context).await,
+        Interaction::Everything => everything::everything(&context).await,
+        Interaction::Lastn => lastn::lastn(&context).await,
+        Interaction::Match => patient_match::patient_match(&context).await,
+        Interaction::Document => document::document(&context).await,
+        Interaction::Purge => purge::purge(&context).await,
+        Interaction::Reindex => reindex::reindex(&context).await,
+        Interaction::ReindexStatus => reindex::reindex_status(&context).await,
     }
 }
 
-fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
+/// Refuses a path that names no resource type.
+pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     let is_feed = request.interaction == Interaction::Feed;
+    if let Some((name, _)) = &request.compartment
+        && !weir.definitions.compartments().iter().any(|known| known.code == *name)
+    {
+        let message = format!("{} is not a compartment of FHIR R4", plain(name, "the path segment"));
+        return Err(Failure::new(Reason::NotFound, "not-supported", message));
+    }
+    if let Some(operation) = request.id.as_deref().filter(|id| id.starts_with('$') && request.type_name.is_some()) {
+        let what = plain(operation, "the path segment");
+        let message = format!("operation {what} is not offered here; GET [base]/metadata tells what is");
+        return Err(Failure::new(Reason::NotFound, "not-supported", message));
+    }
     match &request.type_name {
         Some(name) if !is_feed && !weir.definitions.is_resource_type(name) => {
             let what = plain(name, "the path segment");
@@ -75,22 +100,44 @@ fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> {
     }
 }
 
+/// An answer that comes at once is not what `respond-async` asks for: only exports and reindexing have a status to look at.
+fn check_preference(request: &Request) -> Result<(), Failure> {
+    let is_lenient = request.conditions.handling == Handling::Lenient;
+    let is_taken = matches!(
+        request.interaction,
+        Interaction::Export
+            | Interaction::ExportStatus
+            | Interaction::ExportFile
+            | Interaction::ExportDelete
+            | Interaction::Reindex
+            | Interaction::ReindexStatus
+            | Interaction::Feed
+            | Interaction::Capabilities
+    );
+    if !request.conditions.is_async || is_lenient || is_taken {
+        return Ok(());
+    }
+    let message = "`Prefer: respond-async` is offered for exports and reindexing only";
+    Err(Failure::bad_request("not-supported", message))
+}
+
 /// Interactions on one resource take no criteria: one that is not read would be thought to hold.
 fn check_params(request: &Request) -> Result<(), Failure> {
-    let is_one = matches!(
-        request.interaction,
-        Interaction::Read
-            | Interaction::Vread
-            | Interaction::Create
-            | Interaction::Update
-            | Interaction::Delete
-            | Interaction::Batch
-    );
+    let is_one = match request.interaction {
+        Interaction::Read | Interaction::Vread | Interaction::Create | Interaction::Batch => true,
+        // Without an id the parameters are criteria.
+        Interaction::Update | Interaction::Patch | Interaction::Delete => request.id.is_some(),
+        _ => false,
+    };
     if !is_one || request.conditions.handling == Handling::Lenient {
         return Ok(());
     }
-    let is_known = |(name, value): &&(String, String)| {
-        matches!(name.as_str(), "_format" | "_pretty") || (name == "_summary" && value == "false")
+    let is_read = matches!(request.interaction, Interaction::Read | Interaction::Vread);
+    let is_known = |(name, value): &&(String, String)| match name.as_str() {
+        "_format" | "_pretty" => true,
+        "_summary" => is_read || value == "false",
+        "_elements" => is_read,
+        _ => false,
     };
     match request.params.iter().find(|param| !is_known(param)) {
         None => Ok(()),
@@ -129,6 +176,10 @@ async fn audit(
             record.detail = failure.denied.map(|rule| serde_json::json!({"rule": rule}));
         }
     }
+    append(weir, record).await
+}
+
+async fn append(weir: &Weir, record: AuditRecord) -> Result<(), Failure> {
     weir.store.audit().append(record).await.map(|_| ()).map_err(|error| {
         tracing::error!(%error, "the audit log cannot be written; the request is refused");
         Failure::new(
@@ -137,6 +188,13 @@ async fn audit(
             "the audit log cannot be written; nothing is given out without it",
         )
     })
+}
+
+/// Audits that something irreversible is about to happen; when that cannot be written it does not.
+pub(crate) async fn audit_before(context: &Context<'_>) -> Result<(), Failure> {
+    let mut record = record_of(context.weir, context.caller, context.request);
+    record.detail = Some(serde_json::json!({"stage": "before"}));
+    append(context.weir, record).await
 }
 
 /// The record of a request: who, what, on which type and id; of the query only the names of its parameters.

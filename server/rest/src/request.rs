@@ -27,6 +27,8 @@ pub(crate) struct Request {
     pub interaction: Interaction,
     /// Resource type; the feed's name for [`Interaction::Feed`].
     pub type_name: Option<String>,
+    /// Type and id of the compartment that a search is narrowed to.
+    pub compartment: Option<(String, String)>,
     /// Logical id; the job's id for exports.
     pub id: Option<String>,
     /// Version; the file's name for [`Interaction::ExportFile`].
@@ -47,12 +49,22 @@ impl Request {
         Request {
             interaction,
             type_name: None,
+            compartment: None,
             id: None,
             version: None,
             params: Vec::new(),
             body: Bytes::new(),
             content_type: None,
             conditions: Conditions::default(),
+        }
+    }
+
+    /// Makes it a search of the compartment of that type and of the id, if there is one: of one type in it, or of all (`*`).
+    pub(crate) fn narrow(&mut self, compartment: Option<String>) {
+        let Some(compartment) = compartment else { return };
+        self.compartment = Some((compartment, self.id.take().unwrap_or_default()));
+        if self.type_name.as_deref() == Some("*") {
+            (self.interaction, self.type_name) = (Interaction::SearchSystem, None);
         }
     }
 

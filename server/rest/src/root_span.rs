@@ -2,15 +2,19 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::web;
 use tracing::Span;
 use tracing_actix_web::RootSpanBuilder;
+
+use crate::router;
+use crate::weir::Weir;
 
 /// Builds the span that every log line of a request hangs under.
 pub(crate) struct RouteSpan;
 
 impl RootSpanBuilder for RouteSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+        let route = fhir_route(request).or_else(|| request.match_pattern()).unwrap_or_else(|| "unknown".to_owned());
         tracing::info_span!(
             "request",
             http.method = %request.method(),
@@ -27,4 +31,14 @@ impl RootSpanBuilder for RouteSpan {
         };
         span.record("http.status", status.as_u16());
     }
+}
+
+/// The pattern of a route of the FHIR API. What lies beside it, the discovery document too, is known to actix-web.
+fn fhir_route(request: &ServiceRequest) -> Option<String> {
+    let base_path = &request.app_data::<web::Data<Weir>>()?.settings.base_path;
+    let path = request.path().strip_prefix(base_path.as_str())?;
+    if base_path.is_empty() || path.starts_with("/.") {
+        return None;
+    }
+    router::matched(path).map(|(pattern, _)| format!("{base_path}{pattern}"))
 }

@@ -1,11 +1,7 @@
 //! Every route of the FHIR API, once: the server is configured from this table, the CapabilityStatement is generated from it, and a test asks
 //! each of them without a token.
 
-use actix_web::http::Method;
-use actix_web::web;
 use policy::Interaction;
-
-use crate::serve;
 
 /// Where an interaction is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +12,9 @@ pub enum Level {
     Type,
     /// On one resource.
     Instance,
-    /// On one type only, by name.
+    /// On the members of a compartment.
+    Compartment,
+    /// An operation, on whatever its path says.
     Operation,
 }
 
@@ -52,6 +50,32 @@ pub const ROUTES: &[Route] = &[
     Route { is_public: true, ..route("GET", "/metadata", Interaction::Capabilities, Level::System) },
     route("GET", "/Patient/$export", Interaction::Export, Level::Operation),
     route("POST", "/Patient/$export", Interaction::Export, Level::Operation),
+    route("GET", "/Patient/$everything", Interaction::Everything, Level::Operation),
+    route("POST", "/Patient/$everything", Interaction::Everything, Level::Operation),
+    route("GET", "/Patient/{id}/$everything", Interaction::Everything, Level::Operation),
+    route("POST", "/Patient/{id}/$everything", Interaction::Everything, Level::Operation),
+    route("POST", "/Patient/$match", Interaction::Match, Level::Operation),
+    route("POST", "/Patient/{id}/$purge", Interaction::Purge, Level::Operation),
+    route("GET", "/Observation/$lastn", Interaction::Lastn, Level::Operation),
+    route("POST", "/Observation/$lastn", Interaction::Lastn, Level::Operation),
+    route("GET", "/Composition/$document", Interaction::Document, Level::Operation),
+    route("POST", "/Composition/$document", Interaction::Document, Level::Operation),
+    route("GET", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("POST", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("POST", "/$validate", Interaction::Validate, Level::Operation),
+    route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
+    route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
+    route("POST", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
+    route("GET", "/$meta", Interaction::MetaSystem, Level::Operation),
+    route("POST", "/$meta", Interaction::MetaSystem, Level::Operation),
+    route("GET", "/{type}/$meta", Interaction::MetaType, Level::Operation),
+    route("POST", "/{type}/$meta", Interaction::MetaType, Level::Operation),
+    route("GET", "/{type}/{id}/$meta", Interaction::MetaInstance, Level::Operation),
+    route("POST", "/{type}/{id}/$meta", Interaction::MetaInstance, Level::Operation),
+    route("POST", "/{type}/{id}/$meta-add", Interaction::MetaAdd, Level::Operation),
+    route("POST", "/{type}/{id}/$meta-delete", Interaction::MetaDelete, Level::Operation),
+    route("POST", "/$reindex", Interaction::Reindex, Level::Operation),
+    route("GET", "/$reindex/{id}", Interaction::ReindexStatus, Level::Operation),
     route("GET", "/$export/{id}", Interaction::ExportStatus, Level::Operation),
     route("DELETE", "/$export/{id}", Interaction::ExportDelete, Level::Operation),
     route("GET", "/$export/{id}/{version}", Interaction::ExportFile, Level::Operation),
@@ -59,42 +83,85 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/_history", Interaction::HistorySystem, Level::System),
     route("GET", "/{type}/_history", Interaction::HistoryType, Level::Type),
     route("POST", "/{type}/_search", Interaction::SearchType, Level::Type),
+    route("POST", "/_search", Interaction::SearchSystem, Level::System),
+    route("POST", "/{compartment}/{id}/{type}/_search", Interaction::SearchType, Level::Compartment),
     route("GET", "/{type}/{id}/_history/{version}", Interaction::Vread, Level::Instance),
     route("GET", "/{type}/{id}/_history", Interaction::HistoryInstance, Level::Instance),
+    route("GET", "/{compartment}/{id}/{type}", Interaction::SearchType, Level::Compartment),
     route("GET", "/{type}/{id}", Interaction::Read, Level::Instance),
     route("PUT", "/{type}/{id}", Interaction::Update, Level::Instance),
+    route("PATCH", "/{type}/{id}", Interaction::Patch, Level::Instance),
     route("DELETE", "/{type}/{id}", Interaction::Delete, Level::Instance),
     route("GET", "/{type}", Interaction::SearchType, Level::Type),
+    route("PUT", "/{type}", Interaction::Update, Level::Type),
+    route("PATCH", "/{type}", Interaction::Patch, Level::Type),
+    route("DELETE", "/{type}", Interaction::Delete, Level::Type),
     route("POST", "/{type}", Interaction::Create, Level::Type),
+    route("GET", "", Interaction::SearchSystem, Level::System),
+    route("GET", "/", Interaction::SearchSystem, Level::System),
     route("POST", "", Interaction::Batch, Level::System),
     route("POST", "/", Interaction::Batch, Level::System),
 ];
 
-/// Adds the routes to the scope of the base path.
-pub(crate) fn configure(config: &mut web::ServiceConfig) {
-    let mut patterns: Vec<&'static str> = Vec::new();
-    for route in ROUTES {
-        if !patterns.contains(&route.pattern) {
-            patterns.push(route.pattern);
+/// The type that an interaction is for where its path is not of any type.
+pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
+    match interaction {
+        Interaction::Export | Interaction::Everything | Interaction::Match | Interaction::Purge => Some("Patient"),
+        Interaction::Lastn => Some("Observation"),
+        Interaction::Document => Some("Composition"),
+        _ => None,
+    }
+}
+
+/// Names and values of the parameters of a pattern in a path.
+pub(crate) type Values<'p> = Vec<(&'static str, &'p str)>;
+
+/// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
+pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Values<'p>)> {
+    ROUTES.iter().filter(|route| route.methods().any(|known| known == method)).find_map(|route| {
+        let values = fit(route.pattern, segments(path))?;
+        // What is no name of a type or of a resource belongs to another route.
+        values.iter().all(|(_, value)| !value.starts_with(['_', '$'])).then_some((route, values))
+    })
+}
+
+/// The first pattern that the path of a request below the base has, whatever its method is.
+///
+/// Not left to actix-web, which tries the patterns as regular expressions one after the other: that took longer than the read of a resource.
+pub(crate) fn matched(path: &str) -> Option<(&'static str, Values<'_>)> {
+    let below = match path {
+        "" => "",
+        _ => path.strip_prefix('/')?,
+    };
+    if below.starts_with('/') || below.ends_with('/') || below.contains("//") {
+        return None;
+    }
+    ROUTES.iter().find_map(|route| {
+        let values = fit(route.pattern, segments(below))?;
+        // The members of a compartment are of a type; an operation that is not offered is not there, whatever the method.
+        let is_member = route.level != Level::Compartment || values.iter().all(|(_, value)| !value.starts_with('$'));
+        is_member.then_some((route.pattern, values))
+    })
+}
+
+/// The routes of a pattern.
+pub(crate) fn of_pattern(pattern: &str) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(move |route| route.pattern == pattern)
+}
+
+fn fit<'p>(pattern: &'static str, mut path: impl Iterator<Item = &'p str>) -> Option<Values<'p>> {
+    let mut values = Vec::new();
+    for name in segments(pattern) {
+        let value = path.next()?;
+        if name.starts_with('{') {
+            values.push((name.trim_matches(['{', '}']), value));
+        } else if name != value {
+            return None;
         }
     }
-    for pattern in patterns {
-        let mut resource = web::resource(pattern);
-        let mut allowed: Vec<&str> = Vec::new();
-        for route in ROUTES.iter().filter(|route| route.pattern == pattern) {
-            let interaction = route.interaction;
-            for name in route.methods() {
-                let method = Method::from_bytes(name.as_bytes()).unwrap_or(Method::GET);
-                let exchange = move |http, weir, payload| serve::exchange(http, weir, payload, interaction);
-                resource = resource.route(web::method(method).to(exchange));
-                allowed.push(name);
-            }
-        }
-        let allowed = allowed.join(", ");
-        let not_allowed = move |http| {
-            let response = serve::not_allowed(&http, &allowed);
-            async move { response }
-        };
-        config.service(resource.default_service(web::to(not_allowed)));
-    }
+    path.next().is_none().then_some(values)
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
 }

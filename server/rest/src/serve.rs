@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -13,11 +14,13 @@ use tracing_actix_web::TracingLogger;
 
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
-use crate::headers::{Conditions, check_format};
+use crate::format::{self, Presentation};
+use crate::headers::{Conditions, media_type};
 use crate::ids::{self, Ids};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
 use crate::root_span::RouteSpan;
+use crate::router::{Route, Values};
 use crate::status::RETRY_AFTER_S;
 use crate::weir::Weir;
 use crate::{access, body, health, metric, router, smart};
@@ -70,7 +73,7 @@ pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> s
             .configure(operations)
             .configure(|config| smart::configure(config, &base_path))
             .configure(|config| pages(config, &data))
-            .service(web::scope(&base_path).configure(router::configure).default_service(web::to(no_route)))
+            .service(web::scope(&base_path).default_service(web::to(route)))
             .default_service(web::to(no_route))
     })
     .disable_signals()
@@ -99,16 +102,35 @@ fn pages(config: &mut web::ServiceConfig, weir: &Weir) {
     }
 }
 
+/// A request below the base path, on a route of the FHIR API or on none.
+async fn route(http: HttpRequest, weir: web::Data<Weir>, payload: web::Payload) -> HttpResponse {
+    let Some((pattern, values)) = router::matched(http.match_info().unprocessed()) else {
+        return no_route(http.clone()).await;
+    };
+    let method = http.method().as_str();
+    match router::of_pattern(pattern).find(|route| route.methods().any(|name| name == method)) {
+        Some(route) => exchange(&http, &weir, payload, (route.interaction, values)).await,
+        None => {
+            let allowed: Vec<&str> = router::of_pattern(pattern).flat_map(Route::methods).collect();
+            not_allowed(&http, &allowed.join(", "))
+        }
+    }
+}
+
 /// One request on a route of the FHIR API.
-pub(crate) async fn exchange(
-    http: HttpRequest,
-    weir: web::Data<Weir>,
+async fn exchange(
+    http: &HttpRequest,
+    weir: &Weir,
     payload: web::Payload,
-    interaction: Interaction,
+    (interaction, values): (Interaction, Values<'_>),
 ) -> HttpResponse {
     let started = Stopwatch::now();
-    let result = answer(&http, &weir, payload, interaction).await;
-    let response = respond(&http, result);
+    let mut shown = shown_of(http);
+    let result = match answer(http, weir, payload, (interaction, values), &mut shown).await {
+        Ok(answer) => shown.of(answer).await,
+        Err(failure) => Err(failure),
+    };
+    let response = respond(http, shown, result);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     metric::count(interaction, status, took);
     tracing::info!(status, duration_ms = took.as_millis() as u64, "answered");
@@ -119,7 +141,8 @@ async fn answer(
     http: &HttpRequest,
     weir: &Weir,
     payload: web::Payload,
-    interaction: Interaction,
+    (interaction, values): (Interaction, Values<'_>),
+    shown: &mut Presentation,
 ) -> Result<Answer, Failure> {
     let (subject, token_hash) = if interaction == Interaction::Capabilities {
         (Subject::OpenAccess, String::new())
@@ -134,42 +157,69 @@ async fn answer(
         source_address: source_address(http, &weir.settings.trusted_proxies),
         token_hash,
     };
-    let mut request = request(http, interaction)?;
+    let mut request = request(http, interaction, &values)?;
     let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
     let limits = weir.settings.limits;
     request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
     // Criteria that are not read would find everything.
-    if interaction == Interaction::SearchType && !is_form && !request.body.is_empty() {
+    if matches!(interaction, Interaction::SearchType | Interaction::SearchSystem)
+        && !is_form
+        && !request.body.is_empty()
+    {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
         return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
     }
     // To any other interaction a form is a body of the wrong type.
-    if is_form && matches!(interaction, Interaction::SearchType | Interaction::Export) {
+    if is_form && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem | Interaction::Export) {
         let form = url::form_urlencoded::parse(&request.body);
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }
-    perform(weir, &caller, &request).await
+    // A file has its own type.
+    if interaction != Interaction::ExportFile {
+        *shown = Presentation::negotiate(&request.params, text(http, header::ACCEPT))?;
+    }
+    let is_xml = read_xml(http, &mut request).await?;
+    let result = perform(weir, &caller, &request).await;
+    result.map_err(|mut failure| {
+        // Lines and columns are those of the JSON that the XML became.
+        failure.issues.iter_mut().filter(|_| is_xml).for_each(|issue| issue.line_column = None);
+        failure
+    })
 }
 
-fn request(http: &HttpRequest, interaction: Interaction) -> Result<Request, Failure> {
+/// Makes a body of XML one of JSON, which everything within reads; whether it was.
+async fn read_xml(http: &HttpRequest, request: &mut Request) -> Result<bool, Failure> {
+    let content_type = text(http, header::CONTENT_TYPE).unwrap_or_default();
+    if request.interaction == Interaction::Feed || request.body.is_empty() {
+        return Ok(false);
+    }
+    format::check_version(content_type)?;
+    let Some(json) = format::json_of(content_type, request.body.clone()).await? else { return Ok(false) };
+    request.body = json;
+    request.content_type = Some(FHIR_JSON.to_owned());
+    Ok(true)
+}
+
+/// How an answer is to look before the request is read; what cannot be given is told in JSON.
+fn shown_of(http: &HttpRequest) -> Presentation {
+    let params: Vec<_> = url::form_urlencoded::parse(http.query_string().as_bytes()).into_owned().collect();
+    Presentation::negotiate(&params, text(http, header::ACCEPT)).unwrap_or_default()
+}
+
+fn request(http: &HttpRequest, interaction: Interaction, values: &Values<'_>) -> Result<Request, Failure> {
     let mut request = Request::new(interaction);
-    let segment = |name: &str| http.match_info().get(name).map(str::to_owned);
+    let segment = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     request.type_name = segment("type");
-    if matches!(interaction, Interaction::Export) {
-        request.type_name = Some("Patient".to_owned());
+    if let Some(name) = router::type_of(interaction) {
+        request.type_name = Some(name.to_owned());
     }
     request.id = segment("id");
+    request.narrow(segment("compartment"));
     request.version = segment("version");
     request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    // A file has its own type.
-    if interaction != Interaction::ExportFile {
-        let format = request.params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.as_str());
-        check_format(format, text(http, header::ACCEPT))?;
-    }
-    request.content_type = text(http, header::CONTENT_TYPE)
-        .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
     request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
     Ok(request)
 }
@@ -196,10 +246,10 @@ pub(crate) fn source_address(http: &HttpRequest, trusted: &[IpAddr]) -> Option<S
     Some(named.to_string())
 }
 
-fn respond(http: &HttpRequest, result: Result<Answer, Failure>) -> HttpResponse {
+fn respond(http: &HttpRequest, shown: Presentation, result: Result<Answer, Failure>) -> HttpResponse {
     let mut response = match result {
         Ok(answer) => success(answer),
-        Err(failure) => failed(http, &failure),
+        Err(failure) => failed(http, shown, &failure),
     };
     // Clinical data must not stay in shared caches.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -253,7 +303,7 @@ fn stream(builder: &mut actix_web::HttpResponseBuilder, content_type: &str, path
 }
 
 /// A failure as HTTP, with its OperationOutcome.
-fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
+fn failed(http: &HttpRequest, shown: Presentation, failure: &Failure) -> HttpResponse {
     let mut builder = HttpResponse::build(failure.reason.status());
     match failure.reason {
         Reason::Unauthorised => {
@@ -273,21 +323,26 @@ fn failed(http: &HttpRequest, failure: &Failure) -> HttpResponse {
         }
         _ => {}
     }
-    builder.content_type(FHIR_JSON).body(fhir::operation_outcome(&failure.issues).to_string())
+    let (content_type, body) = shown.outcome(&failure.issues);
+    builder.content_type(content_type).body(body)
 }
 
 /// A path that leads nowhere.
 pub(crate) async fn no_route(http: HttpRequest) -> HttpResponse {
     let message = "there is nothing at this path; GET [base]/metadata tells what is offered";
-    respond(&http, Err(Failure::new(Reason::NotFound, "not-found", message)))
+    respond(&http, shown_of(&http), Err(Failure::new(Reason::NotFound, "not-found", message)))
 }
 
-/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are.
+/// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are; OPTIONS asks for just that.
 pub(crate) fn not_allowed(http: &HttpRequest, allowed: &str) -> HttpResponse {
+    if http.method() == Method::OPTIONS {
+        let allow = (header::ALLOW, format!("{allowed}, OPTIONS"));
+        return HttpResponse::NoContent().insert_header(allow).finish();
+    }
     let message =
         format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
     let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
-    let mut response = respond(http, Err(failure));
+    let mut response = respond(http, shown_of(http), Err(failure));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }

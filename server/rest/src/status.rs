@@ -33,7 +33,7 @@ impl Reason {
         match self {
             Reason::BadRequest => StatusCode::BAD_REQUEST,
             Reason::Unauthorised => StatusCode::UNAUTHORIZED,
-            Reason::Denied => StatusCode::FORBIDDEN,
+            Reason::Denied | Reason::TooCostly => StatusCode::FORBIDDEN,
             Reason::NotFound => StatusCode::NOT_FOUND,
             Reason::Gone => StatusCode::GONE,
             Reason::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -83,6 +83,7 @@ impl From<StoreError> for Failure {
             StoreError::NotFound(what) => Failure::new(Reason::NotFound, "not-found", format!("{what} is not known")),
             StoreError::Gone(what) => Failure::new(Reason::Gone, "deleted", format!("{what} was deleted")),
             StoreError::Invalid(text) => Failure::new(Reason::BadRequest, "invalid", text),
+            StoreError::TooCostly(text) => Failure::new(Reason::TooCostly, "too-costly", text),
             StoreError::Rule(text) => Failure::new(Reason::Unprocessable, "business-rule", text),
             StoreError::Duplicate => Failure::new(Reason::Conflict, "duplicate", "this message was received before"),
             StoreError::Timeout(_) => {
@@ -92,7 +93,7 @@ impl From<StoreError> for Failure {
                 tracing::error!("the database is full");
                 Failure::new(Reason::Full, "no-store", "there is no room to store anything")
             }
-            StoreError::Busy | StoreError::Serialization => {
+            StoreError::Busy | StoreError::Serialization | StoreError::Outdated => {
                 Failure::new(Reason::Unavailable, "throttled", "the server is busy; try again")
             }
             StoreError::Unavailable(_) => {

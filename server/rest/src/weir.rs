@@ -26,8 +26,6 @@ pub struct Weir {
     pub store: Store,
     /// What R4 and UK Core define.
     pub definitions: Arc<Definitions>,
-    /// Search parameters.
-    pub registry: Arc<Registry>,
     /// Profiles, compiled.
     pub validator: Arc<Validator>,
     /// Feeds.
@@ -97,6 +95,8 @@ pub struct Limits {
     pub body_timeout: std::time::Duration,
     /// Entries of a batch or transaction.
     pub bundle_entries_max: usize,
+    /// Resources that one conditional delete may delete; at least one.
+    pub conditional_delete_max: u32,
     /// Page size unless asked.
     pub page_count_default: u32,
     /// Page size at the most.
@@ -107,6 +107,11 @@ impl Weir {
     /// The time now.
     pub fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// The search parameters in force, those that came at run time with them.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.store.registry()
     }
 
     /// A new logical id: a random UUID (version 4), so that ids tell nothing and spread evenly.

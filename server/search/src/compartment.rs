@@ -1,8 +1,11 @@
-//! Which patients a resource is about. <https://hl7.org/fhir/R4/compartmentdefinition-patient.html>
+//! Compartments: which patients a resource is about, and a compartment as a condition of a search.
+//! <https://hl7.org/fhir/R4/compartmentdefinition.html>
 
 use fhir::{Json, NHS_NUMBER_SYSTEM, Reference};
 use fhirpath::{Context, Element, Host, Resolved};
 
+use crate::param::Kind;
+use crate::query::{Condition, Filter, FilterParam, FilterValue, Modifier};
 use crate::registry::Registry;
 
 /// Stands for a patient whom a resource names in a way that leads to no record, so that the resource is not taken for one
@@ -35,6 +38,27 @@ pub fn patients_of(resource: &Json, registry: &Registry) -> Vec<String> {
     patients.sort_unstable();
     patients.dedup();
     patients
+}
+
+/// What a resource of that type meets that is in the compartment of that type and id (`Patient`, `Encounter`, `Practitioner`,
+/// `RelatedPerson`, `Device`): one of the linking parameters refers there, or it is the resource itself. `None` when resources of the type
+/// are in no such compartment.
+pub fn compartment_condition(compartment: &str, id: &str, type_name: &str, registry: &Registry) -> Option<Condition> {
+    let filter = |param, value| Condition::Filter(Filter { param, modifier: Modifier::None, values: vec![value] });
+    let is_known = registry.definitions().compartments().iter().any(|known| known.code == compartment);
+    if type_name == compartment && is_known {
+        return Some(filter(FilterParam::Id, FilterValue::Id(id.to_owned())));
+    }
+    let codes = registry.definitions().compartment_params(compartment, type_name);
+    let params = codes.iter().filter_map(|code| registry.param(type_name, code));
+    let links: Vec<Condition> = params
+        .filter(|param| param.kind == Kind::Reference)
+        .map(|param| {
+            let (type_name, id) = (Some(compartment.to_owned()), id.to_owned());
+            filter(FilterParam::Param(param.id, param.kind), FilterValue::Reference { type_name, id, url: None })
+        })
+        .collect();
+    (!links.is_empty()).then_some(Condition::Any(links))
 }
 
 /// The patients of a resource whose type the compartment leaves out (Task, Device, Group and the like): whom it refers to, and, for a

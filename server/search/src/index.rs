@@ -5,8 +5,11 @@ use std::cmp::Ordering;
 use fhir::{Instant, Json};
 use fhirpath::{Context, NoHost, Value};
 
+use crate::composite;
 use crate::index_values;
-use crate::param::param_id;
+use crate::param::{Kind, param_id};
+use crate::plan::{Part, has_member};
+use crate::reference::Target;
 use crate::registry::Registry;
 
 /// Longest text in an entry and in a searched value; both are cut alike. Two of them and a key fit into one entry of a
@@ -21,14 +24,14 @@ pub(crate) const LAST_UPDATED_URL: &str = "http://hl7.org/fhir/SearchParameter/R
 /// One value that a search can find.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IndexValue {
-    /// A code and its system. Both `None`: the element is there, without a code (text only).
+    /// A code and its system. Both `None`: the element is there without one (a text alone, a reference to a contained resource).
     Token {
         /// System URI.
         system: Option<String>,
         /// Code or identifier value.
         code: Option<String>,
     },
-    /// A text. Token parameters have these too, for `:text`.
+    /// A text of a string parameter.
     String {
         /// See [`crate::normalise`].
         normalised: String,
@@ -72,6 +75,26 @@ pub enum IndexValue {
     },
     /// A URI, as written.
     Uri(String),
+    /// A normalised text or display of a token, for `:text`.
+    Text(String),
+    /// The values of one element for the components of a composite parameter, in their order. In R4 the first is a Token.
+    Composite(Vec<IndexValue>),
+    /// An identifier under its type, for `:of-type`.
+    OfType {
+        /// System of the type.
+        system: Option<String>,
+        /// Code of the type.
+        code: String,
+        /// The identifier's value.
+        value: String,
+    },
+    /// A place, for `near`.
+    Position {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+    },
 }
 
 /// An index value of one parameter.
@@ -87,27 +110,74 @@ pub struct IndexEntry {
 ///
 /// `_id` and `_lastUpdated` have no entries: the store keeps them as columns ([`identity_entries`] makes them).
 pub fn index(resource: &Json, registry: &Registry) -> Vec<IndexEntry> {
+    index_wanted(resource, registry, &|_| true)
+}
+
+/// The entries of those parameters alone whose id is wanted.
+pub fn index_wanted(resource: &Json, registry: &Registry, wanted: &dyn Fn(u32) -> bool) -> Vec<IndexEntry> {
     let Some(of_type) = resource.resource_type().and_then(|name| registry.of_type(name)) else { return Vec::new() };
     let context = Context::new(resource.root(), registry.definitions(), &NoHost);
     let Some(focus) = context.resource.clone() else { return Vec::new() };
-    let mut entries = Vec::new();
-    for (place, expression) in &of_type.expressions {
-        let Some(param) = registry.at(*place) else { continue };
-        if param.url == ID_URL || param.url == LAST_UPDATED_URL {
+    let mut entries = Vec::with_capacity(64);
+    of_type.plan.tree.walk(resource.root(), wanted, &mut |param, value| entries.push(IndexEntry { param, value }));
+    for work in of_type.plan.works(resource.root()) {
+        let uses: Vec<_> = work.uses.iter().filter(|used| wanted(used.param)).collect();
+        if uses.is_empty() {
             continue;
         }
-        let Ok(found) = expression.evaluate(&focus, &context) else { continue };
+        let Ok(found) = work.expression.evaluate(&focus, &context) else { continue };
         for value in &found {
-            push(param.id, param.kind, value, &mut entries);
+            for used in &uses {
+                let param = used.param;
+                let mut push = |value| entries.push(IndexEntry { param, value });
+                if used.kind == Kind::Reference
+                    && let Some(inner) = inner_resource(value)
+                {
+                    let is_target = |name: &str| registry.by_id(param).is_some_and(|param| param.may_refer_to(name));
+                    if inner.type_name.as_deref().is_some_and(is_target) {
+                        push(inner.into());
+                    }
+                } else if used.parts.is_empty() {
+                    index_values::of_value(used.kind, value, &mut push);
+                } else {
+                    let parts: Vec<_> = used.parts.iter().map(|part| part_values(value, part, &context)).collect();
+                    composite::combine(&parts, &mut push);
+                }
+            }
         }
     }
-    entries.sort_by(compare);
+    entries.sort_unstable_by(compare);
     entries.dedup();
     entries
 }
 
-fn push(param: u32, kind: crate::Kind, value: &Value<'_>, entries: &mut Vec<IndexEntry>) {
-    index_values::each(kind, value, &mut |value| entries.push(IndexEntry { param, value }));
+/// Whether the store keeps the parameter with that url as a column.
+pub(crate) fn is_column(url: &str) -> bool {
+    url == ID_URL || url == LAST_UPDATED_URL
+}
+
+/// What a resource within the resource (`Bundle.entry[0].resource`) is called, as if it were referred to.
+fn inner_resource(value: &Value<'_>) -> Option<Target> {
+    let node = value.element()?.node?;
+    let (type_name, id) = (node.str("resourceType")?.into_owned(), node.str("id")?.into_owned());
+    Some(Target { type_name: Some(type_name), id: Some(id), url: None })
+}
+
+fn part_values<'a>(element: &Value<'a>, part: &Part, context: &Context<'a>) -> Vec<IndexValue> {
+    let mut values = Vec::new();
+    let node = element.element().and_then(|element| element.node);
+    for expression in &part.expressions {
+        if let (Some(member), Some(node)) = (expression.opening_member(), node)
+            && !has_member(node, member)
+        {
+            continue;
+        }
+        let Ok(found) = expression.evaluate(element, context) else { continue };
+        for value in &found {
+            index_values::of_value(part.kind, value, &mut |value| values.extend(composite::of_part(part.kind, value)));
+        }
+    }
+    values
 }
 
 /// The entries of `_id` and `_lastUpdated`, for [`crate::matches`].
@@ -136,7 +206,17 @@ fn compare_values(left: &IndexValue, right: &IndexValue) -> Ordering {
         (V::Reference { type_name: a, id: b, url: c }, V::Reference { type_name: d, id: e, url: f }) => {
             (a, b, c).cmp(&(d, e, f))
         }
-        (V::Uri(a), V::Uri(b)) => a.cmp(b),
+        (V::Uri(a), V::Uri(b)) | (V::Text(a), V::Text(b)) => a.cmp(b),
+        (V::Composite(a), V::Composite(b)) => {
+            let pairs = a.iter().zip(b).map(|(left, right)| compare_values(left, right));
+            pairs.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+        }
+        (V::OfType { system: a, code: b, value: c }, V::OfType { system: d, code: e, value: f }) => {
+            (a, b, c).cmp(&(d, e, f))
+        }
+        (V::Position { latitude: a, longitude: b }, V::Position { latitude: c, longitude: d }) => {
+            a.total_cmp(c).then(b.total_cmp(d))
+        }
         _ => rank(left).cmp(&rank(right)),
     }
 }
@@ -150,5 +230,9 @@ fn rank(value: &IndexValue) -> u8 {
         IndexValue::Quantity { .. } => 4,
         IndexValue::Reference { .. } => 5,
         IndexValue::Uri(_) => 6,
+        IndexValue::Text(_) => 7,
+        IndexValue::Composite(_) => 8,
+        IndexValue::OfType { .. } => 9,
+        IndexValue::Position { .. } => 10,
     }
 }

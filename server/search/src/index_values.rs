@@ -1,52 +1,80 @@
 //! The index values of an element, by the kind of the parameter. <https://hl7.org/fhir/R4/search.html#ptypes>
 
+use std::borrow::Cow;
+
 use fhir::{FhirDate, Node};
-use fhirpath::{Element, Value};
+use fhirpath::Value;
 
 use crate::index::IndexValue;
+use crate::index_quantities;
 use crate::normalise::{cut, normalise};
 use crate::param::Kind;
 use crate::reference::Target;
 
 /// Where found values go.
-type Sink<'s> = &'s mut dyn FnMut(IndexValue);
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(IndexValue);
 
-const CURRENCIES: &str = "urn:iso:std:iso:4217";
+/// Keeps `:missing` true to the element where it is there without what could be searched: a text without a code, a reference to a contained
+/// resource or with a display alone.
+const PRESENT: IndexValue = IndexValue::Token { system: None, code: None };
+
+/// An element, as an index value is made from it.
+pub(crate) enum Found<'a> {
+    /// An object with the name of its type.
+    Complex(&'a str, Node<'a>),
+    /// The text of a primitive as it was written, or of what an expression made.
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Found<'a> {
+    /// A node of that type. One that is not of the JSON kind of its type is the validator's to report.
+    pub(crate) fn of(node: Node<'a>, type_name: &'a str, is_primitive: bool) -> Option<Found<'a>> {
+        match node.kind() {
+            fhir::Kind::Object if !is_primitive => Some(Found::Complex(type_name, node)),
+            fhir::Kind::String if is_primitive => node.as_str().map(Found::Text),
+            fhir::Kind::Number | fhir::Kind::Bool if is_primitive => Some(Found::Text(Cow::Borrowed(node.raw()))),
+            _ => None,
+        }
+    }
+}
 
 /// Gives the index values of what an expression found.
-pub(crate) fn each(kind: Kind, value: &Value<'_>, out: Sink<'_>) {
-    // An element that is not of the JSON kind of its type is the validator's to report.
-    if value.element().is_some_and(|element| element.is_primitive() == element.node.is_some_and(|n| n.is_object())) {
-        return;
-    }
-    match (kind, value.element().and_then(complex)) {
-        (Kind::Token, Some((type_name, node))) => tokens(type_name, node, out),
-        (Kind::Token, None) => value.to_text().into_iter().for_each(|text| token(None, Some(&text), out)),
-        (Kind::String, Some((type_name, node))) => strings(type_name, node, out),
-        (Kind::String, None) => value.to_text().into_iter().for_each(|text| string(&text, out)),
-        (Kind::Date, Some((type_name, node))) => spans(type_name, node, out),
-        (Kind::Date, None) => value.to_text().as_deref().and_then(span).into_iter().for_each(out),
-        (Kind::Number, Some(("Range", node))) => number_range(node, out),
-        (Kind::Number, None) => {
-            let number = value.to_text().as_deref().and_then(number);
-            number.into_iter().for_each(|value| out(IndexValue::Number { low: value, high: value }));
+pub(crate) fn of_value(kind: Kind, value: &Value<'_>, out: Sink<'_>) {
+    let found = match value.element() {
+        Some(element) => element
+            .node
+            .and_then(|node| Found::of(node, element.type_name().unwrap_or_default(), element.is_primitive())),
+        None => value.to_text().map(|text| Found::Text(Cow::Owned(text))),
+    };
+    found.iter().for_each(|found| each(kind, found, out));
+}
+
+/// Gives the index values of an element.
+pub(crate) fn each(kind: Kind, found: &Found<'_>, out: Sink<'_>) {
+    match (kind, found) {
+        (Kind::Token, Found::Complex(type_name, node)) => tokens(type_name, *node, out),
+        (Kind::Token, Found::Text(text)) => token(None, Some(text), out),
+        (Kind::String, Found::Complex(type_name, node)) => strings(type_name, *node, out),
+        (Kind::String, Found::Text(text)) => string(text, out),
+        (Kind::Date, Found::Complex(type_name, node)) => spans(type_name, *node, out),
+        (Kind::Date, Found::Text(text)) => span(text).into_iter().for_each(out),
+        (Kind::Number, Found::Complex("Range", node)) => number_range(*node, out),
+        (Kind::Number, Found::Text(text)) => {
+            number(text).into_iter().for_each(|value| out(IndexValue::Number { low: value, high: value }));
         }
-        (Kind::Quantity, Some((type_name, node))) => quantities(type_name, node, out),
-        (Kind::Reference, Some(("Reference", node))) => references(node, out),
-        (Kind::Reference, None) => canonicals(value, out),
-        (Kind::Uri, None) => uris(value, out),
+        (Kind::Quantity, Found::Complex(type_name, node)) => index_quantities::each(type_name, *node, out),
+        (Kind::Reference, Found::Complex("Reference", node)) => references(*node, out),
+        (Kind::Reference, Found::Text(text)) => canonicals(text, out),
+        (Kind::Uri, Found::Text(text)) => uris(text, out),
+        (Kind::Special, Found::Complex(_, node)) => position(*node).into_iter().for_each(out),
         _ => {}
     }
 }
 
-fn complex<'a>(element: &Element<'a>) -> Option<(&'a str, Node<'a>)> {
-    let node = element.node.filter(Node::is_object)?;
-    Some((element.type_name().unwrap_or_default(), node))
-}
-
 fn token(system: Option<&str>, code: Option<&str>, out: Sink<'_>) {
     if system.is_some() || code.is_some() {
-        out(IndexValue::Token { system: system.map(str::to_owned), code: code.map(|code| cut(code).to_owned()) });
+        let held = |text: Option<&str>| text.map(|text| cut(text).to_owned());
+        out(IndexValue::Token { system: held(system), code: held(code) });
     }
 }
 
@@ -57,28 +85,52 @@ fn tokens(type_name: &str, node: Node<'_>, out: Sink<'_>) {
             let codings = node.get("coding");
             codings.iter().flat_map(Node::each).for_each(|node| coding(node, out));
             if let Some(text) = node.str("text") {
-                string(&text, out);
+                display(&text, out);
                 if codings.is_none() {
-                    // Keeps `:missing` true to the element where there is a text and no code.
-                    out(IndexValue::Token { system: None, code: None });
+                    out(PRESENT);
                 }
             }
         }
         "Identifier" => {
             token(node.str("system").as_deref(), node.str("value").as_deref(), out);
-            if let Some(text) = node.at(&["type", "text"]).and_then(|text| text.as_str()) {
-                string(&text, out);
+            if let Some(type_) = node.get("type") {
+                identifier_type(type_, node.str("value"), out);
             }
         }
-        "ContactPoint" => token(None, node.str("value").as_deref(), out),
+        // `telecom=phone|0113...`: the system of a contact is a code, and as good as a system.
+        "ContactPoint" => {
+            if let Some(value) = node.str("value") {
+                token(node.str("system").as_deref(), Some(&value), out);
+            }
+        }
         _ => {}
+    }
+}
+
+fn identifier_type(node: Node<'_>, value: Option<Cow<'_, str>>, out: Sink<'_>) {
+    if let Some(text) = node.str("text") {
+        display(&text, out);
+    }
+    let Some(value) = value else { return };
+    for coding in node.get("coding").iter().flat_map(Node::each) {
+        if let Some(code) = coding.str("code") {
+            let system = coding.str("system").map(|system| cut(&system).to_owned());
+            out(IndexValue::OfType { system, code: cut(&code).to_owned(), value: cut(&value).to_owned() });
+        }
     }
 }
 
 fn coding(node: Node<'_>, out: Sink<'_>) {
     token(node.str("system").as_deref(), node.str("code").as_deref(), out);
-    if let Some(display) = node.str("display") {
-        string(&display, out);
+    if let Some(text) = node.str("display") {
+        display(&text, out);
+    }
+}
+
+fn display(text: &str, out: Sink<'_>) {
+    let normalised = cut(&normalise(text)).to_owned();
+    if !normalised.is_empty() {
+        out(IndexValue::Text(normalised));
     }
 }
 
@@ -113,11 +165,17 @@ fn span(text: &str) -> Option<IndexValue> {
 fn spans(type_name: &str, node: Node<'_>, out: Sink<'_>) {
     match type_name {
         "Period" => period(node).into_iter().for_each(out),
+        // R4 lets only the outer limits of a schedule count.
         "Timing" => {
-            for event in node.get("event").iter().flat_map(Node::each).filter_map(|event| event.as_str()) {
-                span(&event).into_iter().for_each(&mut *out);
-            }
-            node.at(&["repeat", "boundsPeriod"]).and_then(period).into_iter().for_each(out);
+            let events = node.get("event");
+            let events = events.iter().flat_map(Node::each).filter_map(|event| span(&event.as_str()?));
+            let spans = events.chain(node.at(&["repeat", "boundsPeriod"]).and_then(period));
+            let ends = spans.filter_map(|span| match span {
+                IndexValue::Date { start, end } => Some((start, end)),
+                _ => None,
+            });
+            let outer = ends.reduce(|(start, end), (first, last)| (start.min(first), end.max(last)));
+            outer.into_iter().for_each(|(start, end)| out(IndexValue::Date { start, end }));
         }
         _ => {}
     }
@@ -138,7 +196,7 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-fn member_number(node: Node<'_>, path: &[&str]) -> Option<f64> {
+pub(crate) fn member_number(node: Node<'_>, path: &[&str]) -> Option<f64> {
     node.at(path)?.number_text().and_then(number)
 }
 
@@ -149,68 +207,38 @@ fn number_range(node: Node<'_>, out: Sink<'_>) {
     }
 }
 
-fn quantities(type_name: &str, node: Node<'_>, out: Sink<'_>) {
-    match type_name {
-        "Money" => {
-            let Some(value) = member_number(node, &["value"]) else { return };
-            let code = node.str("currency").map(std::borrow::Cow::into_owned);
-            let system = code.is_some().then(|| CURRENCIES.to_owned());
-            out(IndexValue::Quantity { system, code, low: value, high: value });
-        }
-        "Range" => {
-            let (low, high) = (member_number(node, &["low", "value"]), member_number(node, &["high", "value"]));
-            let Some(unit) = node.get("low").or_else(|| node.get("high")) else { return };
-            with_units(unit, (low.unwrap_or(f64::MIN), high.unwrap_or(f64::MAX)), out);
-        }
-        "Quantity" | "Age" | "Duration" | "Count" | "Distance" | "SimpleQuantity" => {
-            let Some(value) = member_number(node, &["value"]) else { return };
-            let ends = match node.str("comparator").as_deref() {
-                Some("<") => (f64::MIN, value.next_down()),
-                Some("<=") => (f64::MIN, value),
-                Some(">") => (value.next_up(), f64::MAX),
-                Some(">=") => (value, f64::MAX),
-                _ => (value, value),
-            };
-            with_units(node, ends, out);
-        }
-        _ => {}
-    }
-}
-
-fn with_units(unit: Node<'_>, (low, high): (f64, f64), out: Sink<'_>) {
-    let text = |name| unit.str(name).map(std::borrow::Cow::into_owned);
-    let (system, code, human) = (text("system"), text("code"), text("unit"));
-    let has_human = human.is_some() && human != code;
-    if code.is_some() || !has_human {
-        out(IndexValue::Quantity { system, code, low, high });
-    }
-    if has_human {
-        out(IndexValue::Quantity { system: None, code: human, low, high });
-    }
+fn position(node: Node<'_>) -> Option<IndexValue> {
+    let (latitude, longitude) = (member_number(node, &["latitude"])?, member_number(node, &["longitude"])?);
+    let is_place = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    is_place.then_some(IndexValue::Position { latitude, longitude })
 }
 
 fn references(node: Node<'_>, out: Sink<'_>) {
-    if let Some(target) = node.str("reference").and_then(|text| Target::parse(&text)) {
-        out(target.into());
+    let target = node.str("reference").and_then(|text| Target::parse(&text));
+    let identifier = node.get("identifier");
+    if target.is_none() && identifier.is_none() {
+        out(PRESENT);
     }
-    if let Some(identifier) = node.get("identifier") {
+    target.into_iter().for_each(|target| out(target.into()));
+    if let Some(identifier) = identifier {
         token(identifier.str("system").as_deref(), identifier.str("value").as_deref(), out);
     }
 }
 
-fn canonicals(value: &Value<'_>, out: Sink<'_>) {
-    let Some(text) = value.to_text() else { return };
+fn canonicals(text: &str, out: Sink<'_>) {
     let text = text.split('#').next().unwrap_or_default();
-    Target::parse(text).into_iter().for_each(|target| out(target.into()));
+    match Target::parse(text) {
+        Some(target) => out(target.into()),
+        None => out(PRESENT),
+    }
     // A versioned canonical is found with its version and without.
     if let Some((url, _)) = text.split_once('|') {
         Target::parse(url).into_iter().for_each(|target| out(target.into()));
     }
 }
 
-fn uris(value: &Value<'_>, out: Sink<'_>) {
-    let Some(text) = value.to_text() else { return };
-    out(IndexValue::Uri(cut(&text).to_owned()));
+fn uris(text: &str, out: Sink<'_>) {
+    out(IndexValue::Uri(cut(text).to_owned()));
     if let Some((url, _)) = text.split_once('|') {
         out(IndexValue::Uri(cut(url).to_owned()));
     }

@@ -9,6 +9,21 @@ use crate::index::TEXT_LENGTH_MAX_BYTES;
 pub fn normalise(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut is_gap = false;
+    if text.is_ascii() {
+        // Most text is: its letters need no tables.
+        for c in text.bytes().map(char::from) {
+            if c.is_ascii_alphanumeric() {
+                if is_gap && !folded.is_empty() {
+                    folded.push(' ');
+                }
+                is_gap = false;
+                folded.push(c.to_ascii_lowercase());
+            } else if !is_silent(c) {
+                is_gap = true;
+            }
+        }
+        return folded;
+    }
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
         if c.is_alphanumeric() {
             if is_gap && !folded.is_empty() {

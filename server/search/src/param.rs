@@ -69,6 +69,15 @@ pub struct Param {
     pub url: String,
     /// Types that a reference parameter may point to; empty when any.
     pub targets: Vec<String>,
+    /// What a composite parameter is made of, in order: the ids of other parameters and the kinds of their values.
+    pub components: Vec<(u32, Kind)>,
+}
+
+impl Param {
+    /// Whether a reference parameter may point to that type.
+    pub fn may_refer_to(&self, type_name: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| target == type_name)
+    }
 }
 
 /// The stable number of the search parameter with that canonical URL: 31 bits of its FNV-1a hash, so that index rows

@@ -4,11 +4,11 @@
 
 use fhir::Issue;
 
-use crate::index::{ID_URL, LAST_UPDATED_URL};
-use crate::param::{Kind, Param};
+use crate::codes::Codes;
+use crate::parse_condition::Reader;
+use crate::parse_include;
 use crate::parse_result;
-use crate::parse_value::{self, Reading};
-use crate::query::{Filter, FilterParam, FilterValue, Modifier, Query, Summary, Total};
+use crate::query::{Query, Summary, Total};
 use crate::registry::Registry;
 use crate::suggest;
 
@@ -22,7 +22,7 @@ pub enum Handling {
     Lenient,
 }
 
-/// Bounds of one search request.
+/// Bounds of one search request; what goes beyond one is refused as `too-costly`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Parameters in one request.
@@ -31,23 +31,47 @@ pub struct Limits {
     pub values_max: usize,
     /// Length of one parameter's text.
     pub value_length_max_bytes: usize,
+    /// Length of all names and texts.
+    pub length_max_bytes: usize,
+    /// Links of a chain (`_has` included), and nesting of `_filter`, `_text` and `_content`.
+    pub depth_max: usize,
+    /// Links of chains and looks at parameters, after chains are spread over the types that a reference may be of; for each type searched.
+    pub conditions_max: usize,
+    /// Values of all parameters, for each type in which they are looked for, with the codes that value sets and hierarchies give.
+    pub values_total_max: usize,
+    /// Reference parameters that all `_include` and `_revinclude` follow together.
+    pub includes_max: usize,
+    /// Keys of `_sort`.
+    pub sort_keys_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { parameters_max: 100, values_max: 500, value_length_max_bytes: 64 * 1024 }
+        Limits {
+            parameters_max: 100,
+            values_max: 500,
+            value_length_max_bytes: 64 * 1024,
+            length_max_bytes: 256 * 1024,
+            depth_max: 10,
+            conditions_max: 500,
+            values_total_max: 10_000,
+            includes_max: 200,
+            sort_keys_max: 10,
+        }
     }
 }
 
 /// How a search request is read.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct Options<'c> {
     /// What to do with what is not understood.
     pub handling: Handling,
     /// Bounds.
     pub limits: Limits,
     /// The server's own base URL: an absolute reference below it is read as a relative one.
     pub base_url: Option<String>,
+    /// Answers `:in`, `:not-in`, `:above` and `:below` on codes, which are refused without it.
+    pub terminology: Option<&'c dyn Codes>,
 }
 
 /// Why a parameter was not taken: only what is not understood may be left out under lenient handling.
@@ -63,31 +87,69 @@ pub fn parse(
     type_name: &str,
     params: &[(String, String)],
     registry: &Registry,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Query, Vec<Issue>> {
-    let mut query = empty(type_name);
-    if params.len() > options.limits.parameters_max {
-        let most = options.limits.parameters_max;
+    let types = [type_name.to_owned()];
+    parse_types(&types, params, registry, options)?.pop().ok_or_else(|| vec![no_type()])
+}
+
+/// Reads the parameters of a search over several types, one query for each, in their order. A parameter must be known to each type;
+/// an element of `_elements` and the source of an `_include` to one of them.
+///
+/// Which types are meant is for the caller to say ([`crate::types_of`] reads `_type`); `_type` is held to them.
+pub fn parse_types(
+    types: &[String],
+    params: &[(String, String)],
+    registry: &Registry,
+    options: &Options<'_>,
+) -> Result<Vec<Query>, Vec<Issue>> {
+    let most = options.limits.parameters_max;
+    if params.len() > most {
         return Err(vec![Issue::error("too-costly", format!("a search takes at most {most} parameters"))]);
     }
-    let mut issues = Vec::new();
+    let most = options.limits.length_max_bytes;
+    if params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
+        return Err(vec![Issue::error("too-costly", format!("the parameters of a search take at most {most} bytes"))]);
+    }
+    let reader = Reader::new(registry, options, types.len());
+    let mut queries: Vec<Query> = types.iter().map(|type_name| empty(type_name)).collect();
+    if queries.is_empty() {
+        return Err(vec![no_type()]);
+    }
+    let (mut issues, mut notices, mut self_params) = (Vec::new(), Vec::new(), Vec::new());
     for (name, value) in params {
-        match take(name, value, &mut query, registry, options) {
-            Ok(()) => query.self_params.push((name.clone(), value.clone())),
+        match take(name, value, &mut queries, types, &reader) {
+            Ok(()) => self_params.push((name.clone(), value.clone())),
             Err(Refusal::NotUnderstood(issue)) if options.handling == Handling::Lenient => {
                 let diagnostics = format!("left out: {}", issue.diagnostics);
-                query.notices.push(Issue { severity: fhir::Severity::Warning, diagnostics, ..*issue });
+                notices.push(Issue { severity: fhir::Severity::Warning, diagnostics, ..*issue });
             }
             Err(Refusal::NotUnderstood(issue) | Refusal::Wrong(issue)) => issues.push(*issue),
         }
     }
-    if issues.is_empty() { Ok(query) } else { Err(issues) }
+    if !issues.is_empty() {
+        return Err(issues);
+    }
+    for query in &mut queries {
+        // R4: a count of zero asks for the total only.
+        if query.count == Some(0) {
+            query.summary = Summary::Count;
+        }
+        query.self_params.clone_from(&self_params);
+        query.notices.clone_from(&notices);
+    }
+    Ok(queries)
+}
+
+fn no_type() -> Issue {
+    Issue::error("invalid", "a search needs a resource type")
 }
 
 fn empty(type_name: &str) -> Query {
     Query {
         type_name: type_name.to_owned(),
-        filters: Vec::new(),
+        conditions: Vec::new(),
+        includes: Vec::new(),
         sort: Vec::new(),
         count: None,
         total: Total::Unspecified,
@@ -100,106 +162,26 @@ fn empty(type_name: &str) -> Query {
     }
 }
 
-fn take(name: &str, value: &str, query: &mut Query, registry: &Registry, options: &Options) -> Result<(), Refusal> {
-    if value.len() > options.limits.value_length_max_bytes {
+/// Takes a parameter into all queries or, refused, into none.
+fn take(name: &str, value: &str, queries: &mut [Query], types: &[String], reader: &Reader<'_>) -> Result<(), Refusal> {
+    if value.len() > reader.options.limits.value_length_max_bytes {
         return Err(wrong("too-long", format!("the value of {} is too long", shown(name))));
     }
-    if parse_result::take(name, value, query, registry)? {
-        return Ok(());
+    let is_result = parse_result::take(name, value, queries, reader)?
+        || parse_include::take(name, value, queries, reader)?
+        || parse_result::take_type(name, value, types, reader)?;
+    if !is_result {
+        let conditions = queries.iter().map(|query| reader.condition(&query.type_name, name, value));
+        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        queries.iter_mut().zip(conditions).for_each(|(query, condition)| query.conditions.push(condition));
     }
-    refuse_wider_search(name)?;
-    let (code, modifier) = match name.split_once(':') {
-        Some((code, modifier)) => (code, Some(modifier)),
-        None => (name, None),
-    };
-    let Some(param) = registry.param(&query.type_name, code) else {
-        return Err(unknown(code, &query.type_name, registry));
-    };
-    let modifier = read_modifier(param, modifier, registry)?;
-    if value.is_empty() {
-        return Err(wrong("invalid", format!("search parameter `{code}` has no value")));
-    }
-    let target = match param.url.as_str() {
-        ID_URL => FilterParam::Id,
-        LAST_UPDATED_URL => FilterParam::LastUpdated,
-        _ => FilterParam::Param(param.id, param.kind),
-    };
-    let filter = match modifier {
-        Modifier::Missing(_) => {
-            let is_missing = match value {
-                "true" => true,
-                "false" => false,
-                _ => return Err(wrong("invalid", format!("`{code}:missing` is `true` or `false`"))),
-            };
-            Filter { param: target, modifier: Modifier::Missing(is_missing), values: Vec::new() }
-        }
-        modifier => {
-            let reading =
-                Reading { param, target: &target, modifier: &modifier, base_url: options.base_url.as_deref() };
-            let mut values = parse_value::values(value, &reading, options.limits.values_max)?;
-            imply_systems(&mut values, param, &query.type_name, registry);
-            Filter { param: target, modifier, values }
-        }
-    };
-    query.filters.push(filter);
     Ok(())
 }
 
-/// A `code` has no system of its own and is indexed without one: its implied system in a query is as good as none.
-fn imply_systems(values: &mut [FilterValue], param: &Param, type_name: &str, registry: &Registry) {
-    let mut named = values.iter_mut().filter_map(|value| match value {
-        FilterValue::Token { system: Some(system), .. } if param.kind == Kind::Token => Some(system),
-        _ => None,
-    });
-    let Some(first) = named.next() else { return };
-    let implied = registry.implied_systems(type_name, param.id);
-    for system in std::iter::once(first).chain(named) {
-        if system.as_deref().is_some_and(|system| implied.contains(&system)) {
-            *system = None;
-        }
-    }
-}
-
-/// Forms of search that go beyond one type's own parameters.
-fn refuse_wider_search(name: &str) -> Result<(), Refusal> {
-    let code = name.split(':').next().unwrap_or_default();
-    let what = match code {
-        "_has" => "reverse chained search (`_has`) is",
-        "_include" | "_revinclude" => "including other resources (`_include`, `_revinclude`) is",
-        _ if name.contains('.') => "chained search is",
-        _ => return Ok(()),
-    };
-    Err(not_supported(format!("{what} not supported yet: {}", shown(name))))
-}
-
-fn read_modifier(param: &Param, modifier: Option<&str>, registry: &Registry) -> Result<Modifier, Refusal> {
-    let Some(modifier) = modifier else { return Ok(Modifier::None) };
-    let is_special = param.url == ID_URL || param.url == LAST_UPDATED_URL;
-    Ok(match (modifier, param.kind) {
-        // The value decides which it is.
-        ("missing", _) if !is_special => Modifier::Missing(true),
-        ("exact", Kind::String) => Modifier::Exact,
-        ("contains", Kind::String) => Modifier::Contains,
-        ("text", Kind::Token) if !is_special => Modifier::Text,
-        ("not", Kind::Token) if !is_special => Modifier::Not,
-        ("identifier", Kind::Reference) => Modifier::Identifier,
-        ("below", Kind::Uri) => Modifier::Below,
-        (name, Kind::Reference) if registry.definitions().is_resource_type(name) => Modifier::Type(name.to_owned()),
-        _ => {
-            let code = &param.code;
-            let kind = param.kind.code();
-            let modifier = shown(modifier);
-            return Err(not_supported(format!(
-                "modifier {modifier} is not supported for search parameter `{code}` of kind {kind}"
-            )));
-        }
-    })
-}
-
-fn unknown(code: &str, type_name: &str, registry: &Registry) -> Refusal {
+pub(crate) fn unknown(code: &str, type_name: &str, registry: &Registry) -> Refusal {
     let name = shown(code);
     if registry.is_unsupported(type_name, code) {
-        return not_supported(format!("search parameter {name} of {type_name} is not supported yet"));
+        return not_supported(format!("search parameter {name} of {type_name} is not supported"));
     }
     let near = suggest::nearest(code, registry.params_of(type_name).map(|param| param.code.as_str()));
     let hint = near.map(|near| format!("; did you mean `{near}`")).unwrap_or_default();
@@ -217,6 +199,15 @@ pub(crate) fn not_supported(diagnostics: String) -> Refusal {
     Refusal::NotUnderstood(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
 }
 
+/// Not supported, and not to be left out either.
+pub(crate) fn firmly_not_supported(diagnostics: String) -> Refusal {
+    Refusal::Wrong(Box::new(Issue::error("not-supported", diagnostics).detail("search-not-supported")))
+}
+
 pub(crate) fn wrong(code: &'static str, diagnostics: String) -> Refusal {
     Refusal::Wrong(Box::new(Issue::error(code, diagnostics).detail("search-value-invalid")))
+}
+
+pub(crate) fn too_costly(diagnostics: String) -> Refusal {
+    Refusal::Wrong(Box::new(Issue::error("too-costly", diagnostics).detail("search-too-costly")))
 }

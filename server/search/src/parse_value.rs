@@ -5,11 +5,15 @@ use rust_decimal::Decimal;
 
 use crate::normalise::{cut, normalise};
 use crate::param::{Kind, Param};
-use crate::parse::{Refusal, wrong};
+use crate::parse::{Limits, Refusal, too_costly, wrong};
 use crate::query::{FilterParam, FilterValue, Modifier, Prefix};
 use crate::reference::Target;
+use crate::unit;
 
 const DAY_MS: i64 = 86_400_000;
+
+/// How far `near` reaches when the query does not say: a town and its surroundings.
+pub(crate) const NEAR_DEFAULT_M: f64 = 50_000.0;
 
 /// How a value has to be read.
 pub(crate) struct Reading<'r> {
@@ -17,43 +21,56 @@ pub(crate) struct Reading<'r> {
     pub(crate) target: &'r FilterParam,
     pub(crate) modifier: &'r Modifier,
     pub(crate) base_url: Option<&'r str>,
+    /// Of a composite.
+    pub(crate) components: &'r [&'r Param],
 }
 
-/// Reads the alternatives of a value.
-pub(crate) fn values(text: &str, reading: &Reading<'_>, values_max: usize) -> Result<Vec<FilterValue>, Refusal> {
-    let code = &reading.param.code;
+/// The alternatives of a value, with their escapes.
+pub(crate) fn pieces<'t>(param: &Param, text: &'t str, limits: &Limits) -> Result<Vec<&'t str>, Refusal> {
     let pieces = split(text, ',');
-    if pieces.len() > values_max {
-        return Err(wrong("too-costly", format!("search parameter `{code}` takes at most {values_max} values")));
+    let most = limits.values_max;
+    if pieces.len() > most {
+        return Err(too_costly(format!("search parameter `{}` takes at most {most} values", param.code)));
     }
-    let read = |piece: &str| {
-        let invalid = || wrong("invalid", format!("a value of search parameter `{code}` is not {}", expected(reading)));
-        if piece.is_empty() { Err(invalid()) } else { value(piece, reading).ok_or_else(invalid) }
-    };
-    pieces.into_iter().map(read).collect()
+    Ok(pieces)
+}
+
+/// Reads one alternative.
+pub(crate) fn value(piece: &str, reading: &Reading<'_>) -> Result<FilterValue, Refusal> {
+    let read = if piece.is_empty() { None } else { read(piece, reading) };
+    read.ok_or_else(|| {
+        let (code, expected) = (&reading.param.code, expected(reading));
+        wrong("invalid", format!("a value of search parameter `{code}` is not {expected}"))
+    })
 }
 
 fn expected(reading: &Reading<'_>) -> &'static str {
     match (reading.target, reading.modifier, reading.param.kind) {
         (FilterParam::Id, ..) => "a logical id",
+        (_, Modifier::OfType, _) => "`system|code|value` with all three",
+        (_, Modifier::Text, _) => "a text",
         (_, Modifier::Identifier, _) | (.., Kind::Token) => "a code, `system|code`, `system|` or `|code`",
         (.., Kind::Date) => "a date with an optional prefix",
         (.., Kind::Number) => "a number with an optional prefix",
         (.., Kind::Quantity) => "a number with an optional prefix and unit (`5.4|system|code`)",
-        (.., Kind::Reference) => "an id, `Type/id` or an absolute reference",
+        (.., Kind::Reference) => "an id, `Type/id` or an absolute reference, each without a version",
+        (.., Kind::Composite) => "a value for each component, with `$` between them",
+        (.., Kind::Special) => "`latitude|longitude|distance|unit` in degrees and a unit of length",
+        (_, Modifier::Below, _) => "a url; URNs have nothing below them",
         _ => "a text",
     }
 }
 
-fn value(piece: &str, reading: &Reading<'_>) -> Option<FilterValue> {
+fn read(piece: &str, reading: &Reading<'_>) -> Option<FilterValue> {
     match (reading.target, reading.modifier, reading.param.kind) {
         // An id that cannot be one matches nothing, which is an answer and no fault.
         (FilterParam::Id, ..) => Some(FilterValue::Id(unescape(piece))),
+        (_, Modifier::OfType, _) => of_type(piece),
         (_, Modifier::Text, _) | (.., Kind::String) => {
             let text = unescape(piece);
             // A text without a letter or digit folds to nothing, and nothing is the start of everything.
             let is_searchable = *reading.modifier == Modifier::Exact || !normalise(&text).is_empty();
-            is_searchable.then(|| FilterValue::String(cut(&text).to_owned()))
+            is_searchable.then(|| FilterValue::String(held(&text)))
         }
         (_, Modifier::Identifier, _) | (.., Kind::Token) => token(piece),
         (.., Kind::Date) => date(&unescape(piece)),
@@ -64,13 +81,90 @@ fn value(piece: &str, reading: &Reading<'_>) -> Option<FilterValue> {
         }
         (.., Kind::Quantity) => quantity(piece),
         (.., Kind::Reference) => reference(&unescape(piece), reading),
-        (.., Kind::Uri) => Some(FilterValue::Uri(cut(&unescape(piece)).to_owned())),
-        (.., Kind::Composite | Kind::Special) => None,
+        (_, Modifier::Below, Kind::Uri) => {
+            let uri = unescape(piece);
+            (!uri.starts_with("urn:")).then(|| FilterValue::Uri(held(uri.trim_end_matches('/'))))
+        }
+        (.., Kind::Uri) => Some(FilterValue::Uri(held(&unescape(piece)))),
+        (.., Kind::Composite) => composite(piece, reading),
+        (.., Kind::Special) => near(piece),
     }
 }
 
+/// What an index entry holds of a text.
+pub(crate) fn held(text: &str) -> String {
+    cut(text).to_owned()
+}
+
+/// A value of each component, in their order.
+fn composite(piece: &str, reading: &Reading<'_>) -> Option<FilterValue> {
+    let parts = split(piece, '$');
+    if parts.len() != reading.components.len() {
+        return None;
+    }
+    let part = |(part, param): (&str, &&Param)| {
+        let target = FilterParam::Param(param.id, param.kind);
+        let reading = Reading { param, target: &target, modifier: &Modifier::None, components: &[], ..*reading };
+        if part.is_empty() { None } else { read(part, &reading) }
+    };
+    parts.into_iter().zip(reading.components).map(part).collect::<Option<_>>().map(FilterValue::Composite)
+}
+
+/// `latitude|longitude|distance|unit`; kilometres where no unit is given, and [`NEAR_DEFAULT_M`] where no distance is.
+fn near(piece: &str) -> Option<FilterValue> {
+    let parts: Vec<String> = split(piece, '|').into_iter().map(unescape).collect();
+    let number = |text: &str| plain_number(text);
+    let (latitude, longitude, distance, unit) = match parts.as_slice() {
+        [latitude, longitude] => (latitude, longitude, "", ""),
+        [latitude, longitude, distance] => (latitude, longitude, distance.as_str(), ""),
+        [latitude, longitude, distance, unit] => (latitude, longitude, distance.as_str(), unit.as_str()),
+        _ => return None,
+    };
+    let distance_m = match (distance, unit) {
+        ("", "") => NEAR_DEFAULT_M,
+        (distance, unit) => {
+            let unit = match unit {
+                "" => "km",
+                // The mile of common speech is the international one.
+                "mi" => "[mi_i]",
+                unit => unit,
+            };
+            unit::convert(number(distance)?, unit, "m")?
+        }
+    };
+    let (latitude, longitude) = (number(latitude)?, number(longitude)?);
+    let is_place = latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && distance_m >= 0.0;
+    is_place.then_some(FilterValue::Near { latitude, longitude, distance_m })
+}
+
+fn of_type(piece: &str) -> Option<FilterValue> {
+    let parts: Vec<String> = split(piece, '|').into_iter().map(|part| held(&unescape(part))).collect();
+    match parts.as_slice() {
+        [system, code, value] if parts.iter().all(|part| !part.is_empty()) => {
+            Some(FilterValue::OfType { system: Some(system.clone()), code: code.clone(), value: value.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// `:above` on URIs: each value and what its path lies below.
+pub(crate) fn uris_above(param: &Param, text: &str, limits: &Limits) -> Result<Vec<FilterValue>, Refusal> {
+    const PATH_PARTS_MAX: usize = 50;
+    let mut values = Vec::new();
+    for piece in pieces(param, text, limits)? {
+        let uri = held(&unescape(piece));
+        let (Some(scheme), true) = (uri.find("://"), uri.matches('/').count() <= PATH_PARTS_MAX) else {
+            return Err(wrong("invalid", format!("a value of `{}:above` is not a url", param.code)));
+        };
+        let ends = uri.match_indices('/').map(|(at, _)| at).filter(|at| *at > scheme + 2);
+        values.extend(ends.filter_map(|end| uri.get(..end)).map(|above| FilterValue::Uri(above.to_owned())));
+        values.push(FilterValue::Uri(uri));
+    }
+    Ok(values)
+}
+
 /// Splits at a sign that is not escaped; escapes stay.
-fn split(text: &str, sign: char) -> Vec<&str> {
+pub(crate) fn split(text: &str, sign: char) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut is_escaped) = (0, false);
     for (at, c) in text.char_indices() {
@@ -85,7 +179,7 @@ fn split(text: &str, sign: char) -> Vec<&str> {
 }
 
 /// Undoes `\,`, `\|`, `\$` and `\\`; another backslash is itself.
-fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -95,7 +189,7 @@ fn unescape(text: &str) -> String {
     plain
 }
 
-fn token(piece: &str) -> Option<FilterValue> {
+pub(crate) fn token(piece: &str) -> Option<FilterValue> {
     let text = |part: &str| (!part.is_empty()).then(|| cut(&unescape(part)).to_owned());
     match split(piece, '|').as_slice() {
         [code] => Some(FilterValue::Token { system: None, code: text(code) }),
@@ -138,11 +232,7 @@ fn date(text: &str) -> Option<FilterValue> {
 
 /// The span of a number: what its digits imply for `eq` and `ne`, a tenth around it for `ap`, else the number itself.
 fn number_span(prefix: Prefix, text: &str) -> Option<(f64, f64)> {
-    let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
-    let is_numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
-    if !is_numeric {
-        return None;
-    }
+    let value = plain_number(text)?;
     match prefix {
         Prefix::Eq | Prefix::Ne => Some(implied_span(text).unwrap_or((value, value))),
         Prefix::Ap => {
@@ -151,6 +241,12 @@ fn number_span(prefix: Prefix, text: &str) -> Option<(f64, f64)> {
         }
         _ => Some((value, value)),
     }
+}
+
+/// A number as JSON would write it, a plus sign allowed; not `inf` or `NaN`.
+fn plain_number(text: &str) -> Option<f64> {
+    let is_numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+    text.parse().ok().filter(|value: &f64| is_numeric && value.is_finite())
 }
 
 /// `100` is 99.5 to 100.5, `5.40` is 5.395 to 5.405 and `1e2` is 50 to 150, the upper end left out.
@@ -171,7 +267,7 @@ fn implied_span(text: &str) -> Option<(f64, f64)> {
 
 fn quantity(piece: &str) -> Option<FilterValue> {
     let parts = split(piece, '|');
-    let text = |part: &str| (!part.is_empty()).then(|| unescape(part));
+    let text = |part: &str| (!part.is_empty()).then(|| held(&unescape(part)));
     let (number, system, code) = match parts.as_slice() {
         [number] => (number, None, None),
         [number, system, code] => (number, text(system), text(code)),
@@ -190,10 +286,13 @@ fn reference(text: &str, reading: &Reading<'_>) -> Option<FilterValue> {
         return FhirId::parse(id).is_some().then(|| local(Some(wanted.clone()), id.to_owned()));
     }
     if FhirId::parse(text).is_some() {
-        return Some(local(only_target(reading.param), text.to_owned()));
+        return Some(local(only_target(reading.param).map(str::to_owned), text.to_owned()));
     }
-    if matches!(Reference::parse(text), Reference::Other(_)) && !text.contains(':') {
-        return None;
+    match Reference::parse(text) {
+        // The index does not keep the versions that references name.
+        Reference::Relative { version: Some(_), .. } | Reference::Absolute { version: Some(_), .. } => return None,
+        Reference::Other(_) if !text.contains(':') => return None,
+        _ => {}
     }
     let target = Target::parse(text)?;
     let id = target.id.unwrap_or_default();
@@ -206,12 +305,12 @@ fn own<'t>(text: &'t str, base_url: Option<&str>) -> &'t str {
 }
 
 /// The type that a bare id must mean, where only one can be meant.
-fn only_target(param: &Param) -> Option<String> {
+pub(crate) fn only_target(param: &Param) -> Option<&str> {
     if param.code == "patient" {
-        return Some("Patient".to_owned());
+        return Some("Patient");
     }
     match param.targets.as_slice() {
-        [only] => Some(only.clone()),
+        [only] => Some(only),
         _ => None,
     }
 }

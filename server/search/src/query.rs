@@ -7,13 +7,15 @@ use fhir::Issue;
 
 use crate::param::Kind;
 
-/// A parsed search over one resource type.
+/// A parsed search over one resource type. A search over several types is one of these for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// The type that is searched.
     pub type_name: String,
     /// Conditions that must all hold.
-    pub filters: Vec<Filter>,
+    pub conditions: Vec<Condition>,
+    /// What else is given with the matches.
+    pub includes: Vec<Include>,
     /// Order of the matches; the store adds a last tie-breaker of its own.
     pub sort: Vec<(SortKey, Direction)>,
     /// `_count`, not yet capped by the server's own page limit.
@@ -34,7 +36,94 @@ pub struct Query {
     pub notices: Vec<Issue>,
 }
 
-/// One condition: any of `values` must hold for some value of the parameter.
+/// What a resource must meet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// A look at one parameter.
+    Filter(Filter),
+    /// `subject:Patient.name=…`: it refers to a resource that meets the conditions.
+    Chain(Chain),
+    /// `_has:Observation:patient:code=…`: a resource that meets the conditions refers to it.
+    Has(Has),
+    /// `_list`: a current entry of the List with that logical id refers to it.
+    List(String),
+    /// `_text` (the narrative) or `_content` (all text).
+    Text(TextCondition),
+    /// All hold.
+    All(Vec<Condition>),
+    /// One holds at least; none of an empty list does.
+    Any(Vec<Condition>),
+    /// Does not hold.
+    Not(Box<Condition>),
+}
+
+/// A chained condition. <https://hl7.org/fhir/R4/search.html#chaining>
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain {
+    /// Id of the reference parameter.
+    pub param: u32,
+    /// What the target must meet, for each type that it may be of; conditions that a type does not know leave it out.
+    pub targets: Vec<Target>,
+}
+
+/// Resources of a type that meet conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The type.
+    pub type_name: String,
+    /// All must hold.
+    pub conditions: Vec<Condition>,
+}
+
+/// A reverse chained condition. <https://hl7.org/fhir/R4/search.html#has>
+#[derive(Debug, Clone, PartialEq)]
+pub struct Has {
+    /// Id of the reference parameter by which the source refers.
+    pub param: u32,
+    /// What the source must be and meet.
+    pub source: Target,
+}
+
+/// Words that must stand in the text of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextCondition {
+    /// The narrative alone (`_text`), or all text (`_content`).
+    pub is_narrative: bool,
+    /// What must stand there.
+    pub words: Words,
+}
+
+/// An expression over words, each folded by [`crate::normalise`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// The word as a whole.
+    Word(String),
+    /// A word that begins so.
+    Prefix(String),
+    /// All hold.
+    All(Vec<Words>),
+    /// One holds.
+    Any(Vec<Words>),
+    /// The first holds and the second does not.
+    Without(Box<Words>, Box<Words>),
+}
+
+/// Resources that come along with the matches. <https://hl7.org/fhir/R4/search.html#include>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Include {
+    /// The type whose resources refer.
+    pub source_type: String,
+    /// Ids of the reference parameters; all of the type for `*`.
+    pub params: Vec<u32>,
+    /// Only targets of this type.
+    pub target_type: Option<String>,
+    /// `_revinclude`: those that refer to what is there, instead of those that it refers to.
+    pub is_reverse: bool,
+    /// `:iterate`: also from what was included.
+    pub is_iterated: bool,
+}
+
+/// One look: any of `values` must hold for some value of the parameter.
 ///
 /// With [`Modifier::Not`] none of them may hold for any value (a resource without a value matches).
 #[derive(Debug, Clone, PartialEq)]
@@ -43,8 +132,18 @@ pub struct Filter {
     pub param: FilterParam,
     /// How it is looked at.
     pub modifier: Modifier,
-    /// Alternatives, at least one (none for [`Modifier::Missing`]).
+    /// Alternatives, at least one (none for [`Modifier::Missing`]; none at all matches nothing, as an empty value set does).
     pub values: Vec<FilterValue>,
+}
+
+impl Filter {
+    /// The id of the parameter, where index entries answer it.
+    pub fn param_id(&self) -> Option<u32> {
+        match self.param {
+            FilterParam::Param(id, _) => Some(id),
+            FilterParam::Id | FilterParam::LastUpdated => None,
+        }
+    }
 }
 
 /// What a condition looks at.
@@ -69,17 +168,20 @@ pub enum Modifier {
     Exact,
     /// `:contains`: the normalised value anywhere in the normalised text.
     Contains,
-    /// `:text` on a token: values are [`FilterValue::String`], compared with the start of the String entries
+    /// `:text` on a token: values are [`FilterValue::String`], compared with the start of the Text entries
     /// that a token parameter has for the texts and displays of its codes.
     Text,
-    /// `:not` on a token.
+    /// `:not` on a token; `:not-in` is read as `:not` of the value set's codes.
     Not,
+    /// `:of-type` on an identifier: values are [`FilterValue::OfType`].
+    OfType,
     /// `:Patient` on a reference; the type is also set in each value, so nothing more need be done.
     Type(String),
     /// `:identifier` on a reference: values are [`FilterValue::Token`], compared with the Token entries that a
     /// reference parameter has for logical references.
     Identifier,
-    /// `:below` on a uri: the value or anything that starts with it and `/`.
+    /// `:below` on a uri: the value, which does not end with `/`, or anything that starts with it and `/`. `:above` is read as the values
+    /// above, without a modifier.
     Below,
 }
 
@@ -115,7 +217,8 @@ pub enum FilterValue {
         /// High end.
         high: f64,
     },
-    /// A number with a unit. `code` without `system` matches an entry of any system, code or human unit.
+    /// A number with a unit. `code` without `system` matches an entry of any system, code or human unit; a unit of UCUM
+    /// ([`crate::unit::UCUM_SYSTEM`]) those in every unit to which [`crate::unit::convert_span`] takes the span.
     Quantity {
         /// The comparison.
         prefix: Prefix,
@@ -140,6 +243,26 @@ pub enum FilterValue {
     },
     /// A URI, compared exactly.
     Uri(String),
+    /// A value for each component of a composite parameter, in their order; all must hold of one element.
+    Composite(Vec<FilterValue>),
+    /// An identifier with the type that it must have.
+    OfType {
+        /// System of the type; `None` any.
+        system: Option<String>,
+        /// Code of the type.
+        code: String,
+        /// The identifier's value.
+        value: String,
+    },
+    /// A place (`near`): within that distance, or nearer than that.
+    Near {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+        /// Metres on the surface of the earth.
+        distance_m: f64,
+    },
 }
 
 /// Comparison prefix of a date, number or quantity.

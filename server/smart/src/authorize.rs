@@ -162,7 +162,7 @@ fn offer(text: &str, client: &Client) -> Result<(Scopes, Vec<String>), OAuthErro
         let is_app_scope = match scope.kind() {
             ScopeKind::Resource(resource) => resource.context != Context::System,
             ScopeKind::Launch(_) | ScopeKind::OfflineAccess | ScopeKind::OnlineAccess => true,
-            ScopeKind::Identity | ScopeKind::Feed(_) => false,
+            ScopeKind::Identity | ScopeKind::Feed(_) | ScopeKind::Administrator => false,
         };
         if is_app_scope { offered.push(scope.clone()) } else { refused.push(scope.text().to_owned()) }
     }

@@ -147,7 +147,7 @@ pub fn refresh(
     Ok(issued)
 }
 
-/// Issues a token to a backend service: by assertion only, for `system/` and feed scopes only, without a refresh token.
+/// Issues a token to a backend service: by assertion only, for `system/`, feed and administrator scopes only, without a refresh token.
 pub fn client_credentials(scope: &str, client: &AuthenticatedClient, with: Issuance<'_>) -> Result<Issued, OAuthError> {
     let client = client.client();
     if !matches!(client.authentication, Authentication::Asymmetric(_)) {
@@ -164,6 +164,7 @@ pub fn client_credentials(scope: &str, client: &AuthenticatedClient, with: Issua
         let is_backend = match scope.kind() {
             ScopeKind::Resource(resource) => resource.context == Context::System,
             ScopeKind::Feed(_) => client.purpose == Purpose::DirectCare,
+            ScopeKind::Administrator => client.purpose != Purpose::SecondaryUse,
             _ => false,
         };
         if is_backend {

@@ -33,15 +33,18 @@ impl Client {
         let is_system = self.scopes.has_context(Context::System);
         let is_app = self.scopes.has_context(Context::Patient) || self.scopes.has_context(Context::User);
         let has_feed = self.scopes.iter().any(|scope| matches!(scope.kind(), ScopeKind::Feed(_)));
-        if self.purpose == Purpose::SecondaryUse && (is_app || has_feed) {
+        let is_administrator = self.scopes.has_administrator();
+        if self.purpose == Purpose::SecondaryUse && (is_app || has_feed || is_administrator) {
             return refuse("a secondary-use client may have `system/` scopes only".to_owned());
         }
         if self.purpose == Purpose::SecondaryUse && !matches!(self.authentication, Authentication::Asymmetric(_)) {
             return refuse("a secondary-use client is a backend service and needs a key set".to_owned());
         }
-        if (is_system || has_feed) && !matches!(self.authentication, Authentication::Asymmetric(_)) {
+        if (is_system || has_feed || is_administrator) && !matches!(self.authentication, Authentication::Asymmetric(_))
+        {
             return refuse(
-                "`system/` and feed scopes need an asymmetric client: it proves who it is by a signed JWT".to_owned(),
+                "`system/`, feed and administrator scopes need an asymmetric client: it proves who it is by a signed JWT"
+                    .to_owned(),
             );
         }
         if is_app && self.redirect_uris.is_empty() {

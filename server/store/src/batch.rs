@@ -101,6 +101,8 @@ pub enum WriteStatus {
 /// The outcome of one write.
 #[derive(Debug, Clone)]
 pub struct Written {
+    /// The number of the resource; 0 when there is none.
+    pub(crate) res_key: i64,
     /// The type.
     pub type_name: String,
     /// The logical id; of the match where a conditional create found one.

@@ -45,6 +45,14 @@ impl Builder {
         self
     }
 
+    /// Adds `IN` over a bound JSON list of integers such as `[1,2]`.
+    pub(crate) fn bind_among(&mut self, keys: &str) -> &mut Self {
+        self.values.push(keys.into());
+        let parameter = format!("${}", self.values.len());
+        self.sql.push_str(&self.dialect.in_list(&parameter));
+        self
+    }
+
     /// The finished statement.
     pub(crate) fn build(self) -> Statement {
         Statement::new(self.sql, self.values)

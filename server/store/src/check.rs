@@ -1,16 +1,19 @@
 //! Proves that the store is whole: index rows match bodies, history is unbroken, counters are right.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use policy::Grant;
-use search::Registry;
+use search::FullText;
 
 use crate::error::StoreError;
-use crate::index_row::{self, TABLES};
-use crate::intern::Interner;
+use crate::index_row::{TABLES, param_of};
+use crate::intern::{self, Name, Names};
 use crate::open::Store;
+use crate::parameters::Known;
+use crate::pending::full_text;
+use crate::prepare::{Indexed, indexed};
 use crate::sql::{Session, SqlValue, Statement};
 use crate::version_row::{StoredVersion, version_columns};
 
@@ -31,6 +34,8 @@ pub struct CheckReport {
 const BUCKETS: usize = 1 << 16;
 /// Bodies in memory at a time.
 const CHUNK: i64 = 512;
+/// Numbers of names in memory.
+const NAMES_MAX: usize = 200_000;
 
 impl Store {
     /// Checks the whole store in one snapshot; only for the server's own work.
@@ -38,9 +43,17 @@ impl Store {
         if !grant.is_system() {
             return Err(StoreError::Denied(policy::Denied::new("system-only", "a check is the server's own work")));
         }
-        let registry = Arc::clone(&self.inner.registry);
+        let inner = Arc::clone(&self.inner);
         self.read_unbounded(move |session| {
-            let mut check = Check { registry: &registry, sums: vec![0; BUCKETS], report: CheckReport::default() };
+            let generation = crate::parameters::generation(session)?;
+            let known = inner.parameters.at(session, generation)?;
+            let mut check = Check {
+                retired: crate::parameters::retired(session)?,
+                known: &known,
+                sums: vec![0; BUCKETS],
+                names: HashMap::new(),
+                report: CheckReport::default(),
+            };
             check.bodies(session)?;
             check.index_tables(session)?;
             check.mismatches(session)?;
@@ -52,9 +65,13 @@ impl Store {
 }
 
 struct Check<'a> {
-    registry: &'a Registry,
+    known: &'a Known,
+    /// Numbers of index tables whose rows are being removed.
+    retired: HashSet<i64>,
     /// Per bucket, rows that bodies give minus rows that are there: all zero when they are the same.
     sums: Vec<u64>,
+    /// Numbers of names that were looked up lately.
+    names: HashMap<Arc<Name>, i64>,
     report: CheckReport,
 }
 
@@ -78,6 +95,11 @@ fn fingerprint(table: &str, values: &[SqlValue]) -> u64 {
 }
 
 impl Check<'_> {
+    /// Whether rows of that number are still being made, or removed: no search reads them.
+    fn is_unsettled(&self, param: i64) -> bool {
+        self.known.is_partial(param) || self.retired.contains(&param)
+    }
+
     fn add(&mut self, table: &str, values: &[SqlValue]) {
         self.change(values, |sum| sum.wrapping_add(fingerprint(table, values)));
     }
@@ -95,7 +117,6 @@ impl Check<'_> {
     }
 
     fn bodies(&mut self, session: &mut dyn Session) -> Result<(), StoreError> {
-        let mut interner = Interner::only_looking();
         let mut after = 0_i64;
         loop {
             let sql = concat!(
@@ -110,7 +131,7 @@ impl Check<'_> {
                 after = version.res_key;
                 self.report.resources += 1;
                 if !version.facts.deleted {
-                    self.body(session, &mut interner, &version)?;
+                    self.body(session, &version)?;
                 }
             }
             if is_last {
@@ -119,15 +140,10 @@ impl Check<'_> {
         }
     }
 
-    fn body(
-        &mut self,
-        session: &mut dyn Session,
-        interner: &mut Interner,
-        version: &StoredVersion,
-    ) -> Result<(), StoreError> {
+    fn body(&mut self, session: &mut dyn Session, version: &StoredVersion) -> Result<(), StoreError> {
         let facts = &version.facts;
         let name = format!("{}/{}", facts.type_name, facts.id);
-        let Ok(json) = crate::write::parse_stored(&version.body) else {
+        let Ok(json) = crate::body::parse_stored(&version.body) else {
             self.report.problems.push(format!("the body of {name} is not JSON"));
             return Ok(());
         };
@@ -136,17 +152,22 @@ impl Check<'_> {
         if root.str("id").as_deref() != Some(&facts.id) || stamped.as_deref() != Some(&facts.version.to_string()) {
             self.report.problems.push(format!("the body of {name} is of another resource or version"));
         }
-        let entries = index_row::entries(&json, self.registry);
-        // A name that has no key yet cannot be given one here: then a row is missing too.
-        match index_row::rows(session, interner, (&facts.type_name, version.res_key), &entries) {
-            Ok(rows) => {
+        let mut names = Names::default();
+        let Indexed { rows, words } = indexed(&json, &self.known.registry, &mut names);
+        // A name that has no number cannot be given one here: then a row is missing too.
+        match self.keys(session, names.list())? {
+            Some(keys) => {
                 self.report.index_rows += rows.len() as u64;
-                for (table, values) in rows {
-                    self.add(TABLES.get(table).map_or("", |table| table.name), &values);
+                for (table, values) in rows.iter().map(|row| row.resolve(&keys, version.res_key)) {
+                    if !param_of(&values).is_some_and(|param| self.is_unsettled(param)) {
+                        self.add(table.name, &values);
+                    }
                 }
             }
-            Err(StoreError::NotFound(_)) => self.report.problems.push(format!("{name} is not in the index")),
-            Err(other) => return Err(other),
+            None => self.report.problems.push(format!("{name} is not in the index")),
+        }
+        if words != FullText::default() {
+            self.add("full_text", &[version.res_key.into()]);
         }
         for patient in &version.patients {
             let values = [(*patient).into(), facts.type_name.as_str().into(), version.res_key.into()];
@@ -155,16 +176,38 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn keys(&mut self, session: &mut dyn Session, names: &[Arc<Name>]) -> Result<Option<Vec<i64>>, StoreError> {
+        if self.names.len() > NAMES_MAX {
+            self.names.clear();
+        }
+        let unknown: Vec<Arc<Name>> = names.iter().filter(|name| !self.names.contains_key(*name)).cloned().collect();
+        for (name, key) in unknown.iter().zip(intern::find_all(session, &unknown)?) {
+            let Some(key) = key else { return Ok(None) };
+            self.names.insert(Arc::clone(name), key);
+        }
+        Ok(names.iter().map(|name| self.names.get(name).copied()).collect())
+    }
+
     fn index_tables(&mut self, session: &mut dyn Session) -> Result<(), StoreError> {
         for table in &TABLES {
             let columns: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
             let sql = format!("SELECT DISTINCT param FROM {}", table.name);
             for param in session.query(&Statement::new(sql, Vec::new()))? {
+                let param = param.i64(0)?;
+                if self.is_unsettled(param) {
+                    continue;
+                }
                 let sql = format!("SELECT {} FROM {} WHERE param = $1", columns.join(", "), table.name);
-                for row in session.query(&Statement::new(sql, vec![param.i64(0)?.into()]))? {
+                for row in session.query(&Statement::new(sql, vec![param.into()]))? {
                     self.remove(table.name, &row.0);
                 }
             }
+        }
+        let table = full_text(session.dialect());
+        // Which words stand there cannot be read back; that there are some can.
+        let key = table.columns.first().map_or("", |(name, _)| *name);
+        for row in session.query(&Statement::new(format!("SELECT {key} FROM {}", table.name), Vec::new()))? {
+            self.remove(table.name, &row.0);
         }
         let sql = "SELECT patient_key, type, res_key FROM compartment";
         for row in session.query(&Statement::new(sql, Vec::new()))? {
@@ -217,8 +260,13 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "SELECT count(*) FROM resource r WHERE r.commit_seq > (SELECT commit_seq FROM store_state WHERE id = 1) \
-         OR r.res_key > (SELECT res_key FROM store_state WHERE id = 1)",
+         OR r.res_key > (SELECT target_key FROM store_state WHERE id = 1)",
         "resources numbered beyond the last number given out",
+    ),
+    (
+        "SELECT count(*) FROM resource r LEFT JOIN target t ON t.target_key = r.res_key \
+         WHERE t.id IS NULL OR t.id <> r.id OR t.type <> r.type",
+        "resources whose key is of another name",
     ),
     (
         "SELECT count(*) FROM (SELECT type, count(*) AS live FROM resource WHERE deleted = 0 GROUP BY type) r \
@@ -226,8 +274,8 @@ const FAULTS: &[(&str, &str)] = &[
         "types whose counter is wrong",
     ),
     (
-        "SELECT count(*) FROM resource r WHERE r.type = 'Patient' AND NOT EXISTS (SELECT 1 FROM target t \
-         JOIN patient p ON p.patient_key = t.target_key WHERE t.id = r.id AND t.type = 'Patient')",
+        "SELECT count(*) FROM resource r WHERE r.type = 'Patient' AND NOT EXISTS (SELECT 1 FROM patient p \
+         WHERE p.patient_key = r.res_key)",
         "patients without a person",
     ),
 ];

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The request cannot be answered as it stands.
     #[error("{0}")]
     Invalid(String),
+    /// The search would take more than this server gives to one (403).
+    #[error("{0}")]
+    TooCostly(String),
     /// What is to be stored breaks a rule of the store.
     #[error("{0}")]
     Rule(String),
@@ -45,6 +48,9 @@ pub enum StoreError {
     /// What is stored is not what this program wrote.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// The search parameters changed while the write was prepared; the store prepares it again.
+    #[error("the search parameters have changed")]
+    Outdated,
     /// The database refused a statement.
     #[error("database: {0}")]
     Database(String),
@@ -54,6 +60,21 @@ impl StoreError {
     /// Whether the connection is to be thrown away.
     pub(crate) fn is_fatal_for_connection(&self) -> bool {
         matches!(self, StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_))
+    }
+
+    /// Whether a request was refused by the rules, not by the database.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Conflict(_)
+                | StoreError::NotFound(_)
+                | StoreError::Gone(_)
+                | StoreError::Duplicate
+                | StoreError::Busy
+                | StoreError::Outdated
+                | StoreError::Denied(_)
+                | StoreError::Rule(_)
+        )
     }
 
     /// The same failure for another request of the same transaction.

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::predicate::{Reach, Visibility};
 use crate::search_type::CommitSeq;
-use crate::sql::Session;
+use crate::sql::{Session, Statement};
 use crate::version_row::{Method, StoredVersion, complete, version_columns};
 
 /// Whose history.
@@ -27,8 +27,8 @@ pub enum HistoryTarget {
 pub struct HistoryPage {
     /// `_since`: versions written at or after this moment.
     pub since: Option<Instant>,
-    /// `_at`: versions that were current at this moment.
-    pub at: Option<Instant>,
+    /// `_at`: versions that were current at some moment from the first to the last of these.
+    pub at: Option<(Instant, Instant)>,
     /// Most versions of this page.
     pub count: u32,
     /// Versions before this number, from [`HistoryResult::next`].
@@ -78,11 +78,19 @@ impl History<'_> {
         let count = self.page.count as usize;
         let mut sql = Builder::new(session.dialect());
         sql.push("SELECT * FROM (");
-        sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE "));
-        self.push_where(&mut sql, "r", "NULL");
-        sql.push(concat!(" UNION ALL SELECT ", version_columns!("h"), " FROM history h WHERE "));
+        for type_name in self.types(session)? {
+            sql.push(concat!("SELECT * FROM (SELECT ", version_columns!("r"), " FROM resource r WHERE "));
+            self.push_where(&mut sql, "r", "NULL");
+            if let Some(type_name) = type_name {
+                sql.push(" AND r.type = ").bind(type_name);
+            }
+            self.push_newest(&mut sql, "r");
+            sql.push(") c UNION ALL ");
+        }
+        sql.push(concat!("SELECT * FROM (SELECT ", version_columns!("h"), " FROM history h WHERE "));
         self.push_where(&mut sql, "h", "h.superseded_seq");
-        sql.push(") v ORDER BY commit_seq DESC LIMIT ").bind(i64::from(self.page.count) + 1);
+        self.push_newest(&mut sql, "h");
+        sql.push(") s) v ORDER BY commit_seq DESC LIMIT ").bind(i64::from(self.page.count) + 1);
         let rows = session.query(&sql.build())?;
         let mut versions = rows.into_iter().map(StoredVersion::from_row).collect::<Result<Vec<_>, _>>()?;
         let has_more = versions.len() > count;
@@ -93,6 +101,19 @@ impl History<'_> {
         let versions = versions.into_iter().map(|found| (found.method, found)).collect::<Vec<_>>();
         let versions = versions.into_iter().map(|(method, found)| (found.into_version(), method)).collect();
         Ok(HistoryResult { versions, next, total })
+    }
+
+    fn push_newest(&self, sql: &mut Builder, alias: &str) {
+        sql.push(&format!(" ORDER BY {alias}.commit_seq DESC LIMIT ")).bind(i64::from(self.page.count) + 1);
+    }
+
+    /// Current rows are in commit order within a type: for all of them the newest of each type are merged.
+    fn types(&self, session: &mut dyn Session) -> Result<Vec<Option<String>>, StoreError> {
+        if *self.target != HistoryTarget::System {
+            return Ok(vec![None]);
+        }
+        let rows = session.query(&Statement::new("SELECT type FROM resource_count ORDER BY type", Vec::new()))?;
+        rows.iter().map(|row| row.text(0).map(|name| Some(name.to_owned()))).collect()
     }
 
     fn total(&self, session: &mut dyn Session) -> Result<u64, StoreError> {
@@ -108,13 +129,9 @@ impl History<'_> {
 
     fn push_where(&self, sql: &mut Builder, alias: &str, superseded: &str) {
         match self.target {
-            HistoryTarget::Instance(type_name, id) if alias == "r" => {
-                sql.push("r.type = ").bind(type_name).push(" AND r.id = ").bind(id);
-                self.visible.push(sql, alias, type_name);
-            }
             HistoryTarget::Instance(type_name, id) => {
-                sql.push("h.res_key = (SELECT res_key FROM resource WHERE type = ").bind(type_name);
-                sql.push(" AND id = ").bind(id).push(")");
+                sql.push(&format!("{alias}.res_key = (SELECT target_key FROM target WHERE id = ")).bind(id);
+                sql.push(" AND type = ").bind(type_name).push(")");
                 self.visible.push(sql, alias, type_name);
             }
             HistoryTarget::Type(type_name) => {
@@ -132,15 +149,15 @@ impl History<'_> {
         if let Some(since) = self.page.since {
             sql.push(&format!(" AND {alias}.last_updated >= ")).bind(since);
         }
-        if let Some(at) = self.page.at {
-            sql.push(&format!(" AND {alias}.last_updated <= ")).bind(at);
+        if let Some((first, last)) = self.page.at {
+            sql.push(&format!(" AND {alias}.last_updated <= ")).bind(last);
             if superseded != "NULL" {
                 // The version that took its place is either in the history too or the current one.
                 sql.push(&format!(
                     " AND COALESCE((SELECT n.last_updated FROM history n WHERE n.commit_seq = {superseded}), \
-                     (SELECT n.last_updated FROM resource n WHERE n.commit_seq = {superseded})) > "
+                     (SELECT n.last_updated FROM resource n WHERE n.type = {alias}.type AND n.commit_seq = {superseded})) > "
                 ));
-                sql.bind(at);
+                sql.bind(first);
             }
         }
     }

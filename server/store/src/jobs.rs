@@ -8,7 +8,7 @@ use fhir::Instant;
 use crate::error::StoreError;
 use crate::open::Store;
 use crate::sql::{Dialect, Session, SqlRow, Statement};
-use crate::writer::Transaction;
+use crate::transaction::Transaction;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,7 +296,8 @@ fn take(session: &mut dyn Session, lease: &Lease) -> Result<Option<Job>, StoreEr
     session.query(&Statement::new(sql, values))?.first().map(job_of).transpose()
 }
 
-fn end(
+/// Ends a job that is still the holder's.
+pub(crate) fn end(
     session: &mut dyn Session,
     (id, lease): (&str, &str),
     state: JobState,

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::messages::{Assessment, MessageKey, MessageRecord, MessageStatus, find, insert};
 use crate::open::Store;
 use crate::sql::{SqlRow, SqlValue, Statement};
-use crate::writer::Transaction;
+use crate::transaction::Transaction;
 
 /// Messages on one page at most.
 const PAGE_MAX: u32 = 1000;

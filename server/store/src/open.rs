@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use migrations::Main;
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
-use search::Registry;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::sync::Semaphore;
 
@@ -16,6 +15,7 @@ use crate::control::Control;
 use crate::error::StoreError;
 use crate::migrate::migrate;
 use crate::options::{Clock, Location, StoreOptions};
+use crate::parameters::Parameters;
 use crate::postgres::Pool;
 use crate::sql::{Session, SqlRow, Statement};
 use crate::sqlite::{self, Mode, SqliteSession};
@@ -33,7 +33,7 @@ pub struct Store {
 }
 
 pub(crate) struct Inner {
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) parameters: Parameters,
     pub(crate) clock: Clock,
     pub(crate) backend: Backend,
     pub(crate) writer: Writer,
@@ -57,9 +57,9 @@ impl Store {
         };
         let (audit, control) = open_beside(&backend).await?;
         let writer = Writer::start("store-writer", options.write_queue_max, options.clock.clone(), opener)?;
-        Ok(Store {
+        let store = Store {
             inner: Arc::new(Inner {
-                registry: options.registry,
+                parameters: Parameters::new(options.registry),
                 clock: options.clock,
                 backend,
                 writer,
@@ -68,7 +68,9 @@ impl Store {
                 searches: Semaphore::new(options.searches_max),
                 search_timeout: options.search_timeout,
             }),
-        })
+        };
+        store.refresh_parameters().await?;
+        Ok(store)
     }
 
     /// Brings the schema to this version and nothing else.
@@ -97,7 +99,7 @@ impl Store {
 
     /// Runs statements in one atomic transaction that is durable when this returns; gives the rows changed by each.
     pub(crate) async fn execute_all(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
-        let run = move |transaction: &mut crate::writer::Transaction<'_>| {
+        let run = move |transaction: &mut crate::transaction::Transaction<'_>| {
             statements.iter().map(|statement| transaction.session.execute(statement)).collect()
         };
         self.inner.writer.submit(run).await

@@ -20,7 +20,7 @@ use crate::error::StoreError;
 use crate::open::Store;
 use crate::opt_out_part::{Part, TAG_LENGTH, Tag, parts_of};
 use crate::sql::{Session, SqlRow, Statement};
-use crate::writer::Transaction;
+use crate::transaction::Transaction;
 
 /// What the register knows of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 pub struct StoreOptions {
     /// Where the data lie.
     pub location: Location,
-    /// The search parameters that are indexed.
+    /// The search parameters of the definitions; those that came at run time lie in the database.
     pub registry: Arc<Registry>,
     /// The clock that dates versions.
     pub clock: Clock,

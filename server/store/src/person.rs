@@ -10,8 +10,8 @@ use crate::error::StoreError;
 use crate::intern::Name;
 use crate::open::Store;
 use crate::sql::{Session, Statement};
+use crate::transaction::Transaction;
 use crate::version_row::keys_text;
-use crate::writer::Transaction;
 
 /// A recorded merge or move, by which it can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,16 +147,22 @@ struct Movement<'a> {
 
 /// Makes one Patient's person that of another, in the transaction of a write. Either may still be to come.
 pub(crate) fn apply(transaction: &mut Transaction<'_>, link: &PersonLink) -> Result<Option<PersonEvent>, StoreError> {
-    let Transaction { session, interner, now, .. } = transaction;
-    let mut key = |id: &str| interner.key(*session, &Name::Target("Patient".to_owned(), id.to_owned()));
-    let (patient, with) = (key(&link.patient_id)?, key(&link.with_patient_id)?);
-    let (from, to) = (ensure(*session, patient, *now)?, ensure(*session, with, *now)?);
+    let mut person = |id: &str| {
+        let key = transaction.key(Name::Target("Patient".to_owned(), id.to_owned()))?;
+        transaction.ensure_person(key)?;
+        Ok::<i64, StoreError>(key)
+    };
+    let (patient, with) = (person(&link.patient_id)?, person(&link.with_patient_id)?);
+    transaction.flush()?;
+    transaction.direct();
+    let session = &mut *transaction.session;
+    let (from, to) = (person_of_key(session, patient)?, person_of_key(session, with)?);
     match link.kind {
         LinkKind::Link => {
             let movement = Movement { kind: "link", from, to, reason: &link.reason, patients: vec![patient] };
-            movement.run(*session, *now)
+            movement.run(session, transaction.now)
         }
-        LinkKind::Merge => merge(*session, (to, from), &link.reason, *now),
+        LinkKind::Merge => merge(session, (to, from), &link.reason, transaction.now),
     }
 }
 
@@ -193,6 +199,7 @@ impl Movement<'_> {
 }
 
 pub(crate) fn undo(transaction: &mut Transaction<'_>, event: PersonEvent, reason: &str) -> Result<(), StoreError> {
+    transaction.direct();
     let session = &mut *transaction.session;
     let sql =
         "SELECT from_person, to_person, patients, undone FROM person_event WHERE event_key = $1 AND kind <> 'undo'";
@@ -218,20 +225,6 @@ pub(crate) fn undo(transaction: &mut Transaction<'_>, event: PersonEvent, reason
     Ok(())
 }
 
-/// The person of a Patient, made now if it has none.
-pub(crate) fn ensure(session: &mut dyn Session, patient_key: i64, now: Instant) -> Result<i64, StoreError> {
-    let known = keys(session, "SELECT person_key FROM patient WHERE patient_key = $1", patient_key)?;
-    if let Some(person) = known.first() {
-        return Ok(*person);
-    }
-    let sql = "INSERT INTO person (created) VALUES ($1) RETURNING person_key";
-    let rows = session.query(&Statement::new(sql, vec![now.into()]))?;
-    let person = rows.first().ok_or_else(|| StoreError::Corrupt("no person key".to_owned()))?.i64(0)?;
-    let sql = "INSERT INTO patient (patient_key, person_key) VALUES ($1, $2)";
-    session.execute(&Statement::new(sql, vec![patient_key.into(), person.into()]))?;
-    Ok(person)
-}
-
 fn point(session: &mut dyn Session, patients: &[i64], person: i64) -> Result<(), StoreError> {
     let sql = format!("UPDATE patient SET person_key = $1 WHERE patient_key {}", session.dialect().in_list("$2"));
     session.execute(&Statement::new(sql, vec![person.into(), keys_text(patients).into()])).map(|_| ())
@@ -244,9 +237,14 @@ fn patient_key(session: &mut dyn Session, id: &str) -> Result<i64, StoreError> {
     rows.first().ok_or_else(|| StoreError::NotFound("the patient".to_owned()))?.i64(0)
 }
 
-fn person_of_key(session: &mut dyn Session, patient: i64) -> Result<i64, StoreError> {
+/// The person of a Patient by its key.
+pub(crate) fn of_key(session: &mut dyn Session, patient: i64) -> Result<Option<i64>, StoreError> {
     let known = keys(session, "SELECT person_key FROM patient WHERE patient_key = $1", patient)?;
-    known.first().copied().ok_or_else(|| StoreError::NotFound("the patient".to_owned()))
+    Ok(known.first().copied())
+}
+
+fn person_of_key(session: &mut dyn Session, patient: i64) -> Result<i64, StoreError> {
+    of_key(session, patient)?.ok_or_else(|| StoreError::NotFound("the patient".to_owned()))
 }
 
 fn check_person(session: &mut dyn Session, person: i64) -> Result<(), StoreError> {

@@ -177,7 +177,8 @@ impl<'a> Visibility<'a> {
     }
 }
 
-fn each_patient(dialect: Dialect, alias: &str) -> String {
+/// The patients of a row as rows of their own, `about.value`.
+pub(crate) fn each_patient(dialect: Dialect, alias: &str) -> String {
     match dialect {
         Dialect::Sqlite => format!("json_each({alias}.patients) about"),
         Dialect::Postgres => {

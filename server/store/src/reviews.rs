@@ -71,7 +71,7 @@ impl Store {
     /// Adds a question. `false`: it was asked before, and stands as it stands, decided or not.
     pub async fn add_review(&self, review: &NewReview) -> Result<bool, StoreError> {
         let review = review.clone();
-        let work = move |transaction: &mut crate::writer::Transaction<'_>| open(transaction.session, &review);
+        let work = move |transaction: &mut crate::transaction::Transaction<'_>| open(transaction.session, &review);
         self.inner.writer.submit(work).await
     }
 

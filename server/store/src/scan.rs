@@ -1,4 +1,6 @@
-//! A type walked in the order of its keys, as of one state: what an export reads, a short range at a time.
+//! A type walked in commit order, as of one state: what an export reads, a short range at a time.
+//!
+//! The version of a resource that was current then keeps its commit number wherever it lies, so a walk gives it once.
 
 use fhir::Instant;
 use policy::{Grant, Version};
@@ -25,7 +27,7 @@ pub struct Scan {
     pub count: u32,
 }
 
-/// A place in the order of keys; it stays good across restarts.
+/// A place in commit order; it stays good across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScanKey(pub i64);
 
@@ -46,18 +48,18 @@ impl Store {
             let visible = Visibility::of(session, &grant, Reach::Search, now)?;
             visible.check_type(&scan.type_name)?;
             let mut sql = Builder::new(session.dialect());
-            sql.push("SELECT * FROM (");
+            sql.push("SELECT * FROM (SELECT * FROM (");
             sql.push(concat!("SELECT ", version_columns!("r"), " FROM resource r WHERE "));
-            push_where(&mut sql, "r", &scan, &visible);
-            sql.push(concat!(" UNION ALL SELECT ", version_columns!("h"), " FROM history h WHERE "));
-            push_where(&mut sql, "h", &scan, &visible);
-            sql.push(" AND h.superseded_seq > ").bind(scan.as_of.0);
-            sql.push(") v ORDER BY res_key LIMIT ").bind(i64::from(scan.count) + 1);
+            push_range(&mut sql, "r", &scan, &visible);
+            sql.push(concat!(") c UNION ALL SELECT * FROM (SELECT ", version_columns!("h"), " FROM history h WHERE "));
+            sql.push("h.superseded_seq > ").bind(scan.as_of.0).push(" AND ");
+            push_range(&mut sql, "h", &scan, &visible);
+            sql.push(") s) v ORDER BY commit_seq LIMIT ").bind(i64::from(scan.count) + 1);
             let rows = session.query(&sql.build())?;
             let mut versions = rows.into_iter().map(StoredVersion::from_row).collect::<Result<Vec<_>, _>>()?;
             let has_more = versions.len() > scan.count as usize;
             versions.truncate(scan.count as usize);
-            let next = versions.last().filter(|_| has_more).map(|last| ScanKey(last.res_key));
+            let next = versions.last().filter(|_| has_more).map(|last| ScanKey(last.commit_seq));
             complete(session, &mut versions, now)?;
             Ok(ScanResult { versions: versions.into_iter().map(StoredVersion::into_version).collect(), next })
         })
@@ -65,12 +67,13 @@ impl Store {
     }
 }
 
-fn push_where(sql: &mut Builder, alias: &str, scan: &Scan, visible: &Visibility<'_>) {
+fn push_range(sql: &mut Builder, alias: &str, scan: &Scan, visible: &Visibility<'_>) {
     sql.push(&format!("{alias}.type = ")).bind(&scan.type_name);
     sql.push(&format!(" AND {alias}.commit_seq <= ")).bind(scan.as_of.0);
-    sql.push(&format!(" AND {alias}.res_key > ")).bind(scan.after.map_or(0, |after| after.0));
+    sql.push(&format!(" AND {alias}.commit_seq > ")).bind(scan.after.map_or(0, |after| after.0));
     if let Some(since) = scan.since {
         sql.push(&format!(" AND {alias}.last_updated >= ")).bind(since);
     }
     visible.push(sql, alias, &scan.type_name);
+    sql.push(&format!(" ORDER BY {alias}.commit_seq LIMIT ")).bind(i64::from(scan.count) + 1);
 }

@@ -1,24 +1,30 @@
-//! Search within one type, in pages that stay what they were when the first was read.
+//! Search, in pages that stay what they were when the first was read.
 //!
-//! A later page as of commit number S joins two lists in the same order: current rows written by S, and versions that were
-//! current at S and have been superseded since. The second are few; they are judged in memory from their bodies, so the
-//! index holds current rows only.
+//! A later page as of commit number S holds what met the conditions at S and nothing else: current rows written by S, and what has changed
+//! since and is judged as it was then.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use fhir::Instant;
 use policy::{Grant, Version};
-use search::{Filter, FilterParam, FilterValue, Query, Registry, SortKey, Summary, Total};
+use search::{Condition, FilterParam, Query, Registry, SortKey, Summary};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
+use crate::matching::affected::affected;
+use crate::matching::boolean::Writer;
+use crate::matching::candidate::Moment;
+use crate::matching::explain::explain;
+use crate::matching::judge::{Judge, Known};
+use crate::matching::order::Cursor;
+use crate::matching::plan::{Plan, Planner};
+use crate::matching::resolve::{Resolved, Resolver};
+use crate::matching::total;
+use crate::matching::walk::{Match, Walk};
 use crate::open::Store;
 use crate::predicate::{Reach, Visibility};
-use crate::search_filter::{Condition, Point, conditions};
-use crate::search_sort::{Cursor, Order};
 use crate::sql::{Session, Statement};
-use crate::version_row::{StoredVersion, VERSION_COLUMNS, complete, keys_text, version_columns};
+use crate::version_row::{StoredVersion, complete};
 
 /// A number in commit order: everything up to it is one state of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,34 +54,90 @@ pub struct SearchResult {
     pub as_of: CommitSeq,
 }
 
-/// How far a total that nobody asked for is counted.
-const UNASKED_TOTAL_MAX: i64 = 10_000;
-/// How far alternatives are counted to find the one that narrows most.
-const ESTIMATE_MAX: i64 = 2_000;
-/// Superseded versions judged at a time: their bodies are in memory.
+/// Versions that have changed since and are judged at a time: their bodies are in memory.
 const CHUNK: usize = 256;
 
 impl Store {
     /// Searches a type.
     pub async fn search(&self, grant: &Grant, query: &Query, page: Page) -> Result<SearchResult, StoreError> {
-        let (grant, query, now) = (grant.clone(), query.clone(), (self.inner.clock)());
-        let registry = Arc::clone(&self.inner.registry);
+        self.search_types(grant, std::slice::from_ref(query), page).await
+    }
+
+    /// Searches several types, each by its query; all have the same order.
+    pub async fn search_types(&self, grant: &Grant, queries: &[Query], page: Page) -> Result<SearchResult, StoreError> {
+        let (grant, queries, now) = (grant.clone(), queries.to_vec(), (self.inner.clock)());
+        let inner = Arc::clone(&self.inner);
         self.read_bounded(move |session| {
-            let mut visible = Visibility::of(session, &grant, Reach::Search, now)?;
-            visible.check_type(&query.type_name)?;
-            if reads_redacted(&grant, &query, &registry) {
-                visible.hide_redacted(session)?;
+            let (newest, generation) = state(session)?;
+            let known = inner.parameters.at(session, generation)?;
+            let registry = &known.registry;
+            let as_of = page.as_of.unwrap_or(newest);
+            if as_of > newest {
+                return Err(StoreError::Invalid("the page is of a state that this store does not have".to_owned()));
             }
-            let conditions = conditions(session, &query)?;
-            let search = Search { query: &query, registry: &registry, visible: &visible, conditions: &conditions };
-            search.page(session, page, now)
+            let mut sum = SearchResult { matches: Vec::new(), total: None, next: None, as_of };
+            let mut found = Vec::new();
+            let mut order = None;
+            for query in &queries {
+                known.check(query)?;
+                let mut visible = Visibility::of(session, &grant, Reach::Search, now)?;
+                visible.check_type(&query.type_name)?;
+                if reads_redacted(&grant, query, registry) {
+                    visible.hide_redacted(session)?;
+                }
+                let moment = Moment { visible: &visible, as_of: as_of.0, newest: newest.0 };
+                let search = Search { query, registry, moment, is_one_of: queries.len() };
+                let (matches, total, plan) = search.page(session, &page)?;
+                found.extend(matches);
+                sum.total = if order.is_none() { total } else { sum.total.zip(total).map(|(a, b)| a + b) };
+                order = Some(plan.order);
+            }
+            let count = count_of(&page, queries.first());
+            if let Some(order) = order.filter(|_| queries.len() > 1) {
+                found.sort_by(|a, b| order.compare(&a.cursor, &b.cursor));
+            }
+            let has_more = found.len() > count;
+            found.truncate(count);
+            sum.next = found.last().filter(|_| has_more).map(|last| last.cursor.clone());
+            if page.as_of.is_none()
+                && page.after.is_none()
+                && !has_more
+                && queries.first().is_some_and(|one| one.summary != Summary::Count)
+                && count > 0
+            {
+                sum.total = Some(found.len() as u64);
+            }
+            let mut versions: Vec<StoredVersion> = found.into_iter().map(|found| found.version).collect();
+            complete(session, &mut versions, now)?;
+            sum.matches = versions.into_iter().map(StoredVersion::into_version).collect();
+            Ok(sum)
+        })
+        .await
+    }
+
+    /// Says how a search of a type is answered, in lines for a person that hold no values.
+    pub async fn explain(&self, grant: &Grant, query: &Query) -> Result<Vec<String>, StoreError> {
+        let (grant, query, now) = (grant.clone(), query.clone(), (self.inner.clock)());
+        let inner = Arc::clone(&self.inner);
+        self.read_bounded(move |session| {
+            let visible = Visibility::of(session, &grant, Reach::Search, now)?;
+            visible.check_type(&query.type_name)?;
+            let (CommitSeq(newest), generation) = state(session)?;
+            let known = inner.parameters.at(session, generation)?;
+            known.check(&query)?;
+            let moment = Moment { visible: &visible, as_of: newest, newest };
+            let search = Search { query: &query, registry: &known.registry, moment, is_one_of: 1 };
+            let writer = Writer { visible: &visible, dialect: session.dialect() };
+            let resolved = search.resolved(session)?;
+            let plan = search.plan(session, (&writer, &resolved), None)?;
+            explain(session, &writer, (&plan, &resolved))
         })
         .await
     }
 
     /// The newest state.
     pub async fn commit_seq(&self) -> Result<CommitSeq, StoreError> {
-        self.read_inline(newest).await
+        self.read_inline(|session| state(session).map(|(newest, _)| newest)).await
     }
 }
 
@@ -90,292 +152,160 @@ pub(crate) fn find_current(
     if reads_redacted(grant, query, registry) {
         visible.hide_redacted(session)?;
     }
-    let conditions = conditions(session, query)?;
-    if conditions.iter().any(|condition| matches!(condition, Condition::Never)) {
+    let resolver = Resolver { visible: &visible };
+    let resolved = resolver.all(session, &query.type_name, &query.conditions)?;
+    if resolved.iter().any(Resolved::is_never) {
         return Ok(Vec::new());
     }
+    let writer = Writer { visible: &visible, dialect: session.dialect() };
     let mut sql = Builder::new(session.dialect());
     sql.push("SELECT r.res_key FROM resource r WHERE r.type = ").bind(&query.type_name).push(" AND r.deleted = 0");
-    for condition in &conditions {
-        match condition {
-            Condition::Point(point) => point.push_exists(&mut sql),
-            Condition::Other(other) => other.push(&mut sql),
-            Condition::Never => {}
-        }
+    for one in &resolved {
+        sql.push(" AND ");
+        writer.whole(&mut sql, "r.res_key", one);
     }
     visible.push(&mut sql, "r", &query.type_name);
     sql.push(" LIMIT ").bind(limit);
     session.query(&sql.build())?.iter().map(|row| row.i64(0)).collect()
 }
 
-fn newest(session: &mut dyn Session) -> Result<CommitSeq, StoreError> {
-    let rows = session.query(&Statement::new("SELECT commit_seq FROM store_state WHERE id = 1", Vec::new()))?;
-    rows.first().map_or(Ok(CommitSeq(0)), |row| row.i64(0).map(CommitSeq))
+/// The newest state, and the generation of the search parameters in it.
+fn state(session: &mut dyn Session) -> Result<(CommitSeq, i64), StoreError> {
+    let sql = "SELECT commit_seq, parameter_generation FROM store_state WHERE id = 1";
+    let rows = session.query(&Statement::new(sql, Vec::new()))?;
+    rows.first().map_or(Ok((CommitSeq(0), 0)), |row| Ok((CommitSeq(row.i64(0)?), row.i64(1)?)))
 }
 
 /// Whether a search would tell what release hides: then redacted persons are not found at all.
 fn reads_redacted(grant: &Grant, query: &Query, registry: &Registry) -> bool {
-    let filtered = query.filters.iter().filter_map(|filter| match filter.param {
-        FilterParam::Param(id, _) => Some(id),
-        FilterParam::Id | FilterParam::LastUpdated => None,
+    let is_hidden = |type_name: &str, id: u32| {
+        registry.by_id(id).is_some_and(|param| grant.predicate().unsearchable(type_name, &param.code))
+    };
+    let sorts = query.sort.iter().any(|(key, _)| match key {
+        SortKey::Param(id, _) => is_hidden(&query.type_name, *id),
+        SortKey::Id | SortKey::LastUpdated => false,
     });
-    let sorted = query.sort.iter().filter_map(|(key, _)| match key {
-        SortKey::Param(id, _) => Some(*id),
-        SortKey::Id | SortKey::LastUpdated => None,
-    });
-    filtered
-        .chain(sorted)
-        .filter_map(|id| registry.by_id(id))
-        .any(|param| grant.predicate().unsearchable(&query.type_name, &param.code))
+    sorts || query.conditions.iter().any(|condition| reads(condition, &query.type_name, &is_hidden))
+}
+
+/// Whether a condition on a type looks at such a parameter, wherever it leads.
+fn reads(condition: &Condition, type_name: &str, is_hidden: &dyn Fn(&str, u32) -> bool) -> bool {
+    let any = |parts: &[Condition], type_name: &str| parts.iter().any(|part| reads(part, type_name, is_hidden));
+    match condition {
+        Condition::Filter(filter) => match filter.param {
+            FilterParam::Param(id, _) => is_hidden(type_name, id),
+            FilterParam::Id | FilterParam::LastUpdated => false,
+        },
+        Condition::Chain(chain) => {
+            is_hidden(type_name, chain.param)
+                || chain.targets.iter().any(|target| any(&target.conditions, &target.type_name))
+        }
+        Condition::Has(has) => {
+            is_hidden(&has.source.type_name, has.param) || any(&has.source.conditions, &has.source.type_name)
+        }
+        // The words are those of the whole body.
+        Condition::Text(_) => true,
+        Condition::List(_) => false,
+        Condition::All(parts) | Condition::Any(parts) => any(parts, type_name),
+        Condition::Not(one) => reads(one, type_name, is_hidden),
+    }
+}
+
+fn count_of(page: &Page, query: Option<&Query>) -> usize {
+    if query.is_some_and(|query| query.summary == Summary::Count) { 0 } else { page.count as usize }
 }
 
 struct Search<'a> {
     query: &'a Query,
     registry: &'a Registry,
-    visible: &'a Visibility<'a>,
-    conditions: &'a [Condition],
-}
-
-struct Match {
-    cursor: Cursor,
-    version: StoredVersion,
+    moment: Moment<'a>,
+    /// How many types are searched together: then the order must be one that they share.
+    is_one_of: usize,
 }
 
 impl Search<'_> {
-    fn page(&self, session: &mut dyn Session, page: Page, now: Instant) -> Result<SearchResult, StoreError> {
-        let newest = newest(session)?;
-        let as_of = page.as_of.unwrap_or(newest);
-        if as_of > newest {
-            return Err(StoreError::Invalid("the page is of a state that this store does not have".to_owned()));
+    fn resolved(&self, session: &mut dyn Session) -> Result<Vec<Resolved>, StoreError> {
+        let resolver = Resolver { visible: self.moment.visible };
+        resolver.all(session, &self.query.type_name, &self.query.conditions)
+    }
+
+    fn plan(
+        &self,
+        session: &mut dyn Session,
+        (writer, resolved): (&Writer<'_>, &[Resolved]),
+        after: Option<&Cursor>,
+    ) -> Result<Plan, StoreError> {
+        let planner = Planner { query: self.query, resolved, registry: self.registry, writer };
+        if self.is_one_of > 1 && self.query.sort.is_empty() {
+            return Ok(planner.by_commit());
         }
-        let nothing = || SearchResult { matches: Vec::new(), total: Some(0), next: None, as_of };
-        if self.conditions.iter().any(|condition| matches!(condition, Condition::Never)) && as_of == newest {
-            return Ok(nothing());
-        }
-        let driver = self.driver(session)?;
-        let order = Order::of(self.query, if driver.is_some() { "d.res_key" } else { "r.res_key" })?;
-        let is_first = page.after.is_none();
-        let count = if self.query.summary == Summary::Count { 0 } else { page.count as usize };
-        let mut matches = self.current(session, &order, driver, (&page, as_of, count))?;
-        if as_of < newest {
-            self.superseded(session, &order, (&page, as_of, count), &mut matches)?;
-        }
-        let has_more = matches.len() > count;
-        matches.truncate(count);
-        let next = matches.last().filter(|_| has_more).map(|last| last.cursor.clone());
-        let total = match (is_first && page.as_of.is_none(), has_more) {
-            (true, false) => Some(matches.len() as u64),
-            (true, true) => self.total(session, driver)?,
+        planner.plan(session, after)
+    }
+
+    /// One more match than the page takes, if there are as many.
+    fn page(&self, session: &mut dyn Session, page: &Page) -> Result<(Vec<Match>, Option<u64>, Plan), StoreError> {
+        let count = count_of(page, Some(self.query));
+        let resolved = self.resolved(session)?;
+        let writer = Writer { visible: self.moment.visible, dialect: session.dialect() };
+        let plan = self.plan(session, (&writer, &resolved), page.after.as_ref())?;
+        let is_never = resolved.iter().any(Resolved::is_never);
+        let is_first = page.after.is_none() && page.as_of.is_none();
+        let total = match (is_first, is_never) {
+            (true, true) => Some(0),
+            (true, false) => total::total(session, &writer, self.query, &resolved)?,
             (false, _) => None,
         };
-        let mut versions: Vec<StoredVersion> = matches.into_iter().map(|found| found.version).collect();
-        complete(session, &mut versions, now)?;
-        let matches = versions.into_iter().map(StoredVersion::into_version).collect();
-        Ok(SearchResult { matches, total, next, as_of })
-    }
-
-    /// The condition that narrows most among those that one range of an index answers.
-    fn driver(&self, session: &mut dyn Session) -> Result<Option<&Point>, StoreError> {
-        let points = self.conditions.iter().filter_map(|condition| match condition {
-            Condition::Point(point) => Some(point),
-            _ => None,
-        });
-        let points: Vec<&Point> = points.collect();
-        if let [] | [_] = points.as_slice() {
-            return Ok(points.first().copied());
-        }
-        let mut best: Option<(i64, &Point)> = None;
-        for point in points {
-            let mut sql = Builder::new(session.dialect());
-            sql.push(&format!("SELECT count(*) FROM (SELECT 1 FROM {} d WHERE ", point.table()));
-            point.push(&mut sql, "d");
-            sql.push(" LIMIT ").bind(best.map_or(ESTIMATE_MAX, |(fewest, _)| fewest)).push(") counted");
-            let rows = session.query(&sql.build())?;
-            let rows = rows.first().map_or(Ok(0), |row| row.i64(0))?;
-            if best.is_none_or(|(fewest, _)| rows < fewest) {
-                best = Some((rows, point));
-            }
-        }
-        Ok(best.map(|(_, point)| point))
-    }
-
-    /// Adds FROM and WHERE.
-    fn push_matching(
-        &self,
-        sql: &mut Builder,
-        order: Option<&Order>,
-        driver: Option<&Point>,
-    ) -> Result<(), StoreError> {
-        match driver {
-            // SQLite keeps the order of a CROSS JOIN; to PostgreSQL it is an inner join.
-            Some(point) => sql.push(&format!(" FROM {} d CROSS JOIN resource r", point.table())),
-            None => sql.push(" FROM resource r"),
+        let apart = self.apart(session)?;
+        let walk = Walk {
+            plan: &plan,
+            query: self.query,
+            resolved: &resolved,
+            writer: &writer,
+            registry: self.registry,
+            moment: self.moment,
+            apart: &apart,
         };
-        if let Some(order) = order {
-            order.push_joins(sql)?;
+        let mut found = Vec::new();
+        if !is_never && count > 0 {
+            found = walk.matches(session, page.after.as_ref(), count)?;
         }
-        sql.push(" WHERE ");
-        if let Some(point) = driver {
-            sql.push("r.res_key = d.res_key AND ");
-            point.push(sql, "d");
-            sql.push(" AND ");
+        if count > 0 {
+            self.add_apart(session, &walk, (page.after.as_ref(), count), &mut found)?;
         }
-        sql.push("r.type = ").bind(&self.query.type_name).push(" AND r.deleted = 0");
-        for condition in self.conditions {
-            match condition {
-                Condition::Point(point) if driver.is_some_and(|driver| std::ptr::eq(driver, point)) => {}
-                Condition::Point(point) => point.push_exists(sql),
-                Condition::Other(other) => other.push(sql),
-                Condition::Never => drop(sql.push(" AND 1 = 0")),
-            }
-        }
-        if let (None, Some(person)) = (driver, self.visible.only_person(&self.query.type_name)) {
-            sql.push(" AND r.res_key IN (SELECT c.res_key FROM patient p JOIN compartment c ");
-            sql.push("ON c.patient_key = p.patient_key WHERE p.person_key = ").bind(person);
-            sql.push(" AND c.type = ").bind(&self.query.type_name).push(")");
-        }
-        self.visible.push(sql, "r", &self.query.type_name);
-        Ok(())
+        Ok((found, total, plan))
     }
 
-    fn current(
+    /// What may have matched otherwise at the state that is searched.
+    fn apart(&self, session: &mut dyn Session) -> Result<Vec<i64>, StoreError> {
+        if self.moment.is_now() {
+            return Ok(Vec::new());
+        }
+        let (type_name, conditions) = (self.query.type_name.as_str(), self.query.conditions.as_slice());
+        Ok(affected(session, type_name, conditions, (self.moment, self.registry))?.into_iter().collect())
+    }
+
+    /// Joins in what is judged.
+    fn add_apart(
         &self,
         session: &mut dyn Session,
-        order: &Order,
-        driver: Option<&Point>,
-        (page, as_of, count): (&Page, CommitSeq, usize),
-    ) -> Result<Vec<Match>, StoreError> {
-        let mut sql = Builder::new(session.dialect());
-        sql.push(concat!("SELECT ", version_columns!("r")));
-        order.push_columns(&mut sql);
-        self.push_matching(&mut sql, Some(order), driver)?;
-        sql.push(" AND r.commit_seq <= ").bind(as_of.0);
-        if let Some(after) = &page.after {
-            order.push_after(&mut sql, after)?;
-        }
-        order.push_order(&mut sql);
-        sql.push(" LIMIT ").bind(limit_of(count));
-        let rows = session.query(&sql.build())?;
-        let read = |mut row: crate::sql::SqlRow| {
-            let cursor = order.cursor_of_row(&mut row, VERSION_COLUMNS);
-            StoredVersion::from_row(row).map(|version| Match { cursor, version })
-        };
-        rows.into_iter().map(read).collect()
-    }
-
-    /// Joins in the versions that were current then and are not now.
-    fn superseded(
-        &self,
-        session: &mut dyn Session,
-        order: &Order,
-        (page, as_of, count): (&Page, CommitSeq, usize),
-        matches: &mut Vec<Match>,
+        walk: &Walk<'_>,
+        (after, count): (Option<&Cursor>, usize),
+        found: &mut Vec<Match>,
     ) -> Result<(), StoreError> {
-        let after_key = match (&page.after, order.is_by_key()) {
-            (Some(after), true) => order.key_of(after),
-            _ => 0,
-        };
-        let superseded = self.superseded_keys(session, as_of, after_key)?;
-        for chunk in superseded.chunks(CHUNK) {
-            for version in self.superseded_versions(session, chunk)? {
-                let Some(cursor) = self.judge(session, order, &version)? else { continue };
-                if page.after.as_ref().is_none_or(|after| order.compare(&cursor, after) == Ordering::Greater) {
-                    matches.push(Match { cursor, version });
+        let conditions: Vec<&Condition> = self.query.conditions.iter().collect();
+        let mut known = Known::default();
+        for chunk in walk.apart.chunks(CHUNK) {
+            for version in self.moment.versions(session, &self.query.type_name, chunk)? {
+                let (session, known) = (&mut *session, &mut known);
+                let mut judge = Judge { session, moment: self.moment, registry: self.registry, known };
+                let Some(judged) = judge.accept(&version, &conditions, &walk.plan.order)? else { continue };
+                let cursor = walk.plan.order.cursor(&version, Some(&judged), self.registry);
+                if after.is_none_or(|after| walk.is_after(&cursor, after)) {
+                    found.push(Match { cursor, version });
                 }
             }
-            matches.sort_by(|a, b| order.compare(&a.cursor, &b.cursor));
-            matches.truncate(count + 1);
-            // In the order of keys nothing later can come before what fills the page already.
-            let last_key = chunk.last().map_or(0, |(res_key, _)| *res_key);
-            let is_full = order.is_by_key() && matches.len() > count;
-            if is_full && matches.last().is_some_and(|last| order.key_of(&last.cursor) <= last_key) {
-                break;
-            }
+            walk.sort(found, count);
         }
         Ok(())
     }
-
-    /// Keys and commit numbers of what was current then and is not now, in the order of keys.
-    fn superseded_keys(
-        &self,
-        session: &mut dyn Session,
-        as_of: CommitSeq,
-        after_key: i64,
-    ) -> Result<Vec<(i64, i64)>, StoreError> {
-        let mut sql = Builder::new(session.dialect());
-        sql.push("SELECT h.res_key, h.commit_seq FROM history h WHERE h.type = ").bind(&self.query.type_name);
-        sql.push(" AND h.superseded_seq > ").bind(as_of.0).push(" AND h.commit_seq <= ").bind(as_of.0);
-        sql.push(" AND h.deleted = 0 AND h.res_key > ").bind(after_key);
-        self.visible.push(&mut sql, "h", &self.query.type_name);
-        sql.push(" ORDER BY h.res_key");
-        session.query(&sql.build())?.iter().map(|row| Ok((row.i64(0)?, row.i64(1)?))).collect()
-    }
-
-    fn superseded_versions(
-        &self,
-        session: &mut dyn Session,
-        chunk: &[(i64, i64)],
-    ) -> Result<Vec<StoredVersion>, StoreError> {
-        let numbers: Vec<i64> = chunk.iter().map(|(_, commit_seq)| *commit_seq).collect();
-        let mut sql = concat!("SELECT ", version_columns!("h"), " FROM history h WHERE h.commit_seq ").to_owned();
-        sql.push_str(&session.dialect().in_list("$1"));
-        let statement = Statement::new(sql, vec![keys_text(&numbers).into()]);
-        session.query(&statement)?.into_iter().map(StoredVersion::from_row).collect()
-    }
-
-    /// Whether a superseded version matched, and where it stands.
-    fn judge(
-        &self,
-        session: &mut dyn Session,
-        order: &Order,
-        version: &StoredVersion,
-    ) -> Result<Option<Cursor>, StoreError> {
-        let json = crate::write::parse_stored(&version.body)?;
-        let entries = crate::index_row::entries(&json, self.registry);
-        let (indexed, columns): (Vec<Filter>, Vec<Filter>) =
-            self.query.filters.iter().cloned().partition(|filter| matches!(filter.param, FilterParam::Param(..)));
-        if !columns.iter().all(|filter| column_matches(filter, version))
-            || !search::matches(&indexed, &entries, self.registry)
-        {
-            return Ok(None);
-        }
-        order.cursor_of_version(session, version, &entries).map(Some)
-    }
-
-    fn total(&self, session: &mut dyn Session, driver: Option<&Point>) -> Result<Option<u64>, StoreError> {
-        let is_asked =
-            matches!(self.query.total, Total::Accurate | Total::Estimate) || self.query.summary == Summary::Count;
-        if self.query.total == Total::None && !is_asked {
-            return Ok(None);
-        }
-        let type_name = &self.query.type_name;
-        if self.conditions.is_empty() && self.visible.is_unlimited(type_name) {
-            let sql = "SELECT live FROM resource_count WHERE type = $1";
-            let rows = session.query(&Statement::new(sql, vec![type_name.into()]))?;
-            return rows.first().map_or(Ok(Some(0)), |row| row.i64(0).map(|live| u64::try_from(live).ok()));
-        }
-        let mut sql = Builder::new(session.dialect());
-        sql.push("SELECT count(*) FROM (SELECT 1");
-        self.push_matching(&mut sql, None, driver)?;
-        if !is_asked {
-            sql.push(" LIMIT ").bind(UNASKED_TOTAL_MAX + 1);
-        }
-        sql.push(") counted");
-        let rows = session.query(&sql.build())?;
-        let counted = rows.first().map_or(Ok(0), |row| row.i64(0))?;
-        Ok(u64::try_from(counted).ok().filter(|_| is_asked || counted <= UNASKED_TOTAL_MAX))
-    }
-}
-
-fn limit_of(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX - 1) + 1
-}
-
-fn column_matches(filter: &Filter, version: &StoredVersion) -> bool {
-    let moment = version.facts.last_updated.0;
-    filter.values.iter().any(|value| match value {
-        FilterValue::Id(id) => *id == version.facts.id,
-        FilterValue::Date { prefix, start, end } => prefix.accepts((*start, *end), (moment, moment)),
-        _ => false,
-    })
 }

@@ -63,6 +63,14 @@ impl SqlRow {
         }
     }
 
+    /// The number in column `n`.
+    pub(crate) fn f64(&self, n: usize) -> Result<f64, StoreError> {
+        match self.0.get(n) {
+            Some(SqlValue::F64(value)) => Ok(*value),
+            _ => Err(unexpected(n, "a number")),
+        }
+    }
+
     /// The text in column `n`.
     pub(crate) fn text(&self, n: usize) -> Result<&str, StoreError> {
         self.opt_text(n)?.ok_or_else(|| unexpected(n, "text"))
@@ -136,6 +144,8 @@ pub(crate) enum Column {
     Text,
     /// Bytes.
     Bytes,
+    /// Words between blanks, of which an index is made.
+    Words,
 }
 
 /// A table and the columns that an insert fills.

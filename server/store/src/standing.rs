@@ -67,7 +67,8 @@ impl Store {
                          (SELECT m.event_time {NEWEST}), (SELECT m.message_key {NEWEST}), \
                          CASE WHEN EXISTS (SELECT 1 FROM message_resource m \
                          WHERE m.type = r.type AND m.id = r.id AND m.version = r.version) THEN NULL \
-                         ELSE r.last_updated END, {OF_OTHERS} FROM resource r WHERE r.type = $1 AND r.id {among}"
+                         ELSE r.last_updated END, {OF_OTHERS}, r.last_updated FROM target t \
+                         JOIN resource r ON r.res_key = t.target_key WHERE t.type = $1 AND t.id {among}"
                     );
                     session.query(&Statement::new(sql, vec![type_name.into(), list.into(), feed.into()]))
                 })
@@ -90,14 +91,16 @@ const OF_OTHERS: &str = "CASE WHEN r.labels = '[]' THEN NULL \
                          AND h.source_feed <> $3 ORDER BY h.version DESC LIMIT 1) END";
 
 fn standing_of(row: &SqlRow) -> Result<Standing, StoreError> {
+    let version = row.i64(1)?.unsigned_abs();
     let telling = row.opt_i64(4)?.zip(row.opt_i64(5)?);
     Ok(Standing {
         id: row.text(0)?.to_owned(),
-        version: row.i64(1)?.unsigned_abs(),
+        version,
         is_deleted: row.i64(2)? != 0,
-        body: row.bytes(3)?,
+        body: crate::body::unpack(&row.bytes(3)?, version, Instant(row.i64(8)?))?,
         newest: telling.map(|(time, key)| Telling { event_time: Instant(time), message: MessageKey(key) }),
         edited: row.opt_i64(6)?.map(Instant),
-        body_of_others: row.opt_bytes(7)?.unwrap_or_default(),
+        // Of a version that is looked into for its labels only.
+        body_of_others: crate::body::unpack(&row.opt_bytes(7)?.unwrap_or_default(), 0, Instant(0))?,
     })
 }

@@ -101,7 +101,7 @@ pub(crate) struct StoredVersion {
 impl StoredVersion {
     /// Reads the columns of [`version_columns`]; persons and restrictions are filled in by [`complete`].
     pub(crate) fn from_row(mut row: SqlRow) -> Result<Self, StoreError> {
-        let SqlValue::Bytes(body) = row.take(13) else {
+        let SqlValue::Bytes(stored) = row.take(13) else {
             return Err(StoreError::Corrupt("a version has no body".to_owned()));
         };
         let owned = |n| row.opt_text(n).map(|text| text.map(str::to_owned));
@@ -113,6 +113,8 @@ impl StoredVersion {
         };
         source.was_general_practice = row.i64(14)? != 0 && !source.is_general_practice();
         let version = u64::try_from(row.i64(3)?).map_err(|_| StoreError::Corrupt("negative version".to_owned()))?;
+        let last_updated = Instant(row.i64(4)?);
+        let body = crate::body::unpack(&stored, version, last_updated)?;
         Ok(Self {
             res_key: row.i64(0)?,
             commit_seq: row.i64(6)?,
@@ -127,7 +129,7 @@ impl StoredVersion {
                 labels: labels_of_text(row.text(9)?)?,
                 restrictions: Vec::new(),
                 source,
-                last_updated: Instant(row.i64(4)?),
+                last_updated,
                 deleted: row.i64(5)? != 0,
             },
             body,
@@ -179,7 +181,7 @@ pub(crate) fn complete(
     }
     let patients = patients_named(session, &keys)?;
     let persons: BTreeSet<i64> = patients.values().filter_map(|(_, person)| *person).collect();
-    let restrictions = restrictions_of(session, &persons, now)?;
+    let restrictions = if persons.is_empty() { HashMap::new() } else { restrictions_of(session, &persons, now)? };
     for version in versions {
         let found = version.patients.iter().filter_map(|key| patients.get(key));
         let mut about = BTreeSet::new();
@@ -200,14 +202,22 @@ pub(crate) fn patients_named(
     session: &mut dyn Session,
     keys: &BTreeSet<i64>,
 ) -> Result<HashMap<i64, (String, Option<i64>)>, StoreError> {
-    let keys: Vec<i64> = keys.iter().copied().collect();
+    let (is_among, keys) = among(session, keys, "$1");
     let sql = format!(
         "SELECT t.target_key, t.id, p.person_key FROM target t LEFT JOIN patient p ON p.patient_key = t.target_key \
-         WHERE t.target_key {}",
-        session.dialect().in_list("$1")
+         WHERE t.target_key {is_among}"
     );
-    let rows = session.query(&Statement::new(sql, vec![keys_text(&keys).into()]))?;
+    let rows = session.query(&Statement::new(sql, vec![keys]))?;
     rows.iter().map(|row| Ok((row.i64(0)?, (row.text(1)?.to_owned(), row.opt_i64(2)?)))).collect()
+}
+
+/// The condition of being among keys, and its value; a point read has one key, and is spared the list.
+fn among(session: &dyn Session, keys: &BTreeSet<i64>, parameter: &str) -> (String, SqlValue) {
+    if let (1, Some(key)) = (keys.len(), keys.first()) {
+        return (format!("= {parameter}"), (*key).into());
+    }
+    let keys: Vec<i64> = keys.iter().copied().collect();
+    (session.dialect().in_list(parameter), keys_text(&keys).into())
 }
 
 fn restrictions_of(
@@ -215,13 +225,13 @@ fn restrictions_of(
     persons: &BTreeSet<i64>,
     now: Instant,
 ) -> Result<HashMap<i64, Vec<Class>>, StoreError> {
-    let keys: Vec<i64> = persons.iter().copied().collect();
+    let (is_among, keys) = among(session, persons, "$2");
     let sql = format!(
         "SELECT DISTINCT p.person_key, x.class FROM patient p JOIN restriction x ON x.patient_key = p.patient_key \
-         WHERE (x.start_ms IS NULL OR x.start_ms <= $1) AND (x.end_ms IS NULL OR x.end_ms >= $1) AND p.person_key {}",
-        session.dialect().in_list("$2")
+         WHERE (x.start_ms IS NULL OR x.start_ms <= $1) AND (x.end_ms IS NULL OR x.end_ms >= $1) \
+         AND p.person_key {is_among}"
     );
-    let rows = session.query(&Statement::new(sql, vec![now.into(), keys_text(&keys).into()]))?;
+    let rows = session.query(&Statement::new(sql, vec![now.into(), keys]))?;
     let mut found: HashMap<i64, Vec<Class>> = HashMap::new();
     for row in &rows {
         let class =

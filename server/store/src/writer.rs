@@ -1,62 +1,61 @@
 //! The one writer: a thread that owns a connection and groups waiting requests into one durable transaction.
 //!
-//! Each request runs under its own savepoint, so a refused one takes nothing with it. On PostgreSQL the row of
-//! `store_state` is locked for the length of the group: numbers are given in commit order across all nodes.
+//! Writes of resources put their rows together and insert them at the end of the group; a refused one takes its own rows out again. Other
+//! requests run under a savepoint each. When something goes wrong that cannot be undone request by request, the group runs again
+//! with a savepoint for each. On PostgreSQL the row of `store_state` is locked for the length of the group: numbers are given in
+//! commit order across all nodes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use fhir::Instant;
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
 use crate::intern::Interner;
 use crate::options::Clock;
-use crate::sql::{Dialect, Session, Statement};
+use crate::sql::{Dialect, Session};
+use crate::transaction::{Numbers, Transaction};
 
 /// How many requests share one fsync at most; more would only lengthen the wait of the first.
 const GROUP_MAX: usize = 128;
+/// How many writes of resources share one fsync at most: some tenths of a second.
+const GROUP_WEIGHT_MAX: usize = 4_096;
 /// How often a group that gave way to another transaction is run again.
 const ATTEMPTS_MAX: u32 = 4;
 
 /// Opens the writer's connection, again after a failure.
 pub(crate) type Opener = Box<dyn Fn() -> Result<Box<dyn Session>, StoreError> + Send>;
 
-/// Numbers that the writer hands out; kept in `store_state`.
+/// How the requests of a group are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Numbers {
-    /// The last commit number.
-    pub(crate) commit_seq: i64,
-    /// The last resource key.
-    pub(crate) res_key: i64,
-    /// The latest `lastUpdated`: it never goes back, so that it orders versions as commit numbers do.
-    pub(crate) last_updated: Instant,
-}
-
-/// What a request sees of the running transaction.
-pub(crate) struct Transaction<'a> {
-    /// The connection.
-    pub(crate) session: &'a mut dyn Session,
-    /// The numbers.
-    pub(crate) numbers: &'a mut Numbers,
-    /// Keys of systems, units and reference targets.
-    pub(crate) interner: &'a mut Interner,
-    /// The moment of the transaction.
-    pub(crate) now: Instant,
+enum Grouping {
+    /// Rows of resources wait for the end of the group.
+    Together,
+    /// A savepoint for each request.
+    Apart,
 }
 
 trait Job: Send {
+    /// How many writes of resources it is, when it may run without a savepoint.
+    fn weight(&self) -> Option<usize>;
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError>;
     fn reply(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
 struct TypedJob<T, F> {
+    weight: Option<usize>,
     work: F,
     output: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<T: Send, F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send> Job for TypedJob<T, F> {
+    fn weight(&self) -> Option<usize> {
+        self.weight
+    }
+
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
         self.output = Some((self.work)(transaction)?);
         Ok(())
@@ -64,7 +63,9 @@ impl<T: Send, F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send> Jo
 
     fn reply(self: Box<Self>, outcome: Result<(), StoreError>) {
         let gone = || StoreError::Unavailable("the write did not run".to_owned());
-        let Self { output, reply, .. } = *self;
+        let Self { work, output, reply, .. } = *self;
+        // What the work holds is freed by the caller, who holds it too: the writer has better things to do.
+        drop(work);
         // A caller that went away no longer wants to know.
         let _ = reply.send(outcome.and_then(|()| output.ok_or_else(gone)));
     }
@@ -74,17 +75,25 @@ impl<T: Send, F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send> Jo
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: SyncSender<Box<dyn Job>>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Writer {
     /// Starts a writer thread.
     pub(crate) fn start(name: &str, queue_max: usize, clock: Clock, opener: Opener) -> Result<Writer, StoreError> {
         let (queue, jobs) = sync_channel(queue_max);
+        let commits = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&commits);
         std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || serve(&jobs, &clock, &opener))
+            .spawn(move || serve(&jobs, &clock, &opener, &counter))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Writer { queue })
+        Ok(Writer { queue, commits })
+    }
+
+    /// How many transactions it has committed.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Runs work in the next group; when this returns, the work is durable. It may be run more than once.
@@ -93,8 +102,26 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.send(None, work).await
+    }
+
+    /// The same for so many writes of resources. Work that touches the database itself, and not only what is pending, says so
+    /// ([`Transaction::direct`]).
+    pub(crate) async fn submit_writes<T, F>(&self, weight: usize, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.send(Some(weight), work).await
+    }
+
+    async fn send<T, F>(&self, weight: Option<usize>, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(TypedJob { work, output: None, reply });
+        let job = Box::new(TypedJob { weight, work, output: None, reply });
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => StoreError::Unavailable("the writer has stopped".to_owned()),
@@ -103,12 +130,17 @@ impl Writer {
     }
 }
 
-fn serve(jobs: &Receiver<Box<dyn Job>>, clock: &Clock, opener: &Opener) {
+fn serve(jobs: &Receiver<Box<dyn Job>>, clock: &Clock, opener: &Opener, commits: &AtomicU64) {
     let mut session: Option<Box<dyn Session>> = None;
     let mut interner = Interner::default();
     while let Ok(first) = jobs.recv() {
+        let mut weight = first.weight().unwrap_or(1);
         let mut group = vec![first];
-        group.extend(jobs.try_iter().take(GROUP_MAX - 1));
+        while group.len() < GROUP_MAX && weight < GROUP_WEIGHT_MAX {
+            let Ok(next) = jobs.try_recv() else { break };
+            weight += next.weight().unwrap_or(1);
+            group.push(next);
+        }
         let mut current = match session.take().map_or_else(opener, Ok) {
             Ok(current) => current,
             Err(error) => {
@@ -122,6 +154,7 @@ fn serve(jobs: &Receiver<Box<dyn Job>>, clock: &Clock, opener: &Opener) {
             .unwrap_or_else(|_| Err(StoreError::Unavailable("a write failed in an unforeseen way".to_owned())));
         match outcomes {
             Ok(outcomes) => {
+                commits.fetch_add(1, Ordering::Relaxed);
                 interner.keep();
                 session = Some(current);
                 group.into_iter().zip(outcomes).for_each(|(job, outcome)| job.reply(outcome));
@@ -148,64 +181,76 @@ fn run_with_retry(
     group: &mut [Box<dyn Job>],
 ) -> Result<Outcomes, StoreError> {
     let mut attempt = 1;
+    let mut grouping = Grouping::Together;
     loop {
-        match run_group(session, interner, clock(), group) {
-            Err(StoreError::Serialization) if attempt < ATTEMPTS_MAX => {
-                interner.forget();
-                session.command("ROLLBACK")?;
-                attempt += 1;
-            }
-            other => return other,
+        let error = match run_group(session, interner, clock, (&mut *group, grouping)) {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(error) => error,
+        };
+        match error {
+            StoreError::Serialization if attempt < ATTEMPTS_MAX => attempt += 1,
+            StoreError::Serialization => return Err(error),
+            _ if grouping == Grouping::Together => grouping = Grouping::Apart,
+            _ => return Err(error),
         }
+        interner.forget();
+        session.command("ROLLBACK")?;
     }
 }
 
 fn run_group(
     session: &mut dyn Session,
     interner: &mut Interner,
-    clock: Instant,
-    group: &mut [Box<dyn Job>],
+    clock: &Clock,
+    (group, grouping): (&mut [Box<dyn Job>], Grouping),
 ) -> Result<Outcomes, StoreError> {
     session.command(match session.dialect() {
         Dialect::Sqlite => "BEGIN IMMEDIATE",
         Dialect::Postgres => "BEGIN",
     })?;
-    let mut numbers = load_numbers(session)?;
-    let before = numbers;
-    let now = clock.max(numbers.last_updated);
+    let before = Numbers::load(session)?;
+    let mut transaction = Transaction::new(session, interner, before, clock().max(before.last_updated));
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group.iter_mut() {
-        interner.mark();
-        session.command("SAVEPOINT request")?;
-        let outcome = job.run(&mut Transaction { session, numbers: &mut numbers, interner, now });
-        match &outcome {
-            Ok(()) => session.command("RELEASE SAVEPOINT request")?,
-            Err(StoreError::Serialization) => return Err(StoreError::Serialization),
-            Err(_) => {
-                interner.reset();
-                session.command("ROLLBACK TO SAVEPOINT request")?;
-                session.command("RELEASE SAVEPOINT request")?;
-            }
-        }
+        let outcome = match (grouping, job.weight()) {
+            (Grouping::Together, Some(_)) => run_together(&mut transaction, job.as_mut())?,
+            _ => run_apart(&mut transaction, job.as_mut())?,
+        };
         outcomes.push(outcome);
     }
-    if numbers != before {
-        numbers.last_updated = now;
-        session.execute(&Statement::new(
-            "UPDATE store_state SET commit_seq = $1, res_key = $2, last_updated = $3 WHERE id = 1",
-            vec![numbers.commit_seq.into(), numbers.res_key.into(), numbers.last_updated.into()],
-        ))?;
-    }
+    transaction.flush()?;
+    transaction.finish(before)?;
     session.command("COMMIT")?;
+    metrics::counter!("weir_store_commits_total").increment(1);
     Ok(outcomes)
 }
 
-fn load_numbers(session: &mut dyn Session) -> Result<Numbers, StoreError> {
-    let sql = match session.dialect() {
-        Dialect::Sqlite => "SELECT commit_seq, res_key, last_updated FROM store_state WHERE id = 1",
-        Dialect::Postgres => "SELECT commit_seq, res_key, last_updated FROM store_state WHERE id = 1 FOR UPDATE",
-    };
-    let rows = session.query(&Statement::new(sql, Vec::new()))?;
-    let row = rows.first().ok_or_else(|| StoreError::Corrupt("store_state is empty".to_owned()))?;
-    Ok(Numbers { commit_seq: row.i64(0)?, res_key: row.i64(1)?, last_updated: Instant(row.i64(2)?) })
+/// Runs a request without a savepoint. The inner error is its refusal; the outer one ends the group.
+fn run_together(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<Result<(), StoreError>, StoreError> {
+    transaction.begin_request();
+    match job.run(transaction) {
+        Ok(()) => Ok(Ok(())),
+        Err(error) if error.is_refusal() && !transaction.is_direct() => {
+            transaction.undo_request();
+            Ok(Err(error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn run_apart(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<Result<(), StoreError>, StoreError> {
+    transaction.flush()?;
+    transaction.begin_request();
+    transaction.session.command("SAVEPOINT request")?;
+    match job.run(transaction).and_then(|()| transaction.flush()) {
+        Ok(()) => {
+            transaction.session.command("RELEASE SAVEPOINT request")?;
+            Ok(Ok(()))
+        }
+        Err(StoreError::Serialization) => Err(StoreError::Serialization),
+        Err(error) => {
+            transaction.roll_back_request()?;
+            Ok(Err(error))
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use definitions::Definitions;
 use serde_json::{Value, json};
-use terminology::{Membership, Terminology};
+use terminology::{Membership, NotListed, Terminology};
 
 fn terminology(resources: Vec<Value>) -> Terminology {
     let base = Definitions::r4().expect("the base definitions load");
@@ -72,4 +72,31 @@ fn compose_rules_are_followed() {
     for set in ["strange", "circle"] {
         assert!(matches!(check(set, "dog"), Membership::NotChecked { .. }), "{set}");
     }
+}
+
+#[test]
+fn members_are_listed_where_they_are_all_known() {
+    let system = "http://test/animals";
+    let include = |filter: Value| json!({"include": [{"system": system, "filter": [filter]}]});
+    let terminology = terminology(vec![
+        animals(),
+        value_set("dogs", include(json!({"property": "concept", "op": "is-a", "value": "dog"}))),
+        value_set("no-dogs", json!({"include": [{"system": system}], "exclude": [{"valueSet": ["http://test/dogs"]}]})),
+        value_set("imported", json!({"include": [{"valueSet": ["http://test/dogs"]}]})),
+        value_set("circle", json!({"include": [{"valueSet": ["http://test/circle"]}]})),
+        value_set("snomed", json!({"include": [{"system": "http://snomed.info/sct"}]})),
+    ]);
+    let codes = |set: &str| {
+        let members = terminology.members(&format!("http://test/{set}"));
+        members.map(|members| members.into_iter().map(|(_, code)| code).collect::<Vec<_>>())
+    };
+    assert_eq!(codes("dogs"), Ok(vec!["dog".to_owned(), "puppy".to_owned()]));
+    assert_eq!(codes("imported|1.0"), codes("dogs"));
+    assert_eq!(codes("no-dogs"), Ok(vec!["animal".to_owned(), "cat".to_owned()]));
+    assert_eq!(codes("snomed"), Err(NotListed::Open("http://snomed.info/sct".to_owned())));
+    assert!(matches!(codes("circle"), Err(NotListed::Unknown(_))));
+    assert!(matches!(codes("nothing"), Err(NotListed::Unknown(_))));
+    assert_eq!(terminology.below(system, "dog"), Ok(vec!["dog".to_owned(), "puppy".to_owned()]));
+    assert_eq!(terminology.above(system, "dog"), Ok(vec!["animal".to_owned(), "dog".to_owned()]));
+    assert!(terminology.below("http://snomed.info/sct", "1").is_err());
 }

@@ -22,7 +22,7 @@ pub async fn run(arguments: IngestArgs) -> Result<ExitCode> {
     let files = super::files(&arguments.paths)?;
     let house = House::open(super::config(&arguments.store)?).await?;
     let ingest = house.ingest();
-    let bar = progress_bar(files.len() as u64);
+    let bar = progress_bar(files.len() as u64, "files");
     let mut summary = Summary::default();
     for file in &files {
         let receipt = send(&ingest, arguments.feed.as_str(), file).await?;
@@ -41,11 +41,12 @@ async fn send(ingest: &Ingest, feed: &str, file: &Path) -> Result<Receipt> {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-pub fn progress_bar(length: u64) -> ProgressBar {
+pub fn progress_bar(length: u64, what: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} files  {elapsed_precise}  about {eta} left");
+    let template = format!("{{bar:40}} {{pos}}/{{len}} {what}  {{elapsed_precise}}  about {{eta}} left");
+    let style = ProgressStyle::with_template(&template);
     ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

@@ -9,6 +9,7 @@ pub mod migrate;
 pub mod opt_out;
 pub mod person;
 pub mod quarantine;
+pub mod reindex;
 pub mod serve;
 pub mod user;
 pub mod validate;

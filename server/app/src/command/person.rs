@@ -1,11 +1,11 @@
-//! `weir person`: the review list, merges and their undoing.
+//! `weir person`: the review list, merges and their undoing, erasure.
 
 use anyhow::{Context as _, Result, bail};
-use policy::PersonKey;
+use policy::{Grant, PersonKey, Task};
 use serde_json::json;
 use store::{NewReview, ReviewState};
 
-use crate::cli::{DecideArgs, Decision, MergeArgs, PersonCommand, StoreArgs, UnmergeArgs};
+use crate::cli::{DecideArgs, Decision, MergeArgs, PersonCommand, PurgeArgs, StoreArgs, UnmergeArgs};
 use crate::table::table;
 use crate::wiring::{self, House, operating_system_user};
 
@@ -19,6 +19,7 @@ pub async fn run(command: PersonCommand) -> Result<()> {
         PersonCommand::Decide(arguments) => decide(&arguments).await,
         PersonCommand::Merge(arguments) => merge(&arguments).await,
         PersonCommand::Unmerge(arguments) => unmerge(&arguments).await,
+        PersonCommand::Purge(arguments) => purge(&arguments).await,
     }
 }
 
@@ -110,5 +111,27 @@ async fn unmerge(arguments: &UnmergeArgs) -> Result<()> {
         bail!("Patient/{} was never merged or linked", arguments.patient);
     }
     crate::out("undone\n");
+    Ok(())
+}
+
+async fn purge(arguments: &PurgeArgs) -> Result<()> {
+    let id = &arguments.patient;
+    if !arguments.yes {
+        bail!("this erases Patient/{id} for good; say --yes to do it");
+    }
+    let house = House::open(super::config(&arguments.store)?).await?;
+    house.audit("person purge", vec![id.clone()], json!({})).await?;
+    let grant = Grant::for_system(Task::Erase, &house.token);
+    let erased = house.store.erase_patient(&grant, id).await?;
+    let (resources, messages) = (erased.resources, erased.messages);
+    crate::out(&format!("erased: {resources} resources with all versions, {messages} messages\n"));
+    for (what, names) in [("about somebody else too", &erased.kept), ("of the same person", &erased.same_person)] {
+        if !names.is_empty() {
+            crate::out(&format!("still there, {what}: {}\n", names.join(", ")));
+        }
+    }
+    if erased.messages_kept > 0 {
+        crate::out(&format!("still there, messages that tell of somebody else too: {}\n", erased.messages_kept));
+    }
     Ok(())
 }

@@ -43,6 +43,8 @@ fn every_command_helps() {
         "person reviews",
         "person merge",
         "person unmerge",
+        "person purge",
+        "reindex",
         "migrate",
         "config",
     ] {

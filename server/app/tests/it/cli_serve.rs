@@ -38,6 +38,8 @@ fn settings_that_are_wrong_are_named() {
     assert!(missing.contains("nowhere.toml: No such file"), "{missing}");
     let unknown = refused(&place, &[], &[("WEIR_SERVER_LISEN", "x")]);
     assert_eq!(unknown, "weir: environment variable `WEIR_SERVER_LISEN` names no setting");
+    let unchecked = refused(&place, &[], &[("WEIR_FEEDS_GP_CONNECT_STRICTNESS", "off")]);
+    assert!(unchecked.contains("setting `feeds.gp_connect_strictness` must be one of"), "{unchecked}");
     let wrong = refused(&place, &[], &[("WEIR_LOG_FORMAT", "xml")]);
     assert!(wrong.contains("setting `log.format` must be one of"), "{wrong}");
 }

@@ -77,6 +77,31 @@ fn reviews_are_listed_merged_and_taken_apart() {
 }
 
 #[test]
+fn a_patient_is_erased_when_it_is_confirmed() {
+    let place = Place::sqlite();
+    ingested(&place);
+    let [row] = rows(&place.weir(&["person", "reviews"]).well()).try_into().unwrap();
+    let patient = row[2].as_str();
+    assert!(place.weir(&["person", "purge", patient]).badly().contains("say --yes"));
+    assert_eq!(rows(&place.weir(&["person", "reviews"]).well()).len(), 1, "nothing was done");
+    let told = place.weir(&["person", "purge", patient, "--yes"]).well();
+    assert!(told.starts_with("erased: ") && !told.contains("still there"), "{told}");
+    assert_eq!(rows(&place.weir(&["person", "reviews"]).well()), Vec::<Vec<String>>::new());
+    assert!(place.weir(&["person", "purge", patient, "--yes"]).badly().contains("is not known"));
+    place.weir(&["check"]).well();
+}
+
+#[test]
+fn there_is_nothing_to_index_when_every_parameter_finds_everything() {
+    let place = Place::sqlite();
+    ingested(&place);
+    assert_eq!(place.weir(&["reindex"]).well(), "0 resources looked at\n");
+    let told = place.weir(&["reindex", "--parameter", "urn:weir:none"]).badly();
+    assert!(told.contains("names no active SearchParameter"), "{told}");
+    assert!(place.weir(&["reindex", "--type", "Starship"]).badly().contains("not a resource type"));
+}
+
+#[test]
 fn opt_outs_are_asked_for_and_loaded_by_files() {
     let place = Place::sqlite();
     ingested(&place);

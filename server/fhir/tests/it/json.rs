@@ -1,6 +1,6 @@
 //! The JSON tree: what it refuses and where, and that nothing is lost.
 
-use fhir::{Json, Kind, Limits};
+use fhir::{Json, Kind, Limits, Node};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use serde_json::Value;
 
@@ -106,6 +106,19 @@ proptest! {
         let text = if pretty { serde_json::to_string_pretty(&value).expect("writable") } else { value.to_string() };
         let json = Json::parse(text.as_bytes()).expect("valid");
         assert_eq!(json.root().to_value(), value);
+    }
+
+    #[test]
+    fn part_is_a_document_of_its_own(value in json_value(), pretty in any::<bool>()) {
+        let text = if pretty { serde_json::to_string_pretty(&value).expect("writable") } else { value.to_string() };
+        let json = Json::parse(text.as_bytes()).expect("valid");
+        let members: Vec<Node<'_>> = json.root().members().map(|(_, value)| value).collect();
+        for part in json.root().each().chain(members) {
+            let own = part.to_json();
+            assert_eq!(own.text(), part.raw());
+            assert_eq!(own.root().to_value(), part.to_value());
+            assert_eq!(own.root().to_json().root().to_value(), part.to_value());
+        }
     }
 
     #[test]

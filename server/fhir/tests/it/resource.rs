@@ -50,6 +50,7 @@ fn references_are_rewritten_wherever_they_stand() {
     let out =
         resource::rewrite_references(&json, |reference| (reference == "urn:uuid:1").then(|| "Patient/9".to_owned()));
     let expected = text.replace(r#""reference":"urn:uuid:1""#, r#""reference":"Patient/9""#);
-    assert_eq!(String::from_utf8(out).expect("text"), expected);
+    assert_eq!(String::from_utf8(out.expect("rewritten")).expect("text"), expected);
     assert_eq!(resource::references(&json).len(), 3);
+    assert_eq!(resource::rewrite_references(&json, |_| None), None);
 }

@@ -9,4 +9,6 @@
 )]
 
 mod evaluate;
+mod patch;
+mod shape;
 mod suite;

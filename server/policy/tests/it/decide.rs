@@ -6,7 +6,7 @@ use policy::{
 
 use Interaction as I;
 
-const ALL: [Interaction; 20] = [
+const ALL: [Interaction; 31] = [
     I::Capabilities,
     I::Read,
     I::Vread,
@@ -22,6 +22,17 @@ const ALL: [Interaction; 20] = [
     I::Batch,
     I::Everything,
     I::Validate,
+    I::MetaInstance,
+    I::MetaType,
+    I::MetaSystem,
+    I::MetaAdd,
+    I::MetaDelete,
+    I::Lastn,
+    I::Match,
+    I::Document,
+    I::Purge,
+    I::Reindex,
+    I::ReindexStatus,
     I::Export,
     I::ExportStatus,
     I::ExportFile,
@@ -67,11 +78,86 @@ fn administration_reaches_nothing_clinical() {
     for interaction in ALL.into_iter().filter(|interaction| *interaction != I::Capabilities) {
         for type_name in [None, Some("Patient"), Some("Observation"), Some("Practitioner"), Some("AuditEvent")] {
             let answer = ask(principal(Purpose::Administration, "system/*.cruds weir/feed.*"), interaction, type_name);
-            assert_eq!(reason(answer), Some("purpose-administration"), "{interaction:?} {type_name:?}");
+            let expected = if interaction.needs_administrator() { "scope-missing" } else { "purpose-administration" };
+            assert_eq!(reason(answer), Some(expected), "{interaction:?} {type_name:?}");
         }
     }
     let grant = ask(principal(Purpose::Administration, "system/*.rs"), I::SearchType, Some("CodeSystem")).unwrap();
     assert!(!grant.predicate().reaches("Patient"), "an include must not lead out of definitions");
+}
+
+#[test]
+fn a_search_parameter_is_written_by_a_service_alone() {
+    let scopes = "system/*.cruds user/*.cruds patient/*.cruds";
+    for interaction in [I::Create, I::Update, I::Patch, I::Delete, I::MetaAdd] {
+        let type_name = Some("SearchParameter");
+        for purpose in [Purpose::DirectCare, Purpose::Administration] {
+            assert!(ask(principal(purpose, scopes), interaction, type_name).is_ok(), "{interaction:?}");
+        }
+        let user = Principal { user: Some("user".into()), ..principal(Purpose::DirectCare, scopes) };
+        for subject in [app(scopes), user] {
+            assert_eq!(reason(ask(subject.clone(), interaction, type_name)), Some("definition-write"));
+            assert!(ask(subject, I::Read, type_name).is_ok());
+        }
+        assert!(ask(principal(Purpose::SecondaryUse, scopes), interaction, type_name).is_err());
+    }
+}
+
+#[test]
+fn no_resource_scope_makes_an_administrator() {
+    let all = "system/*.cruds user/*.cruds patient/*.cruds weir/feed.*";
+    for purpose in [Purpose::DirectCare, Purpose::SecondaryUse, Purpose::Administration] {
+        assert!(ask(principal(purpose, all), I::Purge, Some("Patient")).is_err());
+    }
+    assert_eq!(reason(ask(app(all), I::Purge, Some("Patient"))), Some("scope-missing"));
+    // A person's app and an analyst's client are none whatever their scopes say.
+    assert_eq!(reason(ask(app("weir/administrator"), I::Purge, Some("Patient"))), Some("scope-missing"));
+    let analyst = principal(Purpose::SecondaryUse, "weir/administrator");
+    assert_eq!(reason(ask(analyst, I::Purge, Some("Patient"))), Some("purpose-secondary-use"));
+    for purpose in [Purpose::DirectCare, Purpose::Administration] {
+        assert!(ask(principal(purpose, "weir/administrator"), I::Purge, Some("Patient")).unwrap().is_to_erase());
+    }
+}
+
+#[test]
+fn an_administrator_gains_labels_erasure_and_indexing_and_nothing_else() {
+    for interaction in ALL.into_iter().filter(|interaction| *interaction != I::Capabilities) {
+        let is_open = interaction.needs_administrator() || matches!(interaction, I::MetaInstance | I::MetaDelete);
+        let answer = ask(principal(Purpose::Administration, "weir/administrator"), interaction, Some("Patient"));
+        assert_eq!(answer.is_ok(), is_open, "{interaction:?}");
+        if let Ok(grant) = answer {
+            assert!(grant.predicate().restricted.hidden_labels.is_empty(), "{interaction:?}");
+            assert_eq!(grant.is_to_erase(), interaction == I::Purge);
+        }
+    }
+    let both = principal(Purpose::DirectCare, "weir/administrator system/*.cruds");
+    for interaction in [I::Read, I::SearchType, I::Update, I::MetaAdd, I::Everything] {
+        let grant = ask(both.clone(), interaction, Some("Patient")).unwrap();
+        assert!(!grant.predicate().restricted.hidden_labels.is_empty(), "{interaction:?}");
+    }
+}
+
+#[test]
+fn only_an_administrator_takes_a_confidentiality_label_off() {
+    let [r, v] = ["R", "V"].map(policy::Label::confidentiality);
+    let tag = policy::Label { system: "http://example.org".to_owned(), code: "x".to_owned() };
+    let writer = principal(Purpose::DirectCare, "system/*.cruds");
+    let reasons = |before: &[&policy::Label], after: &[&policy::Label]| {
+        let [before, after] = [before, after].map(|labels| labels.iter().copied().cloned().collect::<Vec<_>>());
+        let mut reasons = Vec::new();
+        for interaction in [I::Update, I::MetaDelete] {
+            let grant = ask(writer.clone(), interaction, Some("Observation")).unwrap();
+            reasons.push(grant.check_labels_kept(&before, &after).err().map(|denied| denied.reason));
+        }
+        let administrator = principal(Purpose::Administration, "weir/administrator");
+        let grant = ask(administrator, I::MetaDelete, Some("Observation")).unwrap();
+        assert!(grant.check_labels_kept(&before, &after).is_ok());
+        reasons
+    };
+    assert_eq!(reasons(&[&r], &[]), [Some("scope-missing"); 2]);
+    assert_eq!(reasons(&[&v], &[&r]), [Some("scope-missing"); 2]);
+    assert_eq!(reasons(&[&r, &tag], &[&r, &v]), [None; 2]);
+    assert_eq!(reasons(&[], &[&r]), [None; 2]);
 }
 
 #[test]

@@ -1,15 +1,21 @@
 //! `POST [base]`: a batch, entry by entry; a transaction goes on in `transaction.rs`. <https://hl7.org/fhir/R4/http.html#transaction>
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use fhir::{BundleEntry, BundleWriter, EntryResponse, Json, Node};
+use fhir::{BundleEntry, BundleWriter, EntryResponse, Instant, Node};
 use policy::Interaction;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, FHIR_JSON, Outcome};
 use crate::failure::{Failure, Reason};
-use crate::headers::Conditions;
+use crate::headers::{Conditions, media_type};
 use crate::interaction::{transaction, written};
 use crate::perform::{Context, perform};
 use crate::request::Request;
+use crate::router::{self, Level, Route};
+
+/// Bytes of resources after which an answer takes no more of them.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A batch or a transaction, as the Bundle says.
 pub(crate) async fn batch(context: &Context<'_>) -> Result<Answer, Failure> {
@@ -34,29 +40,82 @@ pub(crate) async fn batch(context: &Context<'_>) -> Result<Answer, Failure> {
 
 async fn run_batch(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer, Failure> {
     let mut writer = BundleWriter::new("batch-response");
+    let mut size_bytes = 0;
     for (index, entry) in entries.iter().enumerate() {
-        let result = match request_of(context, *entry, index) {
-            Ok(request) => Box::pin(perform(context.weir, context.caller, &request)).await,
-            Err(failure) => Err(failure),
+        let (is_head, result) = match asked(context, *entry, index) {
+            Ok(entry) => {
+                let result = match check_size(size_bytes) {
+                    Err(failure) if !entry.request.interaction.is_write() => Err(failure),
+                    _ => Box::pin(perform(context.weir, context.caller, &entry.request)).await,
+                };
+                (entry.is_head, result.map_err(|failure| entry.at(failure)))
+            }
+            Err(failure) => (false, Err(failure)),
         };
-        write_response(&mut writer, &result);
+        size_bytes += write_response(&mut writer, is_head, &result);
     }
     Ok(Answer::json(Outcome::Ok, writer.finish()))
 }
 
-/// The request of one entry.
-pub(crate) fn request_of(context: &Context<'_>, entry: Node<'_>, index: usize) -> Result<Request, Failure> {
+/// An entry, read.
+pub(crate) struct Asked<'a> {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The entry itself.
+    pub entry: Node<'a>,
+    /// What it asks.
+    pub request: Request,
+    /// Asks as GET does, for no body.
+    pub is_head: bool,
+    /// By GET or HEAD.
+    pub is_safe: bool,
+    /// An operation rather than an interaction.
+    pub is_operation: bool,
+}
+
+impl Asked<'_> {
+    /// A failure of this entry.
+    pub(crate) fn at(&self, failure: Failure) -> Failure {
+        failure.at(&format!("Bundle.entry[{}]", self.index))
+    }
+
+    /// A failure of what this entry asks, unless it is one of an element of its resource.
+    pub(crate) fn at_request(&self, failure: Failure) -> Failure {
+        if failure.issues.iter().any(|issue| issue.expression.is_some()) {
+            return self.at(failure);
+        }
+        failure.at(&format!("Bundle.entry[{}].request", self.index))
+    }
+}
+
+/// Reads one entry.
+pub(crate) fn asked<'a>(context: &Context<'_>, entry: Node<'a>, index: usize) -> Result<Asked<'a>, Failure> {
     let at = |issue: Failure| issue.at(&format!("Bundle.entry[{index}].request"));
     let missing = |what: &str| at(Failure::bad_request("required", format!("the entry needs `{what}`")));
     let asked = entry.get("request").ok_or_else(|| missing("request"))?;
     let method = asked.str("method").ok_or_else(|| missing("request.method"))?;
     let url = asked.str("url").ok_or_else(|| missing("request.url"))?;
-    let mut request = route(&context.weir.settings.base_url, &method, &url).map_err(at)?;
+    let (route, mut request) = route(&context.weir.settings.base_url, &method, &url).map_err(at)?;
     request.conditions = conditions(context, asked).map_err(at)?;
-    if let Some(resource) = entry.get("resource") {
+    take_resource(entry, &mut request).map_err(|failure| failure.at(&format!("Bundle.entry[{index}]")))?;
+    let (is_head, is_operation) = (method == "HEAD", route.level == Level::Operation);
+    Ok(Asked { index, entry, request, is_head, is_safe: is_head || method == "GET", is_operation })
+}
+
+/// The resource of an entry as the body of its request; a Binary brings a JSON Patch. <https://hl7.org/fhir/R4/http.html#patch>
+fn take_resource(entry: Node<'_>, request: &mut Request) -> Result<(), Failure> {
+    request.content_type = Some(FHIR_JSON.to_owned());
+    let Some(resource) = entry.get("resource") else { return Ok(()) };
+    let is_binary = resource.str("resourceType").as_deref() == Some("Binary");
+    if request.interaction != Interaction::Patch || !is_binary {
         request.body = Bytes::copy_from_slice(resource.raw().as_bytes());
+        return Ok(());
     }
-    Ok(request)
+    let data = resource.str("data").and_then(|data| STANDARD.decode(data.as_bytes()).ok());
+    let data = data.ok_or_else(|| Failure::bad_request("value", "the Binary of a patch needs `data` in base64"))?;
+    request.content_type = resource.str("contentType").map(|text| media_type(&text));
+    request.body = data.into();
+    Ok(())
 }
 
 /// The conditions of an entry, read as strictly as those of headers; preferences are those of the whole request.
@@ -69,61 +128,56 @@ fn conditions(context: &Context<'_>, asked: Node<'_>) -> Result<Conditions, Fail
         "if-none-exist" => if_none_exist.as_deref(),
         _ => None,
     })?;
-    let asked = &context.request.conditions;
-    Ok(Conditions { handling: asked.handling, prefer_return: asked.prefer_return, ..read })
+    let if_modified_since = match asked.str("ifModifiedSince").map(|text| Instant::parse_rfc3339(&text)) {
+        Some(None) => return Err(Failure::bad_request("value", "`request.ifModifiedSince` must be an instant")),
+        given => given.flatten(),
+    };
+    let whole = &context.request.conditions;
+    Ok(Conditions { if_modified_since, handling: whole.handling, prefer_return: whole.prefer_return, ..read })
 }
 
 /// The interaction that a method and a URL relative to the base mean.
-fn route(base_url: &str, method: &str, url: &str) -> Result<Request, Failure> {
-    let relative = url.strip_prefix(base_url).unwrap_or(url).trim_start_matches('/');
+fn route(base_url: &str, method: &str, url: &str) -> Result<(&'static Route, Request), Failure> {
+    let not_offered = |message: &str| Failure::new(Reason::NotAllowed, "not-supported", message);
+    let relative = url.strip_prefix(base_url).unwrap_or(url);
     let (path, query) = relative.split_once('?').unwrap_or((relative, ""));
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let (interaction, names): (Interaction, &[&str]) = match (method, segments.as_slice()) {
-        ("GET", ["metadata"]) => (Interaction::Capabilities, &[]),
-        ("GET", ["_history"]) => (Interaction::HistorySystem, &[]),
-        ("GET", [type_name]) => (Interaction::SearchType, &[type_name]),
-        ("GET", [type_name, "_history"]) => (Interaction::HistoryType, &[type_name]),
-        ("GET", [type_name, id]) => (Interaction::Read, &[type_name, id]),
-        ("GET", [type_name, id, "_history"]) => (Interaction::HistoryInstance, &[type_name, id]),
-        ("GET", [type_name, id, "_history", version]) => (Interaction::Vread, &[type_name, id, version]),
-        ("POST", [type_name, "_search"]) => (Interaction::SearchType, &[type_name]),
-        ("POST", [type_name]) => (Interaction::Create, &[type_name]),
-        ("PUT", [type_name, id]) => (Interaction::Update, &[type_name, id]),
-        ("DELETE", [type_name, id]) => (Interaction::Delete, &[type_name, id]),
-        _ => return Err(Failure::new(Reason::NotAllowed, "not-supported", "an entry cannot ask that here")),
-    };
-    if names.iter().any(|name| name.starts_with(['_', '$'])) {
-        return Err(Failure::new(Reason::NotAllowed, "not-supported", "operations are not offered inside a Bundle"));
+    let (route, names) = router::find(method, path).ok_or_else(|| not_offered("an entry cannot ask that here"))?;
+    let is_job = matches!(
+        route.interaction,
+        Interaction::Export | Interaction::ExportStatus | Interaction::ExportFile | Interaction::ExportDelete
+    );
+    if is_job || matches!(route.interaction, Interaction::Batch | Interaction::Feed) {
+        return Err(not_offered("Bundles, exports and feeds are not offered inside a Bundle"));
     }
-    let mut request = Request::new(interaction);
-    let mut names = names.iter().map(|name| (*name).to_owned());
-    request.type_name = names.next();
-    request.id = names.next();
-    request.version = names.next();
-    request.params = url::form_urlencoded::parse(query.as_bytes())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    Ok(request)
+    let mut request = Request::new(route.interaction);
+    let mut compartment = None;
+    for (name, value) in names {
+        let place = match name {
+            "type" => &mut request.type_name,
+            "id" => &mut request.id,
+            "compartment" => &mut compartment,
+            _ => &mut request.version,
+        };
+        *place = Some(value.to_owned());
+    }
+    request.narrow(compartment);
+    request.params = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    Ok((route, request))
 }
 
-/// Writes the answer of one entry.
-pub(crate) fn write_response(writer: &mut BundleWriter, result: &Result<Answer, Failure>) {
-    match result {
-        Ok(answer) => {
-            let status = answer.outcome.status().to_string();
-            let etag = answer.version.map(|version| format!("W/\"{version}\""));
-            writer.entry(&BundleEntry {
-                resource: (!answer.body.is_empty()).then(|| answer.body.as_ref()),
-                response: Some(EntryResponse {
-                    status: &status,
-                    location: answer.location.as_deref(),
-                    etag: etag.as_deref(),
-                    last_modified: answer.last_updated,
-                    outcome: None,
-                }),
-                ..BundleEntry::default()
-            });
-        }
+/// Refuses to read more into an answer that is large already: all of it is in memory until it is sent.
+pub(crate) fn check_size(size_bytes: usize) -> Result<(), Failure> {
+    if size_bytes <= ANSWER_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the answer has more than {ANSWER_BYTES_MAX} bytes already; ask this in a Bundle of its own");
+    Err(Failure::new(Reason::TooLarge, "too-costly", message))
+}
+
+/// Writes the answer of one entry and gives its size in bytes.
+pub(crate) fn write_response(writer: &mut BundleWriter, is_head: bool, result: &Result<Answer, Failure>) -> usize {
+    let answer = match result {
+        Ok(answer) => answer,
         Err(failure) => {
             let status = failure.reason.status().to_string();
             let outcome = fhir::operation_outcome(&failure.issues);
@@ -131,14 +185,23 @@ pub(crate) fn write_response(writer: &mut BundleWriter, result: &Result<Answer, 
                 response: Some(EntryResponse { status: &status, outcome: Some(&outcome), ..EntryResponse::default() }),
                 ..BundleEntry::default()
             });
+            return 0;
         }
-    }
-}
-
-/// A resource of an entry as a tree of its own.
-pub(crate) fn resource_of(entry: Node<'_>) -> Result<Json, Failure> {
-    match entry.get("resource") {
-        Some(resource) => written::parse(resource.raw().as_bytes()),
-        None => Err(Failure::bad_request("required", "the entry needs a resource")),
-    }
+    };
+    let status = answer.outcome.status().to_string();
+    let etag = answer.version.map(|version| format!("W/\"{version}\""));
+    let body = Some(answer.body.as_ref()).filter(|body| !is_head && !body.is_empty());
+    let outcome = body.filter(|_| answer.is_outcome).and_then(|body| serde_json::from_slice(body).ok());
+    writer.entry(&BundleEntry {
+        resource: body.filter(|_| !answer.is_outcome),
+        response: Some(EntryResponse {
+            status: &status,
+            location: answer.location.as_deref(),
+            etag: etag.as_deref(),
+            last_modified: answer.last_updated,
+            outcome: outcome.as_ref(),
+        }),
+        ..BundleEntry::default()
+    });
+    body.map_or(0, <[u8]>::len)
 }

@@ -5,15 +5,23 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
+use crate::format;
+use crate::interaction::patch;
+use crate::operation::{Listed, OPERATIONS};
 use crate::perform::Context;
 use crate::router::{Level, ROUTES};
 use crate::weir::Weir;
 
-/// What `Patient/$export` does.
-const EXPORT_DEFINITION: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export";
-
-/// What this server offers, exactly.
+/// What this server offers, exactly. All of the statement is normative, so that `mode=normative` leaves nothing out.
 pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
+    match context.request.params.iter().find(|(name, _)| name == "mode").map(|(_, mode)| mode.as_str()) {
+        None | Some("full" | "normative") => {}
+        Some("terminology") => {
+            let message = "there are no TerminologyCapabilities; `mode` is `full` or `normative`";
+            return Err(Failure::bad_request("not-supported", message));
+        }
+        Some(_) => return Err(Failure::bad_request("value", "`mode` is `full`, `normative` or `terminology`")),
+    }
     Ok(Answer::json(Outcome::Ok, statement(context.weir).to_string()))
 }
 
@@ -27,12 +35,14 @@ fn statement(weir: &Weir) -> Value {
         "software": {"name": "Weir", "version": weir.settings.version},
         "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": format::FORMATS,
+        "patchFormat": patch::FORMATS,
         "rest": [{
             "mode": "server",
             "security": security(weir),
             "resource": resources,
             "interaction": system_interactions(),
+            "operation": operations(|listed| listed == Listed::Everywhere),
         }],
     })
 }
@@ -67,12 +77,14 @@ fn resource(weir: &Weir, name: &str) -> Value {
             interactions.push(entry);
         }
     }
-    let parameters: Vec<Value> = weir
-        .registry
+    let registry = weir.registry();
+    let parameters: Vec<Value> = registry
         .params_of(name)
-        .filter(|param| !matches!(param.kind, search::Kind::Composite | search::Kind::Special))
         .map(|param| json!({"name": param.code, "definition": param.url, "type": param.kind.code()}))
         .collect();
+    let references = registry.params_of(name).filter(|param| param.kind == search::Kind::Reference);
+    let includes: Vec<String> =
+        std::iter::once("*".to_owned()).chain(references.map(|param| format!("{name}:{}", param.code))).collect();
     let mut resource = json!({
         "type": name,
         "interaction": interactions,
@@ -80,22 +92,29 @@ fn resource(weir: &Weir, name: &str) -> Value {
         "readHistory": true,
         "updateCreate": true,
         "conditionalCreate": true,
-        "conditionalRead": "not-match",
-        "conditionalUpdate": false,
-        "conditionalDelete": "not-supported",
+        "conditionalRead": "full-support",
+        "conditionalUpdate": true,
+        "conditionalDelete": if weir.settings.limits.conditional_delete_max > 1 { "multiple" } else { "single" },
         "referencePolicy": ["literal", "local"],
+        "searchInclude": includes,
         "searchParam": parameters,
     });
     if let Value::Object(members) = &mut resource {
         if let Some(profile) = weir.validator.uk_core_profile_of(name) {
             members.insert("supportedProfile".to_owned(), json!([profile]));
         }
-        if name == "Patient" {
-            let export = json!([{"name": "export", "definition": EXPORT_DEFINITION}]);
-            members.insert("operation".to_owned(), export);
-        }
+        let is_listed = |listed| match listed {
+            Listed::Type(only) => only == name,
+            Listed::EveryType | Listed::Everywhere => true,
+        };
+        members.insert("operation".to_owned(), operations(is_listed));
     }
     resource
+}
+
+fn operations(is_listed: impl Fn(Listed) -> bool) -> Value {
+    let listed = OPERATIONS.iter().filter(|(_, _, listed)| is_listed(*listed));
+    listed.map(|(name, definition, _)| json!({"name": name, "definition": definition})).collect()
 }
 
 fn system_interactions() -> Value {
@@ -116,12 +135,14 @@ fn code(interaction: Interaction) -> Option<&'static str> {
         Interaction::Read => "read",
         Interaction::Vread => "vread",
         Interaction::Update => "update",
+        Interaction::Patch => "patch",
         Interaction::Delete => "delete",
         Interaction::HistoryInstance => "history-instance",
         Interaction::HistoryType => "history-type",
         Interaction::HistorySystem => "history-system",
         Interaction::Create => "create",
         Interaction::SearchType => "search-type",
+        Interaction::SearchSystem => "search-system",
         _ => return None,
     })
 }

@@ -1,15 +1,36 @@
-//! `DELETE [base]/[type]/[id]`. <https://hl7.org/fhir/R4/http.html#delete>
+//! `DELETE [base]/[type]/[id]` and `DELETE [base]/[type]?[criteria]`. <https://hl7.org/fhir/R4/http.html#delete>
 
 use store::WriteOp;
 
 use crate::answer::Answer;
 use crate::failure::Failure;
-use crate::interaction::written::{deleted, write_one};
+use crate::interaction::criteria::{self, Found};
+use crate::interaction::written::{deleted, write_all};
 use crate::perform::Context;
 
 /// Deletes; history stays. Deleting what is not there succeeds, too.
 pub(crate) async fn delete(context: &Context<'_>) -> Result<Answer, Failure> {
-    let (type_name, id) = (context.request.type_str().to_owned(), context.request.id_str().to_owned());
-    let op = WriteOp::Delete { type_name, id, if_match: context.request.conditions.if_match };
-    Ok(deleted(&write_one(context, op).await?))
+    criteria::decided_anew(&[&context.request.conditions], async || {
+        let found = targets(context).await?;
+        let ops = operations(context, &found);
+        let written = write_all(context.weir, context.grant, ops, found.expected).await?;
+        Ok(deleted(&written))
+    })
+    .await
+}
+
+/// What is to be deleted: what the path names, or all that matches, if that is not more than configuration allows.
+pub(super) async fn targets(context: &Context<'_>) -> Result<Found, Failure> {
+    match &context.request.id {
+        Some(id) => Ok(Found::named(id)),
+        None => criteria::find(context, context.weir.settings.limits.conditional_delete_max).await,
+    }
+}
+
+/// The deletes of what was found.
+pub(super) fn operations(context: &Context<'_>, found: &Found) -> Vec<WriteOp> {
+    let if_match = context.request.conditions.if_match;
+    let delete =
+        |id: &String| WriteOp::Delete { type_name: context.request.type_str().to_owned(), id: id.clone(), if_match };
+    found.ids.iter().map(delete).collect()
 }

@@ -1,7 +1,8 @@
 //! `_history` of a resource, a type and the whole server. <https://hl7.org/fhir/R4/http.html#history>
 
+use bytes::Bytes;
 use fhir::{BundleEntry, BundleWriter, EntryResponse, Instant};
-use policy::Interaction;
+use policy::{Interaction, Released};
 use store::{CommitSeq, HistoryPage, HistoryTarget, Method};
 
 use crate::answer::{Answer, Outcome, Touched};
@@ -9,9 +10,12 @@ use crate::failure::Failure;
 use crate::interaction::search_type::encoded;
 use crate::page_link::{self, Binding};
 use crate::perform::Context;
+use crate::shape::Shape;
 
 struct Parameters {
     since: Option<Instant>,
+    at: Option<(Instant, Instant)>,
+    shape: Shape,
     count: u32,
     page: Option<String>,
     kept: Vec<(String, String)>,
@@ -29,7 +33,8 @@ pub(crate) async fn history(context: &Context<'_>) -> Result<Answer, Failure> {
         None => None,
     };
     let before_seq = cursor.map(CommitSeq);
-    let page = HistoryPage { since: parameters.since, count: parameters.count, before_seq, ..HistoryPage::default() };
+    let count = if parameters.shape.is_count() { 0 } else { parameters.count };
+    let page = HistoryPage { since: parameters.since, at: parameters.at, count, before_seq };
     let result = weir.store.history(context.grant, target, page).await?;
     if result.versions.is_empty() && before_seq.is_none() && context.request.interaction == Interaction::HistoryInstance
     {
@@ -49,7 +54,8 @@ pub(crate) async fn history(context: &Context<'_>) -> Result<Answer, Failure> {
     let mut touched = Touched::default();
     for (version, method) in result.versions {
         let Ok(released) = policy::release(context.grant, version) else { continue };
-        write_entry(&mut writer, base, &released, method);
+        let body = parameters.shape.apply(released.bytes(), &weir.definitions);
+        write_entry(&mut writer, base, (&released, &body?), method);
         touched.add(released.facts());
     }
     let mut answer = Answer::json(Outcome::Ok, writer.finish());
@@ -70,13 +76,19 @@ fn target(context: &Context<'_>) -> (String, HistoryTarget) {
 
 fn parameters(context: &Context<'_>) -> Result<Parameters, Failure> {
     let limits = context.weir.settings.limits;
-    let mut read = Parameters { since: None, count: limits.page_count_default, page: None, kept: Vec::new() };
-    for (name, value) in &context.request.params {
+    let mut read = Parameters {
+        since: None,
+        at: None,
+        shape: Shape::default(),
+        count: limits.page_count_default,
+        page: None,
+        kept: Vec::new(),
+    };
+    for param in &context.request.params {
+        let (name, value) = param;
         match name.as_str() {
-            "_since" => {
-                let since = fhir::FhirDate::parse(value).map(|date| date.range().0);
-                read.since = Some(since.ok_or_else(|| Failure::bad_request("value", "`_since` must be an instant"))?);
-            }
+            "_since" => read.since = Some(period(value, "`_since` must be an instant")?.0),
+            "_at" => read.at = Some(period(value, "`_at` must be a date or a moment, without a prefix")?),
             "_count" => {
                 let count = value.parse::<u32>().ok().filter(|count| *count > 0);
                 let count = count.ok_or_else(|| Failure::bad_request("value", "`_count` must be a positive number"))?;
@@ -87,17 +99,24 @@ fn parameters(context: &Context<'_>) -> Result<Parameters, Failure> {
                 continue;
             }
             "_format" | "_pretty" => {}
+            _ if read.shape.take(param, context.request.type_str(), &context.weir.definitions)? => {}
             _ if context.request.conditions.handling == search::Handling::Lenient => continue,
             _ => {
                 return Err(Failure::bad_request(
                     "not-supported",
-                    "a history takes `_since`, `_count` and `_format` only",
+                    "a history takes `_since`, `_at`, `_count`, `_summary`, `_elements`, `_format` and `_pretty` only",
                 ));
             }
         }
         read.kept.push((name.clone(), value.clone()));
     }
     Ok(read)
+}
+
+/// The moments that a date stands for.
+fn period(value: &str, otherwise: &str) -> Result<(Instant, Instant), Failure> {
+    let date = fhir::FhirDate::parse(value).ok_or_else(|| Failure::bad_request("value", otherwise))?;
+    Ok(date.range())
 }
 
 /// An empty first page of one resource: 404 when the resource is not there for this caller.
@@ -109,7 +128,7 @@ async fn exists(context: &Context<'_>) -> Result<(), Failure> {
     }
 }
 
-fn write_entry(writer: &mut BundleWriter, base: &str, released: &policy::Released, method: Method) {
+fn write_entry(writer: &mut BundleWriter, base: &str, (released, body): (&Released, &Bytes), method: Method) {
     let facts = released.facts();
     let full_url = format!("{base}/{}/{}", facts.type_name, facts.id);
     let status = match method {
@@ -122,7 +141,7 @@ fn write_entry(writer: &mut BundleWriter, base: &str, released: &policy::Release
     let etag = format!("W/\"{}\"", facts.version);
     writer.entry(&BundleEntry {
         full_url: Some(&full_url),
-        resource: (!facts.deleted).then(|| released.bytes().as_ref()),
+        resource: (!facts.deleted).then_some(body.as_ref()),
         request: Some((method.as_str(), &url)),
         response: Some(EntryResponse {
             status,

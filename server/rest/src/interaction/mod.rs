@@ -2,14 +2,19 @@
 
 pub(crate) mod batch;
 pub(crate) mod capabilities;
+mod conditional_reference;
 pub(crate) mod create;
+mod criteria;
 pub(crate) mod delete;
 pub(crate) mod history;
+pub(crate) mod include;
+mod links;
+pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod search_type;
 pub(crate) mod transaction;
 pub(crate) mod update;
 pub(crate) mod vread;
-mod written;
+pub(crate) mod written;
 
 pub(crate) use written::parse as parse_body;

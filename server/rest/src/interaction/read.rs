@@ -5,6 +5,7 @@ use policy::Version;
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
 use crate::perform::Context;
+use crate::shape::Shape;
 
 /// The current version, 404 when there is none for this caller, 410 when it was deleted.
 pub(crate) async fn read(context: &Context<'_>) -> Result<Answer, Failure> {
@@ -25,12 +26,24 @@ pub(crate) fn give(context: &Context<'_>, version: Version) -> Result<Answer, Fa
     let not_found = Failure::not_found(&facts.type_name, &facts.id);
     let released = policy::release(context.grant, version).map_err(|_| not_found)?;
     let facts = released.facts();
-    let mut answer = match context.request.conditions.if_none_match {
-        Some(known) if known == facts.version => Answer::empty(Outcome::NotModified),
-        _ => Answer::json(Outcome::Ok, released.bytes().clone()),
+    let mut answer = if context.request.conditions.is_not_modified(facts.version, facts.last_updated) {
+        Answer::empty(Outcome::NotModified)
+    } else {
+        Answer::json(Outcome::Ok, shape(context)?.apply(released.bytes(), &context.weir.definitions)?)
     };
     answer.version = Some(facts.version);
     answer.last_updated = Some(facts.last_updated);
     answer.touched.add(facts);
     Ok(answer)
+}
+
+fn shape(context: &Context<'_>) -> Result<Shape, Failure> {
+    let mut shape = Shape::default();
+    for param in &context.request.params {
+        shape.take(param, context.request.type_str(), &context.weir.definitions)?;
+    }
+    if shape.is_count() {
+        return Err(Failure::bad_request("value", "`_summary=count` is for searches and histories"));
+    }
+    Ok(shape)
 }

@@ -2,162 +2,253 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use fhir::{BundleWriter, Node};
+use fhir::{BundleWriter, Issue, Json, Node};
 use policy::{Grant, Interaction};
-use store::{WriteOp, Written};
+use profiles::Validated;
+use store::{ExpectedMatches, WriteOp, Written};
 
 use crate::access;
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Outcome, Touched};
 use crate::failure::{Failure, Reason};
-use crate::interaction::{batch, create, written};
-use crate::perform::{Context, perform};
-use crate::request::Request;
+use crate::interaction::batch::{self, Asked};
+use crate::interaction::conditional_reference::{Coming, ConditionalReferences};
+use crate::interaction::criteria::{self, Found};
+use crate::interaction::patch::{self, Patch};
+use crate::interaction::{delete, links, update, written};
+use crate::perform::{Context, check_type, perform};
 
 /// One entry on its way.
 struct Planned<'a> {
-    request: Request,
-    entry: Node<'a>,
-    /// `Type/id` under which it will be written.
-    target: Option<String>,
+    asked: &'a Asked<'a>,
+    /// What it writes; nothing for reads.
+    found: Found,
 }
 
-/// Runs the entries in the order of the rules: deletes, creates, updates, then reads.
-pub(crate) async fn transaction(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer, Failure> {
-    let mut plan = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
-        let at = |failure: Failure| failure.at(&format!("Bundle.entry[{index}].request"));
-        let request = batch::request_of(context, *entry, index)?;
-        plan.push(planned(context, request, *entry).await.map_err(at)?);
-    }
-    check_identities(&plan)?;
-    let grants = decided(context, &plan)?;
-    let targets = new_references(context, &plan);
-    let mut ops: Vec<(usize, WriteOp)> = Vec::new();
-    for (index, planned) in plan.iter().enumerate() {
-        let at = |failure: Failure| failure.at(&format!("Bundle.entry[{index}]"));
-        if !planned.request.interaction.is_write() {
-            continue;
-        }
-        ops.push((index, operation(context, planned, &targets).map_err(at)?));
-    }
-    ops.sort_by_key(|(_, op)| order(op));
-    let written = match Grant::joined(grants) {
-        Some(grant) => write(context, &grant, ops).await?,
-        None => HashMap::new(),
-    };
-    respond(context, &plan, &written).await
-}
-
-async fn write(
-    context: &Context<'_>,
-    grant: &Grant,
+/// What a transaction writes.
+#[derive(Default)]
+struct Writes {
+    /// Each with the number of its entry.
     ops: Vec<(usize, WriteOp)>,
-) -> Result<HashMap<usize, Written>, Failure> {
-    let (indexes, ops): (Vec<usize>, Vec<WriteOp>) = ops.into_iter().unzip();
-    let written = written::write_all(context.weir, grant, ops).await?;
-    Ok(indexes.into_iter().zip(written).collect())
+    /// What the writes were decided upon.
+    expected: Vec<ExpectedMatches>,
+    /// What validation said, by the number of the entry.
+    issues: HashMap<usize, Vec<Issue>>,
 }
 
-/// The grants of the writes. What may not be read is refused here too, before anything is written.
-fn decided(context: &Context<'_>, plan: &[Planned<'_>]) -> Result<Vec<Grant>, Failure> {
+/// What became of each entry that writes, and what validation said of it.
+type Done = (HashMap<usize, Vec<Written>>, HashMap<usize, Vec<Issue>>);
+
+/// Runs the entries in the order of the rules: deletes, creates, updates and patches, then reads.
+pub(crate) async fn transaction(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer, Failure> {
+    let mut asked = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let entry = batch::asked(context, *entry, index)?;
+        check_offered(context, &entry).map_err(|failure| entry.at_request(failure))?;
+        asked.push(entry);
+    }
+    let grants = decided(context, &asked)?;
+    let (written, issues) = match Grant::joined(grants) {
+        Some(grant) => {
+            let conditions: Vec<_> = asked.iter().map(|entry| &entry.request.conditions).collect();
+            criteria::decided_anew(&conditions, async || run(context, &grant, &asked).await).await?
+        }
+        None => Done::default(),
+    };
+    respond(context, &asked, &written, &issues).await
+}
+
+fn check_offered(context: &Context<'_>, asked: &Asked<'_>) -> Result<(), Failure> {
+    check_type(context.weir, &asked.request)?;
+    if asked.is_operation && !asked.is_safe {
+        let message = "an operation that may change something is not offered inside a transaction; use a batch";
+        return Err(Failure::new(Reason::NotAllowed, "not-supported", message));
+    }
+    Ok(())
+}
+
+/// The grants of the writes. What may not be read is refused here too, before anything is written or looked for.
+fn decided(context: &Context<'_>, asked: &[Asked<'_>]) -> Result<Vec<Grant>, Failure> {
     let mut grants: Vec<Grant> = Vec::new();
-    for (index, planned) in plan.iter().enumerate() {
-        let grant = access::grant(context.caller, &planned.request);
-        let grant = grant.map_err(|failure| failure.at(&format!("Bundle.entry[{index}]")))?;
-        if planned.request.interaction.is_write() {
+    for entry in asked {
+        let grant = access::grant(context.caller, &entry.request).map_err(|failure| entry.at(failure))?;
+        if entry.request.interaction.is_write() {
             grants.push(grant);
         }
     }
     Ok(grants)
 }
 
-async fn planned<'a>(context: &Context<'_>, mut request: Request, entry: Node<'a>) -> Result<Planned<'a>, Failure> {
-    let type_name = request.type_str().to_owned();
-    if !context.weir.definitions.is_resource_type(&type_name) && request.interaction != Interaction::Capabilities {
-        let message = "the entry's url names no resource type of FHIR R4";
-        return Err(Failure::new(Reason::NotFound, "not-supported", message));
+async fn run(context: &Context<'_>, grant: &Grant, asked: &[Asked<'_>]) -> Result<Done, Failure> {
+    let mut plan = Vec::with_capacity(asked.len());
+    for entry in asked {
+        let found = found(context, entry).await.map_err(|failure| entry.at_request(failure))?;
+        plan.push(Planned { asked: entry, found });
     }
-    let target = match request.interaction {
+    check_identities(&plan)?;
+    let mut writes = writes(context, &mut plan).await?;
+    writes.ops.sort_by_key(|(_, op)| order(op));
+    let (indexes, ops): (Vec<usize>, Vec<WriteOp>) = writes.ops.into_iter().unzip();
+    let mut done: HashMap<usize, Vec<Written>> = asked
+        .iter()
+        .filter(|entry| entry.request.interaction.is_write())
+        .map(|entry| (entry.index, Vec::new()))
+        .collect();
+    for (index, written) in
+        indexes.into_iter().zip(written::write_all(context.weir, grant, ops, writes.expected).await?)
+    {
+        done.entry(index).or_default().push(written);
+    }
+    Ok((done, writes.issues))
+}
+
+/// Which resources an entry writes.
+async fn found(context: &Context<'_>, asked: &Asked<'_>) -> Result<Found, Failure> {
+    let request = &asked.request;
+    let inner = Context { request, ..*context };
+    match request.interaction {
         Interaction::Create => {
             // References to the entry must lead to the match. When another writer is faster, the store gives the transaction up.
             let matching = match &request.conditions.if_none_exist {
-                Some(text) => create::matching(&Context { request: &request, ..*context }, text).await?,
+                Some(text) => {
+                    let query = criteria::query_of(&inner, request.type_str(), text)?;
+                    criteria::matching(&inner, &query, 1).await?.pop()
+                }
                 None => None,
             };
-            let id = matching.unwrap_or_else(|| context.weir.new_id());
-            request.id = Some(id.clone());
-            Some(format!("{type_name}/{id}"))
+            Ok(Found::named(&matching.unwrap_or_else(|| context.weir.new_id())))
         }
-        Interaction::Update | Interaction::Delete => {
-            written::check_id(request.id_str())?;
-            Some(format!("{type_name}/{}", request.id_str()))
+        Interaction::Update => {
+            let own = asked.entry.get("resource").and_then(|resource| resource.str("id"));
+            update::check_ids(&inner, own.as_deref())?;
+            update::target(&inner, own.as_deref()).await
         }
-        _ => None,
-    };
-    Ok(Planned { request, entry, target })
+        Interaction::Patch => patch::target(&inner).await,
+        Interaction::Delete => {
+            request.id.as_deref().map_or(Ok(()), written::check_id)?;
+            delete::targets(&inner).await
+        }
+        _ => Ok(Found { ids: Vec::new(), expected: Vec::new() }),
+    }
 }
 
 /// Two entries that write the same resource make the whole fail.
 fn check_identities(plan: &[Planned<'_>]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
-    for (index, planned) in plan.iter().enumerate() {
-        if let Some(target) = &planned.target
-            && !seen.insert(target)
-        {
+    for planned in plan {
+        let type_name = planned.asked.request.type_str();
+        if planned.found.ids.iter().any(|id| !seen.insert((type_name, id))) {
             let message = "another entry of the transaction writes the same resource";
-            return Err(Failure::bad_request("duplicate", message).at(&format!("Bundle.entry[{index}]")));
+            return Err(planned.asked.at(Failure::bad_request("duplicate", message)));
         }
     }
     Ok(())
 }
 
-/// What a reference to an entry's fullUrl becomes.
-fn new_references(context: &Context<'_>, plan: &[Planned<'_>]) -> HashMap<String, String> {
-    let mut targets = HashMap::new();
-    for planned in plan {
-        let (Some(target), Some(full_url)) = (&planned.target, planned.entry.str("fullUrl")) else { continue };
-        if planned.request.interaction == Interaction::Create || full_url.starts_with("urn:") {
-            targets.insert(full_url.to_string(), target.clone());
-            if let Some(relative) = full_url.strip_prefix(&format!("{}/", context.weir.settings.base_url)) {
-                targets.insert(relative.to_owned(), target.clone());
-            }
+/// The writes of all entries, with the links between them made real.
+async fn writes(context: &Context<'_>, plan: &mut [Planned<'_>]) -> Result<Writes, Failure> {
+    let mut writes = Writes::default();
+    let mut targets = entry_targets(context, plan)?;
+    let mut conditional = ConditionalReferences::new(coming(plan));
+    for planned in plan.iter() {
+        let Some(resource) = planned.asked.entry.get("resource") else { continue };
+        if matches!(planned.asked.request.interaction, Interaction::Create | Interaction::Update) {
+            conditional.resolve(context, resource).await.map_err(|failure| planned.asked.at(failure))?;
         }
     }
-    targets
+    let (resolved, expected) = conditional.finish();
+    targets.extend(resolved);
+    writes.expected = expected;
+    for planned in plan.iter_mut() {
+        writes.expected.append(&mut planned.found.expected);
+        let asked = planned.asked;
+        add(context, planned, &targets, &mut writes).await.map_err(|failure| asked.at(failure))?;
+    }
+    Ok(writes)
 }
 
-fn operation(
+/// What comes with the transaction, or goes: a conditional reference may mean the one and cannot mean the other.
+fn coming<'a>(plan: &[Planned<'a>]) -> Vec<Coming<'a>> {
+    let writes = plan.iter().filter(|planned| planned.asked.request.interaction.is_write());
+    let each = writes.flat_map(|planned| {
+        let asked = planned.asked;
+        let is_stored = matches!(asked.request.interaction, Interaction::Create | Interaction::Update);
+        let resource = asked.entry.get("resource").filter(|_| is_stored);
+        planned.found.ids.iter().map(move |id| Coming { type_name: asked.request.type_str(), id: id.clone(), resource })
+    });
+    each.collect()
+}
+
+/// What a link to an entry's fullUrl becomes.
+fn entry_targets(context: &Context<'_>, plan: &[Planned<'_>]) -> Result<HashMap<String, String>, Failure> {
+    let mut targets: HashMap<String, String> = HashMap::new();
+    for planned in plan {
+        let asked = planned.asked;
+        let (Some(id), Some(full_url)) = (planned.found.ids.first(), asked.entry.str("fullUrl")) else { continue };
+        let is_new_id = asked.request.id.is_none() && asked.request.interaction != Interaction::Delete;
+        if !is_new_id && !full_url.starts_with("urn:") {
+            continue;
+        }
+        let target = format!("{}/{id}", asked.request.type_str());
+        if let Some(relative) = full_url.strip_prefix(&format!("{}/", context.weir.settings.base_url)) {
+            targets.insert(relative.to_owned(), target.clone());
+        }
+        if targets.insert(full_url.into_owned(), target).is_some() {
+            let message = "another entry of the transaction has the same fullUrl";
+            return Err(asked.at(Failure::bad_request("duplicate", message)));
+        }
+    }
+    Ok(targets)
+}
+
+async fn add(
     context: &Context<'_>,
     planned: &Planned<'_>,
     targets: &HashMap<String, String>,
-) -> Result<WriteOp, Failure> {
-    let request = &planned.request;
-    let (type_name, id) = (request.type_str().to_owned(), request.id_str().to_owned());
-    let if_match = request.conditions.if_match;
-    if request.interaction == Interaction::Delete {
-        return Ok(WriteOp::Delete { type_name, id, if_match });
-    }
-    let json = batch::resource_of(planned.entry)?;
-    if json.resource_type() != Some(type_name.as_str()) {
-        return Err(Failure::bad_request("invalid", "the resource is not of the type that the url names"));
-    }
-    let rewritten = fhir::resource::rewrite_references(&json, |text| targets.get(text).cloned());
-    let json = written::parse(&rewritten)?;
-    if request.interaction == Interaction::Update && json.root().str("id").as_deref() != Some(id.as_str()) {
-        return Err(Failure::bad_request("value", "the resource's id is not the id of the url"));
-    }
-    let resource = written::validated(context.weir, json)?;
-    if request.interaction == Interaction::Update {
-        return Ok(put(Interaction::Update, resource, id, if_match, None));
-    }
-    let if_none_exist = match &request.conditions.if_none_exist {
-        Some(text) => {
-            let inner = Context { request, ..*context };
-            Some(create::condition(&inner, text)?)
+    writes: &mut Writes,
+) -> Result<(), Failure> {
+    let request = &planned.asked.request;
+    let inner = Context { request, ..*context };
+    let mut checked = |json: Json| -> Result<Validated, Failure> {
+        let is_linked = !targets.is_empty();
+        let rewrite = |json| links::rewrite(json, &context.weir.definitions, &|text| targets.get(text).cloned());
+        let linked = if is_linked { rewrite(json)? } else { json };
+        let resource = written::validated(context.weir, linked)?;
+        writes.issues.insert(planned.asked.index, resource.issues().to_vec());
+        Ok(resource)
+    };
+    let ops = match request.interaction {
+        Interaction::Delete => delete::operations(&inner, &planned.found),
+        Interaction::Create => {
+            let resource = checked(resource_of(planned.asked)?)?;
+            vec![create(&inner, planned, resource)?]
         }
+        Interaction::Update => {
+            let resource = checked(resource_of(planned.asked)?)?;
+            vec![update::operation(&inner, &planned.found, resource)?]
+        }
+        Interaction::Patch => {
+            let (json, version) = Patch::read(request)?.applied(&inner, &planned.found).await?;
+            vec![patch::operation(&planned.found, checked(json)?, version)?]
+        }
+        _ => Vec::new(),
+    };
+    writes.ops.extend(ops.into_iter().map(|op| (planned.asked.index, op)));
+    Ok(())
+}
+
+/// The resource of an entry, which was parsed with the Bundle.
+fn resource_of(asked: &Asked<'_>) -> Result<Json, Failure> {
+    let resource = asked.entry.get("resource").ok_or_else(written::missing)?;
+    written::of_type(resource.to_json(), asked.request.type_str())
+}
+
+fn create(context: &Context<'_>, planned: &Planned<'_>, resource: Validated) -> Result<WriteOp, Failure> {
+    let if_none_exist = match &context.request.conditions.if_none_exist {
+        Some(text) => Some(criteria::query_of(context, context.request.type_str(), text)?),
         None => None,
     };
-    Ok(put(Interaction::Create, resource, id, None, if_none_exist))
+    let id = planned.found.ids.first().cloned().ok_or_else(Failure::internal)?;
+    Ok(WriteOp::Put { resource, id, interaction: Interaction::Create, if_match: None, if_none_exist })
 }
 
 fn order(op: &WriteOp) -> u8 {
@@ -168,38 +259,37 @@ fn order(op: &WriteOp) -> u8 {
     }
 }
 
-fn put(
-    interaction: Interaction,
-    resource: profiles::Validated,
-    id: String,
-    if_match: Option<u64>,
-    if_none_exist: Option<search::Query>,
-) -> WriteOp {
-    WriteOp::Put { resource, id, interaction, if_match, if_none_exist }
-}
-
 /// The response, in the order of the request; reads run after the writes. A read that finds nothing says so in its own entry, since what
 /// was written stays written.
 async fn respond(
     context: &Context<'_>,
-    plan: &[Planned<'_>],
-    written: &HashMap<usize, Written>,
+    asked: &[Asked<'_>],
+    written: &HashMap<usize, Vec<Written>>,
+    issues: &HashMap<usize, Vec<Issue>>,
 ) -> Result<Answer, Failure> {
     let mut writer = BundleWriter::new("transaction-response");
-    let mut touched = crate::answer::Touched::default();
-    for (index, planned) in plan.iter().enumerate() {
-        let result = match written.get(&index) {
-            Some(written) if planned.request.interaction == Interaction::Delete => Ok(written::deleted(written)),
-            Some(written) => {
-                let inner = Context { request: &planned.request, ..*context };
-                written::answer(&inner, written, &[]).await
+    let (mut touched, mut size_bytes) = (Touched::default(), 0);
+    let stored = asked.iter().filter(|entry| entry.request.interaction != Interaction::Delete);
+    let stored: Vec<Written> = stored.filter_map(|entry| written.get(&entry.index)?.first().cloned()).collect();
+    let representations = written::Representations::of(context, &stored).await?;
+    for entry in asked {
+        let inner = Context { request: &entry.request, ..*context };
+        let result = match written.get(&entry.index).map(Vec::as_slice) {
+            Some(written) if entry.request.interaction == Interaction::Delete => Ok(written::deleted(written)),
+            Some([written]) => {
+                let issues = issues.get(&entry.index).map(Vec::as_slice).unwrap_or_default();
+                Ok(written::answer_with(&inner, written, issues, &representations))
             }
-            None => Box::pin(perform(context.weir, context.caller, &planned.request)).await,
+            Some(_) => Err(Failure::internal()),
+            None => match batch::check_size(size_bytes) {
+                Ok(()) => Box::pin(perform(context.weir, context.caller, &entry.request)).await,
+                Err(failure) => Err(failure),
+            },
         };
         if let Ok(answer) = &result {
             touched.join(&answer.touched);
         }
-        batch::write_response(&mut writer, &result);
+        size_bytes += batch::write_response(&mut writer, entry.is_head, &result);
     }
     let mut answer = Answer::json(Outcome::Ok, writer.finish());
     answer.touched = touched;

@@ -1,9 +1,11 @@
 //! From a body to a validated resource, and from a written version to an answer.
 
+use std::collections::{BTreeMap, HashMap};
+
 use fhir::Json;
 use policy::{Grant, Interaction, Released};
 use profiles::{Options, Validated, Verdict};
-use store::{WriteBatch, WriteOp, WriteStatus, Written};
+use store::{ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
@@ -20,19 +22,27 @@ pub(super) fn resource_of(context: &Context<'_>) -> Result<Json, Failure> {
     let request = context.request;
     check_content_type(request)?;
     if request.body.is_empty() {
-        return Err(Failure::bad_request("required", "the request has no body; a resource is needed"));
+        return Err(missing());
     }
-    let json = parse(&request.body)?;
-    let found = json.resource_type();
-    if found != Some(request.type_str()) {
-        let message = format!("the body must be of type {}, as the path says", request.type_str());
+    of_type(parse(&request.body)?, request.type_str())
+}
+
+/// The refusal of a write that brings nothing.
+pub(super) fn missing() -> Failure {
+    Failure::bad_request("required", "the request has no body; a resource is needed")
+}
+
+/// Refuses a resource that is of another type than the path.
+pub(super) fn of_type(json: Json, type_name: &str) -> Result<Json, Failure> {
+    if json.resource_type() != Some(type_name) {
+        let message = format!("the body must be of type {type_name}, as the path says");
         return Err(Failure::bad_request("invalid", message));
     }
     Ok(json)
 }
 
 /// Refuses a body that says it is something else than JSON.
-pub(super) fn check_content_type(request: &Request) -> Result<(), Failure> {
+pub(crate) fn check_content_type(request: &Request) -> Result<(), Failure> {
     match request.content_type.as_deref() {
         None | Some("application/fhir+json" | "application/json" | "text/json") => Ok(()),
         Some(_) => {
@@ -48,7 +58,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Json, Failure> {
 }
 
 /// Validates as configuration says; errors make it a 422.
-pub(super) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
+pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
     let options = Options {
         uk_core: weir.settings.is_uk_core_required,
         strictness: weir.settings.strictness,
@@ -78,7 +88,7 @@ fn own_made_relative(validated: Validated, base_url: &str) -> Validated {
 
 /// Refuses a body that was given out with parts left out: stored, it would lose them.
 /// <https://hl7.org/fhir/R4/search.html#elements>, <https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html>
-fn check_whole(json: &Json) -> Result<(), Failure> {
+pub(crate) fn check_whole(json: &Json) -> Result<(), Failure> {
     let meta = json.root().get("meta");
     let codes = ["tag", "security"].iter().filter_map(|name| meta?.get(name)).flat_map(|list| list.items());
     let is_part = |label: fhir::Node<'_>| matches!(label.str("code").as_deref(), Some("SUBSETTED" | "REDACTED"));
@@ -91,7 +101,7 @@ fn check_whole(json: &Json) -> Result<(), Failure> {
 }
 
 /// Refuses a logical id which is an NHS number, or none at all.
-pub(super) fn check_id(id: &str) -> Result<(), Failure> {
+pub(crate) fn check_id(id: &str) -> Result<(), Failure> {
     if fhir::FhirId::parse(id).is_none() {
         let message = "a logical id is 1 to 64 of letters, digits, `-` and `.`";
         return Err(Failure::bad_request("value", message));
@@ -100,33 +110,51 @@ pub(super) fn check_id(id: &str) -> Result<(), Failure> {
 }
 
 /// Writes one operation on its own.
-pub(super) async fn write_one(context: &Context<'_>, op: WriteOp) -> Result<Written, Failure> {
-    let written = write_all(context.weir, context.grant, vec![op]).await?;
+pub(crate) async fn write_one(
+    context: &Context<'_>,
+    op: WriteOp,
+    expected: Vec<ExpectedMatches>,
+) -> Result<Written, Failure> {
+    let written = write_all(context.weir, context.grant, vec![op], expected).await?;
     written.into_iter().next().ok_or_else(Failure::internal)
 }
 
-/// Writes operations in one transaction.
-pub(super) async fn write_all(weir: &Weir, grant: &Grant, ops: Vec<WriteOp>) -> Result<Vec<Written>, Failure> {
+/// Writes operations in one transaction, if what they were decided upon still is so.
+pub(super) async fn write_all(
+    weir: &Weir,
+    grant: &Grant,
+    ops: Vec<WriteOp>,
+    expected: Vec<ExpectedMatches>,
+) -> Result<Vec<Written>, Failure> {
     let mut batch = WriteBatch::new(ops, policy::Source::feed(REST_FEED));
+    batch.expected = expected;
     batch.source.ods_code = Some(weir.settings.ods_code.clone());
     Ok(weir.store.write(grant, batch).await?)
 }
 
-/// The answer to a create or update, as `Prefer: return` wants it.
+/// The answer to one create or update, as `Prefer: return` wants it.
 pub(super) async fn answer(
     context: &Context<'_>,
     written: &Written,
     issues: &[fhir::Issue],
 ) -> Result<Answer, Failure> {
+    let representations = Representations::of(context, std::slice::from_ref(written)).await?;
+    Ok(answer_with(context, written, issues, &representations))
+}
+
+/// The same for one of several writes, whose representations were read together.
+pub(super) fn answer_with(
+    context: &Context<'_>,
+    written: &Written,
+    issues: &[fhir::Issue],
+    representations: &Representations,
+) -> Answer {
     let outcome = match written.status {
         WriteStatus::Created => Outcome::Created,
         WriteStatus::Updated | WriteStatus::Unchanged | WriteStatus::Deleted => Outcome::Ok,
     };
-    let released = match context.request.conditions.prefer_return {
-        PreferReturn::Representation => representation(context, written).await?,
-        PreferReturn::Minimal | PreferReturn::OperationOutcome => None,
-    };
-    let mut answer = match (context.request.conditions.prefer_return, &released) {
+    let released = representations.get(written);
+    let mut answer = match (context.request.conditions.prefer_return, released) {
         (PreferReturn::OperationOutcome, _) => Answer::outcome(outcome, issues),
         (_, Some(released)) => Answer::json(outcome, released.bytes().clone()),
         (_, None) => Answer::empty(outcome),
@@ -134,20 +162,22 @@ pub(super) async fn answer(
     answer.version = Some(written.version);
     answer.last_updated = Some(written.last_updated);
     answer.location = Some(location(context.weir, written));
-    match &released {
+    match released {
         // Whoever is given a body has seen a record, which a matched conditional create did not even bring.
         Some(released) => answer.touched.add(released.facts()),
         None => answer.touched.resources.push(format!("{}/{}", written.type_name, written.id)),
     }
-    Ok(answer)
+    answer
 }
 
-/// The answer to a delete.
-pub(super) fn deleted(written: &Written) -> Answer {
+/// The answer to a delete of one resource, of several, or of none.
+pub(super) fn deleted(written: &[Written]) -> Answer {
     let mut answer = Answer::empty(Outcome::NoContent);
-    // Version 0: there was nothing to delete.
-    answer.version = Some(written.version).filter(|version| *version > 0);
-    answer.touched.resources.push(format!("{}/{}", written.type_name, written.id));
+    if let [one] = written {
+        // Version 0: there was nothing to delete.
+        answer.version = Some(one.version).filter(|version| *version > 0);
+    }
+    answer.touched.resources.extend(written.iter().map(|one| format!("{}/{}", one.type_name, one.id)));
     answer
 }
 
@@ -156,9 +186,38 @@ pub(super) fn location(weir: &Weir, written: &Written) -> String {
     format!("{}/{}/{}/_history/{}", weir.settings.base_url, written.type_name, written.id, written.version)
 }
 
-/// The resource as stored, when the caller may also read it; otherwise nothing.
-async fn representation(context: &Context<'_>, written: &Written) -> Result<Option<Released>, Failure> {
-    let Ok(grant) = crate::access::also(context.caller, Interaction::Read, &written.type_name) else { return Ok(None) };
-    let version = context.weir.store.read(&grant, &written.type_name, &written.id).await?;
-    Ok(version.and_then(|version| policy::release(&grant, version).ok()))
+/// Resources as stored, where the caller may also read them, by type and id.
+pub(super) struct Representations(HashMap<(String, String), Released>);
+
+impl Representations {
+    /// Reads them together; none when `Prefer: return` wants none.
+    pub(super) async fn of(context: &Context<'_>, written: &[Written]) -> Result<Representations, Failure> {
+        let mut released = HashMap::new();
+        if context.request.conditions.prefer_return != PreferReturn::Representation {
+            return Ok(Representations(released));
+        }
+        let mut by_type: BTreeMap<&str, Vec<Written>> = BTreeMap::new();
+        for one in written {
+            by_type.entry(&one.type_name).or_default().push(one.clone());
+        }
+        let readable = by_type.into_iter().filter_map(|(type_name, written)| {
+            Some((crate::access::also(context.caller, Interaction::Read, type_name).ok()?, written))
+        });
+        let (grants, groups): (Vec<Grant>, Vec<_>) =
+            readable.map(|(grant, group)| (grant.clone(), (grant, group))).unzip();
+        if groups.is_empty() {
+            return Ok(Representations(released));
+        }
+        let found = context.weir.store.read_written(groups).await?;
+        for (grant, versions) in grants.iter().zip(found) {
+            for one in versions.into_iter().filter_map(|version| policy::release(grant, version).ok()) {
+                released.insert((one.facts().type_name.clone(), one.facts().id.clone()), one);
+            }
+        }
+        Ok(Representations(released))
+    }
+
+    fn get(&self, written: &Written) -> Option<&Released> {
+        self.0.get(&(written.type_name.clone(), written.id.clone()))
+    }
 }

@@ -1,6 +1,43 @@
-//! The operations, one a file.
+//! The operations, one a file, and the table from which the CapabilityStatement lists them.
 
+pub(crate) mod document;
+pub(crate) mod everything;
 pub(crate) mod export_delete;
 pub(crate) mod export_file;
 pub(crate) mod export_kick_off;
 pub(crate) mod export_status;
+pub(crate) mod lastn;
+pub(crate) mod meta;
+pub(crate) mod meta_change;
+mod parameters;
+pub(crate) mod patient_match;
+pub(crate) mod purge;
+pub(crate) mod references;
+pub(crate) mod reindex;
+pub(crate) mod validate;
+
+/// Where an operation is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// With one type.
+    Type(&'static str),
+    /// With every type.
+    EveryType,
+    /// With every type and for the whole server.
+    Everywhere,
+}
+
+/// An operation of the CapabilityStatement: its name, its OperationDefinition, where it is listed.
+pub(crate) const OPERATIONS: [(&str, &str, Listed); 10] = [
+    ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate", Listed::Everywhere),
+    ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta", Listed::Everywhere),
+    ("meta-add", "http://hl7.org/fhir/OperationDefinition/Resource-meta-add", Listed::EveryType),
+    ("meta-delete", "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete", Listed::EveryType),
+    ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything", Listed::Type("Patient")),
+    ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match", Listed::Type("Patient")),
+    // R4 has none; this is that of R6.
+    ("purge", "http://hl7.org/fhir/OperationDefinition/Patient-purge", Listed::Type("Patient")),
+    ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", Listed::Type("Patient")),
+    ("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn", Listed::Type("Observation")),
+    ("document", "http://hl7.org/fhir/OperationDefinition/Composition-document", Listed::Type("Composition")),
+];

@@ -12,9 +12,9 @@ use super::form;
 use super::state::State;
 use crate::weir::Weir;
 
-const METHODS: &str = "GET, POST, PUT, DELETE";
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, If-Match, If-None-Match, If-None-Exist, Prefer, \
-                               X-Request-ID, X-Correlation-ID";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, \
+                               If-Modified-Since, If-None-Exist, Prefer, X-Request-ID, X-Correlation-ID";
 const RESPONSE_HEADERS: &str = "Location, ETag, Content-Location, Last-Modified, X-Progress, Retry-After, \
                                 Preference-Applied, X-Request-ID, X-Correlation-ID";
 const PREFLIGHT_LIFE_S: &str = "600";

@@ -101,8 +101,8 @@ pub(super) async fn find(weir: &Weir, asked: &Asked, person: &Person, typed: &st
 async fn search(weir: &Weir, asked: &Asked, person: &Person, number: &NhsNumber) -> Result<Found, Failure> {
     let grant = grant(asked, person, Interaction::SearchType)?;
     let params = [("identifier".to_owned(), format!("{NHS_NUMBER_SYSTEM}|{}", number.as_str()))];
-    let query =
-        search::parse("Patient", &params, &weir.registry, &search::Options::default()).map_err(Failure::bad_search)?;
+    let query = search::parse("Patient", &params, &weir.registry(), &search::Options::default())
+        .map_err(Failure::bad_search)?;
     let page = Page { as_of: None, after: None, count: MATCHES_MAX };
     let result = weir.store.search(&grant, &query, page).await?;
     let persons: BTreeSet<i64> =

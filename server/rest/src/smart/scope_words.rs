@@ -22,6 +22,7 @@ pub(super) fn scope_words(scope: &Scope) -> String {
         ScopeKind::OnlineAccess => "Keep this access for as long as you are logged in here".to_owned(),
         ScopeKind::Identity => "Know who you are".to_owned(),
         ScopeKind::Feed(_) => "Send messages to a feed".to_owned(),
+        ScopeKind::Administrator => "Administer this server".to_owned(),
     }
 }
 

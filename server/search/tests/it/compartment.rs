@@ -1,6 +1,6 @@
 //! Which patients a resource is about.
 
-use search::patients_of;
+use search::{Condition, Filter, FilterParam, FilterValue, compartment_condition, patients_of};
 use serde_json::{Value, json};
 
 use crate::{json as document, registry};
@@ -47,4 +47,35 @@ fn a_patient_named_by_number_alone_is_not_nobody() {
 fn resources_outside_the_compartment_are_about_nobody() {
     check(json!({"resourceType": "Organization", "id": "o"}), &[]);
     check(json!({"resourceType": "Location", "managingOrganization": {"reference": "Organization/o"}}), &[]);
+}
+
+#[test]
+fn a_compartment_is_a_condition() {
+    let condition = |compartment: &str, type_name: &str| {
+        let condition = compartment_condition(compartment, "a", type_name, registry())?;
+        Some(match condition {
+            Condition::Any(links) => {
+                let code = |link: &Condition| match link {
+                    Condition::Filter(Filter { param: FilterParam::Param(id, _), values, .. }) => {
+                        let type_name = Some(compartment.to_owned());
+                        assert_eq!(values, &[FilterValue::Reference { type_name, id: "a".into(), url: None }]);
+                        registry().by_id(*id).unwrap().code.clone()
+                    }
+                    other => panic!("{other:?}"),
+                };
+                links.iter().map(code).collect::<Vec<_>>()
+            }
+            Condition::Filter(Filter { param: FilterParam::Id, .. }) => vec!["_id".to_owned()],
+            other => panic!("{other:?}"),
+        })
+    };
+    let expect = |codes: &[&str]| Some(codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>());
+    assert_eq!(condition("Patient", "Observation"), expect(&["subject", "performer"]));
+    assert_eq!(condition("Patient", "Patient"), expect(&["_id"]));
+    assert_eq!(condition("Encounter", "Observation"), expect(&["encounter"]));
+    assert_eq!(condition("Device", "Observation"), expect(&["subject", "device"]));
+    assert_eq!(condition("Practitioner", "Encounter"), expect(&["practitioner", "participant"]));
+    assert_eq!(condition("RelatedPerson", "RelatedPerson"), expect(&["_id"]));
+    assert_eq!(condition("Patient", "Organization"), None);
+    assert_eq!(condition("Organization", "Organization"), None, "there is no such compartment");
 }

@@ -47,12 +47,13 @@ fn patient_paths_are_found() {
         found(patient(), "name"),
         [string("ann", "Ann"), string("obrien muller", "O'Brien-Müller"), string("zoe", "Zoë")]
     );
-    assert_eq!(found(patient(), "email"), [token(None, Some("z@example.org"))]);
+    assert_eq!(found(patient(), "email"), [token(Some("email"), Some("z@example.org"))]);
     assert_eq!(found(patient(), "gender"), [token(None, Some("female"))]);
     assert_eq!(found(patient(), "deceased"), [token(None, Some("true"))]);
     assert_eq!(found(patient(), "active"), [token(None, Some("true"))]);
     assert_eq!(found(patient(), "address-postalcode"), [string("ls1 1aa", "LS1 1AA")]);
-    assert_eq!(found(patient(), "general-practitioner"), [reference(Some("Practitioner"), Some("g1"), None)]);
+    let expected = [token(None, None), reference(Some("Practitioner"), Some("g1"), None)];
+    assert_eq!(found(patient(), "general-practitioner"), expected, "the contained one is not missing");
     assert_eq!(found(patient(), "_source"), [IndexValue::Uri("urn:feed:a".into())]);
     assert_eq!(found(patient(), "_profile").len(), 2, "with and without the version");
     assert_eq!(found(patient(), "_id"), []);
@@ -95,11 +96,15 @@ fn choice_elements_are_found_by_their_type() {
     assert_eq!(found(observation(quantity.clone()), "combo-value-quantity"), expected);
     assert_eq!(found(observation(quantity), "value-concept"), []);
     let concept = json!({"valueCodeableConcept": {"text": "only a text"}});
-    let expected = [token(None, None), string("only a text", "only a text")];
+    let expected = [token(None, None), IndexValue::Text("only a text".into())];
     assert_eq!(found(observation(concept), "value-concept"), expected);
     assert_eq!(
         found(observation(json!({})), "code"),
-        [token(Some("http://loinc.org"), Some("8480-6")), string("bp", "BP"), string("systolic", "Systolic")]
+        [
+            token(Some("http://loinc.org"), Some("8480-6")),
+            IndexValue::Text("bp".into()),
+            IndexValue::Text("systolic".into())
+        ]
     );
 }
 
@@ -131,12 +136,28 @@ fn odd_resources_are_skipped_without_a_fault() {
 #[test]
 fn entries_hold_no_more_than_a_database_key_takes() {
     let long = "é".repeat(5000);
-    let entries = index(&document(json!({"resourceType": "Patient", "name": [{"family": long}]})), registry());
-    let texts = entries.iter().filter_map(|entry| match &entry.value {
-        IndexValue::String { normalised, exact } => Some((normalised, exact)),
-        _ => None,
-    });
-    for (normalised, exact) in texts {
-        assert!(normalised.len() <= search::TEXT_LENGTH_MAX_BYTES && exact.len() <= search::TEXT_LENGTH_MAX_BYTES);
+    let coding = json!({"system": long, "code": long, "display": long});
+    let resources = [
+        json!({"resourceType": "Patient", "name": [{"family": long}], "link": [{"other": {"reference": format!("urn:{long}")}}],
+            "identifier": [{"system": long, "value": long, "type": {"coding": [coding]}}], "meta": {"source": long}}),
+        json!({"resourceType": "Observation", "code": {"coding": [coding]},
+            "valueQuantity": {"value": 1, "unit": long, "system": long, "code": long}}),
+    ];
+    for resource in resources {
+        let entries = index(&document(resource), registry());
+        assert!(entries.len() > 5);
+        // Shown as text, no field is longer than its bound: quotes split the fields.
+        let shown: Vec<String> = entries.iter().map(|entry| format!("{:?}", entry.value)).collect();
+        let fields = shown.iter().flat_map(|shown| shown.split('"'));
+        assert_eq!(fields.map(str::len).max(), Some(search::TEXT_LENGTH_MAX_BYTES));
     }
+}
+
+#[test]
+fn the_first_resource_of_a_bundle_is_what_it_is_about() {
+    let bundle = |first: Value| json!({"resourceType": "Bundle", "type": "document", "entry": [{"resource": first}]});
+    let composition = bundle(json!({"resourceType": "Composition", "id": "c1"}));
+    assert_eq!(found(composition.clone(), "composition"), [reference(Some("Composition"), Some("c1"), None)]);
+    assert_eq!(found(composition, "message"), []);
+    assert_eq!(found(bundle(json!({"resourceType": "Patient", "id": "c1"})), "composition"), []);
 }

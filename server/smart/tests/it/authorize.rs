@@ -241,4 +241,21 @@ fn registrations_that_are_not_safe_are_refused() {
     assert!(backend(Purpose::SecondaryUse, "system/*.rs").check().is_ok());
     assert!(backend(Purpose::SecondaryUse, "user/*.rs").check().is_err());
     assert!(backend(Purpose::SecondaryUse, "system/*.rs weir/feed.*").check().is_err());
+    assert!(refused(&|client| client.scopes = policy::Scopes::parse("patient/*.rs weir/administrator").unwrap()));
+    assert!(backend(Purpose::SecondaryUse, "system/*.rs weir/administrator").check().is_err());
+    assert!(backend(Purpose::Administration, "weir/administrator").check().is_ok());
+}
+
+#[test]
+fn nobody_consents_to_an_administrator() {
+    let client = backend(Purpose::DirectCare, "patient/*.rs launch/patient weir/administrator");
+    let asked = |scope: &str| {
+        let mut params = form(&[("response_type", "code"), ("client_id", &client.client_id), ("state", "s")]);
+        params.extend(form(&[("redirect_uri", REDIRECT), ("scope", scope), ("aud", "https://weir.example/fhir")]));
+        params.extend(form(&[("code_challenge", &"c".repeat(43)), ("code_challenge_method", "S256")]));
+        ask(&params, &client)
+    };
+    let offered = asked("patient/*.rs weir/administrator").unwrap();
+    assert_eq!(offered.offered().to_string(), "patient/*.rs");
+    assert!(asked("weir/administrator").is_err());
 }

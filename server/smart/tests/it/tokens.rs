@@ -165,6 +165,18 @@ fn a_refresh_rotates_and_never_widens() {
 }
 
 #[test]
+fn an_administrator_is_who_was_registered_as_one() {
+    for purpose in [Purpose::DirectCare, Purpose::Administration] {
+        let issued = backend_token(&backend(purpose, "weir/administrator"), "weir/administrator").unwrap();
+        assert_eq!(issued.response().get("scope"), Some(&json!("weir/administrator")));
+        let everything = backend(purpose, "system/*.cruds weir/feed.*");
+        assert_eq!(code_of(backend_token(&everything, "weir/administrator")), OAuthErrorCode::InvalidScope);
+    }
+    let analyst = backend(Purpose::SecondaryUse, "weir/administrator");
+    assert_eq!(code_of(backend_token(&analyst, "weir/administrator")), OAuthErrorCode::InvalidScope);
+}
+
+#[test]
 fn a_backend_service_gets_what_it_may_have() {
     let direct = backend(Purpose::DirectCare, "system/Patient.rs system/Observation.rs weir/feed.gp-connect");
     let issued =

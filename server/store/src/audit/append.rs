@@ -99,6 +99,7 @@ fn in_transaction(session: &mut dyn Session, batch: &mut [Append]) -> Result<u64
     session.insert(&AUDIT, records)?;
     session.insert(&AUDIT_PATIENT, patients)?;
     session.command("COMMIT")?;
+    metrics::counter!("weir_audit_commits_total").increment(1);
     Ok(tail + 1)
 }
 

@@ -76,6 +76,7 @@ pub struct Client {
 impl Control {
     /// Registers a client or replaces its registration; the moment of the first registration is kept.
     pub async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
+        let _forgets = self.tokens.forgets();
         let replaced = row::Column::iter()
             .filter(|column| !matches!(column, row::Column::ClientId | row::Column::Created))
             .collect::<Vec<_>>();
@@ -99,6 +100,7 @@ impl Control {
 
     /// Stops a client: its tokens are dead from now on. Says whether there is such a client.
     pub async fn deactivate_client(&self, client_id: &str) -> Result<bool, StoreError> {
+        let _forgets = self.tokens.forgets();
         let changed = row::Entity::update_many()
             .col_expr(row::Column::IsActive, false.into())
             .filter(row::Column::ClientId.eq(client_id))

@@ -15,6 +15,7 @@ mod list;
 mod open;
 mod session;
 mod token;
+mod token_cache;
 mod user;
 
 pub use client::{Client, ClientKind};

@@ -8,6 +8,7 @@ use sea_orm::{SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::connection::ControlConnection;
+use super::token_cache::TokenCache;
 use crate::error::StoreError;
 use crate::migrate_locked::{migrate_postgres, migrate_sqlite};
 use crate::postgres::Pool;
@@ -19,6 +20,7 @@ const SQLITE_CONNECTIONS: u32 = 4;
 #[derive(Clone)]
 pub struct Control {
     pub(super) db: ControlConnection,
+    pub(super) tokens: TokenCache,
 }
 
 impl Control {
@@ -36,13 +38,14 @@ impl Control {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Control { db: ControlConnection::sqlite(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)) })
+        let db = ControlConnection::sqlite(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool));
+        Ok(Control { db, tokens: TokenCache::default() })
     }
 
     /// Uses the tables prefixed `control_` of the database behind that pool.
     pub(crate) async fn open_postgres(pool: Pool) -> Result<Control, StoreError> {
         migrate_postgres::<Migrator>(&pool).await?;
         let database = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.sqlx().clone());
-        Ok(Control { db: ControlConnection::postgres(database, pool) })
+        Ok(Control { db: ControlConnection::postgres(database, pool), tokens: TokenCache::default() })
     }
 }

@@ -60,6 +60,7 @@ impl Control {
     /// Makes a login or replaces it; failed attempts and a lock are forgotten.
     pub async fn put_user(&self, user: &User) -> Result<(), StoreError> {
         use row::Column;
+        let _forgets = self.tokens.forgets();
         let replaced = [
             Column::PasswordHash,
             Column::FhirUser,
@@ -133,6 +134,7 @@ impl Control {
 
     /// Stops a login: its sessions and tokens are dead from now on. Says whether there is such a login.
     pub async fn deactivate_user(&self, name: &str) -> Result<bool, StoreError> {
+        let _forgets = self.tokens.forgets();
         let changed = row::Entity::update_many()
             .col_expr(row::Column::IsActive, false.into())
             .filter(row::Column::Name.eq(name))

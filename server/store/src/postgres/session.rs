@@ -1,5 +1,7 @@
 //! A PostgreSQL connection as a [`Session`].
 
+use std::borrow::Cow;
+
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
@@ -64,8 +66,8 @@ fn refused(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// PostgreSQL holds no NUL in text; FHIR allows none either, so nothing that was accepted is lost.
-fn text_of(text: &str) -> String {
-    text.replace('\0', "")
+fn text_of(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "").into() } else { text.into() }
 }
 
 fn arguments_of(values: &[SqlValue]) -> Result<PgArguments, StoreError> {
@@ -132,10 +134,15 @@ impl Session for PostgresSession {
             let values = rows.iter().map(|row| row.get(n).unwrap_or(&SqlValue::Null));
             places.push(format!("${}::{}", n + 1, add_column(&mut arguments, *column, values)?));
         }
+        let values = table.columns.iter().map(|(name, column)| match column {
+            // The words are folded already: nothing is left to a language.
+            Column::Words => format!("to_tsvector('simple', u.{name})"),
+            _ => format!("u.{name}"),
+        });
+        let (names, values) = (names.join(", "), values.collect::<Vec<_>>().join(", "));
         let sql = format!(
-            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) ON CONFLICT DO NOTHING",
+            "INSERT INTO {} ({names}) SELECT {values} FROM UNNEST({}) AS u({names}) ON CONFLICT DO NOTHING",
             table.name,
-            names.join(", "),
             places.join(", ")
         );
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
@@ -171,15 +178,15 @@ fn add_column<'a>(
                 values.map(|value| if let SqlValue::F64(value) = value { Some(*value) } else { None }).collect();
             arguments.add(list).map(|()| "double precision[]")
         }
-        Column::Text => {
-            let list: Vec<Option<String>> = values
+        Column::Text | Column::Words => {
+            let list: Vec<Option<Cow<'_, str>>> = values
                 .map(|value| if let SqlValue::Text(value) = value { Some(text_of(value)) } else { None })
                 .collect();
             arguments.add(list).map(|()| "text[]")
         }
         Column::Bytes => {
-            let list: Vec<Option<Vec<u8>>> = values
-                .map(|value| if let SqlValue::Bytes(value) = value { Some(value.to_vec()) } else { None })
+            let list: Vec<Option<&[u8]>> = values
+                .map(|value| if let SqlValue::Bytes(value) = value { Some(value.as_ref()) } else { None })
                 .collect();
             arguments.add(list).map(|()| "bytea[]")
         }

@@ -1,5 +1,6 @@
 //! SQLite: one writing connection, reading connections by thread.
 
+mod checkpoint;
 mod reader;
 mod session;
 

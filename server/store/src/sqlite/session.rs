@@ -6,13 +6,17 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
+use super::checkpoint::Checkpoints;
 use crate::error::StoreError;
-use crate::sql::{Dialect, Session, SqlRow, SqlValue, Statement, Table};
+use crate::sql::{Column, Dialect, Session, SqlRow, SqlValue, Statement, Table};
 
 /// How long to wait for another process that holds the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Compiled statements kept by a connection.
 const STATEMENTS_MAX: usize = 256;
+
+/// What stays of the WAL's file after a burst of writes.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +25,15 @@ pub(crate) enum Mode {
     Write,
     /// Reads only.
     Read,
+    /// Copies the WAL into the database.
+    Checkpoint,
 }
 
 /// A connection to a SQLite file.
 pub(crate) struct SqliteSession {
     connection: Connection,
+    /// Of a writer.
+    checkpoints: Option<Checkpoints>,
 }
 
 impl SqliteSession {
@@ -39,18 +47,21 @@ impl SqliteSession {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        let mut checkpoints = None;
         match mode {
             Mode::Write => {
                 connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
                 connection.pragma_update(None, "cache_size", -65_536)?;
+                connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+                checkpoints = Some(Checkpoints::start(path, &connection)?);
             }
+            Mode::Checkpoint => {}
             Mode::Read => {
                 connection.pragma_update(None, "query_only", "ON")?;
                 connection.pragma_update(None, "cache_size", -16_384)?;
-                connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
             }
         }
-        Ok(Self { connection })
+        Ok(Self { connection, checkpoints })
     }
 
     /// The connection itself.
@@ -121,12 +132,10 @@ impl Session for SqliteSession {
         }
         let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
         let places: Vec<String> = (1..=names.len()).map(|n| format!("${n}")).collect();
-        let sql = format!(
-            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
-            table.name,
-            names.join(", "),
-            places.join(", ")
-        );
+        // A full-text index knows no conflicts.
+        let is_virtual = table.columns.iter().any(|(_, column)| *column == Column::Words);
+        let conflict = if is_virtual { "" } else { " ON CONFLICT DO NOTHING" };
+        let sql = format!("INSERT INTO {} ({}) VALUES ({}){conflict}", table.name, names.join(", "), places.join(", "));
         let mut prepared = self.connection.prepare_cached(&sql)?;
         for row in &rows {
             prepared.execute(rusqlite::params_from_iter(row))?;
@@ -136,6 +145,9 @@ impl Session for SqliteSession {
 
     fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute([])?;
+        if let (Some(checkpoints), "COMMIT") = (&mut self.checkpoints, sql) {
+            checkpoints.after_commit(&self.connection);
+        }
         Ok(())
     }
 }

@@ -50,8 +50,12 @@ fn patient_scope_reaches_one_person_only() {
         let searching = grant(scopes, Some("mine"), Interaction::SearchType, "Observation");
         assert_eq!(search(&test, &searching, "Observation").await, (vec!["o-mine".to_owned()], Some(1)));
 
-        test.put("o-other", &observation("other", "2")).await;
-        test.put("o-mine", &observation("mine", "2")).await;
+        let other = test.put("o-other", &observation("other", "2")).await;
+        let mine = test.put("o-mine", &observation("mine", "2")).await;
+        let found = test.store.read_written(vec![(reading.clone(), vec![other.clone(), mine.clone()])]).await.unwrap();
+        let found: Vec<_> = found.iter().flatten().map(|version| version.facts().id.as_str()).collect();
+        assert_eq!(found, ["o-mine"]);
+        assert_eq!(test.store.read_written(vec![(reading, vec![other])]).await.unwrap().concat().len(), 0);
         let listing = grant(scopes, Some("mine"), Interaction::HistoryType, "Observation");
         let page = HistoryPage { count: 50, ..HistoryPage::default() };
         let history = test.store.history(&listing, HistoryTarget::Type("Observation".to_owned()), page).await.unwrap();

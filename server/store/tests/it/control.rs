@@ -1,13 +1,16 @@
 //! Control data: what is kept, what is single-use, and what a revocation reaches.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
 use fhir::Instant;
 use policy::Purpose;
-use store::StoreError;
 use store::control::{
     Client, ClientKind, Code, CodeUse, Control, Launch, RefreshUse, Session, Token, TokenKind, User, UserRole,
 };
+use store::{Location, Store, StoreError};
 
-use crate::support::on_each;
+use crate::support::{drop_schema, on_each, options, postgres_url};
 
 const NOW: Instant = Instant(1_000);
 const LATER: Instant = Instant(2_000);
@@ -334,5 +337,42 @@ fn expired_rows_go_a_few_at_a_time() {
             control.use_code(b"fresh", after).await.unwrap(),
             CodeUse::Taken(Code { expires: LATEST, ..code(b"fresh") })
         );
+    });
+}
+
+#[test]
+fn token_that_another_process_stops_is_dead_within_a_second() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut locations = vec![Location::Sqlite(directory.path().to_owned())];
+        locations.extend(postgres_url("control_nodes").await.map(Location::Postgres));
+        for location in locations {
+            let clock = Arc::new(AtomicI64::new(1_700_000_000_000));
+            let one = Store::open(options(location.clone(), &clock)).await.unwrap();
+            let two = Store::open(options(location, &clock)).await.unwrap();
+            let (here, there) = (one.control(), two.control());
+            with_app_and_user(here).await;
+            let token = Token { expires: Instant(4_000), ..token(b"t", TokenKind::Access, None) };
+            here.put_tokens(std::slice::from_ref(&token)).await.unwrap();
+            let lives = async |now: i64| here.access_token(b"t", Instant(now)).await.unwrap().is_some();
+            assert!(lives(1_500).await);
+            there.deactivate_client("app").await.unwrap();
+            assert!(!lives(2_500).await);
+            // What was found dead is not remembered.
+            there.put_client(&client("app")).await.unwrap();
+            assert!(lives(2_600).await);
+            // A clock that goes back asks again.
+            there.deactivate_user("dr").await.unwrap();
+            assert!(!lives(2_599).await);
+            there.put_user(&user("dr")).await.unwrap();
+            assert!(lives(3_900).await);
+            assert!(!lives(4_000).await);
+            // What this process does counts at once.
+            assert!(lives(3_950).await);
+            here.revoke_token(b"t", "app", Instant(3_960)).await.unwrap();
+            assert!(!lives(3_960).await);
+        }
+        drop_schema("control_nodes").await;
     });
 }

@@ -181,7 +181,8 @@ fn system_history_pages_and_keeps_to_since() {
         let target = HistoryTarget::Type("Patient".to_owned());
         let newest = test.store.history(&system(), target, since).await.unwrap();
         assert_eq!(newest.versions.len(), 1);
-        let at = HistoryPage { at: Some(fhir::Instant(third.last_updated.0 - 1)), count: 10, ..HistoryPage::default() };
+        let before = fhir::Instant(third.last_updated.0 - 1);
+        let at = HistoryPage { at: Some((before, before)), count: 10, ..HistoryPage::default() };
         let target = HistoryTarget::Instance("Patient".to_owned(), "p2".to_owned());
         let then = test.store.history(&system(), target, at).await.unwrap();
         assert_eq!(then.versions.iter().map(|(version, _)| version.facts().version).collect::<Vec<_>>(), [1]);

@@ -8,7 +8,7 @@ use definitions::Definitions;
 use fhir::{Instant, Json};
 use policy::{Grant, Interaction, Source, SystemToken, Task};
 use profiles::{AnsweredFacts, Options, Strictness, Validated, Validator, Verdict};
-use search::{Handling, Limits, Query, Registry};
+use search::{Query, Registry};
 use serde_json::{Value, json};
 use sqlx::Executor;
 use store::{Location, Page, SearchResult, Store, StoreError, StoreOptions, WriteBatch, WriteOp, Written};
@@ -41,7 +41,10 @@ pub struct TestStore {
 
 pub fn options(location: Location, clock: &Arc<AtomicI64>) -> StoreOptions {
     let clock = Arc::clone(clock);
-    StoreOptions::new(location, registry(), Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst))))
+    let clock = Arc::new(move || Instant(clock.fetch_add(1, Ordering::SeqCst)));
+    // No test waits for it, and machines that test are slow.
+    let search_timeout = std::time::Duration::from_secs(300);
+    StoreOptions { search_timeout, ..StoreOptions::new(location, registry(), clock) }
 }
 
 pub async fn sqlite(directory: &std::path::Path) -> TestStore {
@@ -106,7 +109,9 @@ pub fn say_what_is_left_out() {
             include_str!("access.rs"),
             include_str!("reviews.rs"),
             include_str!("opt_out.rs"),
+            include_str!("index_row.rs"),
             include_str!("jobs.rs"),
+            include_str!("matching.rs"),
             include_str!("messages.rs"),
             include_str!("control.rs"),
             include_str!("audit.rs"),
@@ -158,7 +163,7 @@ pub fn observation(patient: &str, code: &str) -> Value {
 pub fn query(type_name: &str, params: &[(&str, &str)]) -> Query {
     let params: Vec<(String, String)> =
         params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let options = search::Options { handling: Handling::Strict, limits: Limits::default(), base_url: None };
+    let options = search::Options::default();
     search::parse(type_name, &params, &registry(), &options).unwrap()
 }
 

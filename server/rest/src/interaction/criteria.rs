@@ -1,0 +1,130 @@
+//! Interactions on what a search finds: conditional create, update, patch and delete. <https://hl7.org/fhir/R4/http.html#cond-update>
+
+use policy::Interaction;
+use search::{Options, Query};
+use store::{ExpectedMatches, Page};
+
+use crate::failure::{Failure, Reason};
+use crate::headers::Conditions;
+use crate::perform::Context;
+
+/// How often a write that another writer was faster than is decided anew.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// What a search found when a write was decided upon.
+pub(super) struct Found {
+    /// Logical ids of the matches; the only one, when the interaction is on one resource.
+    pub ids: Vec<String>,
+    /// Makes the write fail when a search would find more or less by then; none where the path names the resource.
+    pub expected: Vec<ExpectedMatches>,
+}
+
+impl Found {
+    /// The id that a path names.
+    pub(super) fn named(id: &str) -> Found {
+        Found { ids: vec![id.to_owned()], expected: Vec::new() }
+    }
+
+    /// Lets the write happen only while there is no resource of the id; whether there is none now.
+    pub(super) async fn expect_absent(&mut self, context: &Context<'_>, id: &str) -> Result<bool, Failure> {
+        let query = query(context, context.request.type_str(), &[("_id".to_owned(), id.to_owned())])?;
+        let is_absent = matching(context, &query, 1).await?.is_empty();
+        self.expected.push(ExpectedMatches { query, count: 0 });
+        Ok(is_absent)
+    }
+}
+
+/// Finds what the criteria of the URL match, at most `most`; more are a 412.
+pub(super) async fn find(context: &Context<'_>, most: u32) -> Result<Found, Failure> {
+    let is_criterion = |(name, _): &&(String, String)| !matches!(name.as_str(), "_format" | "_pretty");
+    let params: Vec<(String, String)> = context.request.params.iter().filter(is_criterion).cloned().collect();
+    find_by(context, context.request.type_str(), params, most).await
+}
+
+/// Finds what a reference by search matches, at most `most`; more are a 412.
+pub(super) async fn find_of(context: &Context<'_>, type_name: &str, text: &str, most: u32) -> Result<Found, Failure> {
+    find_by(context, type_name, params_of(text), most).await
+}
+
+/// The query of a header or of a reference.
+pub(super) fn query_of(context: &Context<'_>, type_name: &str, text: &str) -> Result<Query, Failure> {
+    query(context, type_name, &params_of(text))
+}
+
+/// Some clients send the whole relative URL, some the query alone.
+fn params_of(text: &str) -> Vec<(String, String)> {
+    let text = match text.split_once('?') {
+        // A question mark in a value is none that begins a query.
+        Some((path, query)) if !path.contains('=') => query,
+        _ => text,
+    };
+    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+}
+
+async fn find_by(
+    context: &Context<'_>,
+    type_name: &str,
+    mut params: Vec<(String, String)>,
+    most: u32,
+) -> Result<Found, Failure> {
+    let criteria = query(context, type_name, &params)?;
+    let ids = matching(context, &criteria, most).await?;
+    let count = ids.len();
+    let mut expected = vec![ExpectedMatches { query: criteria, count }];
+    if count > 0 {
+        // As many as there were could be others by then.
+        params.push(("_id".to_owned(), ids.join(",")));
+        expected.push(ExpectedMatches { query: query(context, type_name, &params)?, count });
+    }
+    Ok(Found { ids, expected })
+}
+
+/// The ids of what the caller may find, at most `most`.
+pub(super) async fn matching(context: &Context<'_>, query: &Query, most: u32) -> Result<Vec<String>, Failure> {
+    let grant = crate::access::also(context.caller, Interaction::SearchType, &query.type_name)?;
+    let page = Page { count: most.saturating_add(1), ..Page::default() };
+    let found = context.weir.store.search(&grant, query, page).await?.matches;
+    if found.len() > most as usize {
+        return Err(several());
+    }
+    Ok(found.iter().map(|version| version.facts().id.clone()).collect())
+}
+
+/// More match than the interaction takes.
+pub(super) fn several() -> Failure {
+    let message = "more resources match the criteria than this interaction takes";
+    Failure::new(Reason::PreconditionFailed, "multiple-matches", message)
+}
+
+/// Runs a write that is decided upon what is stored, again when another writer changed that in between. A caller who named the version
+/// that must be current decides by itself.
+pub(super) async fn decided_anew<T>(
+    conditions: &[&Conditions],
+    write: impl AsyncFn() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let is_lost = |failure: &Failure| failure.issues.iter().any(|issue| issue.code == "conflict");
+    let is_version_named = conditions.iter().any(|conditions| conditions.if_match.is_some());
+    let attempts = if is_version_named { 1 } else { ATTEMPTS_MAX };
+    for _ in 1..attempts {
+        match write().await {
+            Err(failure) if is_lost(&failure) => {}
+            other => return other,
+        }
+    }
+    match write().await {
+        Err(failure) if attempts > 1 && is_lost(&failure) => Err(Failure { reason: Reason::Conflict, ..failure }),
+        other => other,
+    }
+}
+
+/// Reads criteria, as strictly as can be: one that is left out would match what was not meant. The caller must be allowed to search,
+/// since the answer tells whether a match exists.
+fn query(context: &Context<'_>, type_name: &str, params: &[(String, String)]) -> Result<Query, Failure> {
+    crate::access::also(context.caller, Interaction::SearchType, type_name)?;
+    let options = Options { base_url: Some(context.weir.settings.base_url.clone()), ..Options::default() };
+    let query = search::parse(type_name, params, &context.weir.registry(), &options).map_err(Failure::bad_search)?;
+    if query.conditions.is_empty() {
+        return Err(Failure::bad_request("required", "a conditional interaction needs search criteria"));
+    }
+    Ok(query)
+}

@@ -1,0 +1,101 @@
+//! `$meta-add` and `$meta-delete` of a resource: a new version with other profiles, tags and security labels.
+//! <https://hl7.org/fhir/R4/resource-operation-meta-add.html>, <https://hl7.org/fhir/R4/resource-operation-meta-delete.html>
+
+use fhir::meta::{LABEL_LISTS, add_labels, delete_labels};
+use fhir::{Json, Node};
+use policy::{Denied, Interaction, Released};
+use profiles::{AnsweredFacts, Options, Strictness, Validated, Verdict};
+use store::WriteOp;
+
+use crate::answer::Answer;
+use crate::failure::{Failure, Reason};
+use crate::interaction::written::{parse, validated, write_one};
+use crate::operation::meta;
+use crate::operation::parameters::Parameters;
+use crate::perform::Context;
+
+/// How often a change is tried again when another write came between.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Adds or deletes labels, as the interaction says.
+pub(crate) async fn meta_change(context: &Context<'_>) -> Result<Answer, Failure> {
+    let parameters = Parameters::read(context.request)?;
+    parameters.check_known(&[])?;
+    let labels = parameters.part("meta", "valueMeta").filter(|labels| has_labels(*labels)).ok_or_else(|| {
+        let message = "a parameter `meta` with a valueMeta is needed that has a profile, tag or security label";
+        Failure::bad_request("required", message)
+    })?;
+    let mut attempt = 1;
+    loop {
+        match change(context, labels).await {
+            Err(failure)
+                if failure.reason == Reason::PreconditionFailed
+                    && context.request.conditions.if_match.is_none()
+                    && attempt < ATTEMPTS_MAX =>
+            {
+                attempt += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+fn has_labels(meta: Node<'_>) -> bool {
+    LABEL_LISTS.iter().any(|name| meta.get(name).is_some_and(|list| !list.is_empty()))
+}
+
+async fn change(context: &Context<'_>, labels: Node<'_>) -> Result<Answer, Failure> {
+    let (type_name, id) = (context.request.type_str(), context.request.id_str());
+    let current = current(context).await?;
+    let version = current.facts().version;
+    if context.request.conditions.if_match.is_some_and(|wanted| wanted != version) {
+        let message = format!("the version of `If-Match` is not the current one of {type_name}/{id}");
+        return Err(Failure::new(Reason::PreconditionFailed, "conflict", message));
+    }
+    let json = parse(current.bytes()).map_err(|_| Failure::internal())?;
+    let is_add = context.request.interaction == Interaction::MetaAdd;
+    let changed = if is_add { add_labels(&json, labels) } else { delete_labels(&json, labels) };
+    let changed = parse(&changed).map_err(|_| Failure::internal())?;
+    let op = WriteOp::Put {
+        resource: if is_add { validated(context.weir, changed)? } else { assessed(context, changed)? },
+        id: id.to_owned(),
+        interaction: context.request.interaction,
+        if_match: Some(version),
+        if_none_exist: None,
+    };
+    let written = write_one(context, op, Vec::new()).await?;
+    let mut answer = meta::answer(&written.body, |touched| touched.add(current.facts()))?;
+    answer.version = Some(written.version);
+    answer.last_updated = Some(written.last_updated);
+    Ok(answer)
+}
+
+/// The current version, whole: what is shown with parts taken out would be stored without them.
+async fn current(context: &Context<'_>) -> Result<Released, Failure> {
+    let (type_name, id) = (context.request.type_str(), context.request.id_str());
+    let not_found = || Failure::not_found(type_name, id);
+    let version = context.weir.store.read(context.grant, type_name, id).await?.ok_or_else(not_found)?;
+    if version.facts().deleted {
+        return Err(Failure::gone(type_name, id));
+    }
+    let released = policy::release(context.grant, version).map_err(|_| not_found())?;
+    if released.is_redacted() {
+        let message = "the record is shown to this client with parts taken out, so its labels cannot be changed by it";
+        return Err(Denied::new("redacted", message).into());
+    }
+    Ok(released)
+}
+
+/// Taking a label away makes a resource no worse: one that was stored with faults can lose its labels all the same.
+fn assessed(context: &Context<'_>, json: Json) -> Result<Validated, Failure> {
+    let options = Options {
+        uk_core: context.weir.settings.is_uk_core_required,
+        strictness: Strictness::Warn,
+        ..Options::default()
+    };
+    match context.weir.validator.validate(json, &options, &AnsweredFacts::default()) {
+        Verdict::Validated(validated) => Ok(validated),
+        Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
+        Verdict::Needs { .. } => Err(Failure::internal()),
+    }
+}

@@ -1,0 +1,110 @@
+//! What an operation is given: by the query, or by a Parameters resource when posted. <https://hl7.org/fhir/R4/operations.html#executing>
+
+use fhir::{Json, Node};
+use search::Handling;
+
+use crate::failure::Failure;
+use crate::interaction::written::{check_content_type, parse};
+use crate::request::Request;
+
+/// The input of an operation.
+pub(crate) struct Parameters {
+    /// Names and values of primitive types, those of the query first.
+    pub values: Vec<(String, String)>,
+    /// The body, when there is one.
+    body: Option<Json>,
+    is_lenient: bool,
+}
+
+impl Parameters {
+    /// Reads query and body.
+    pub(crate) fn read(request: &Request) -> Result<Parameters, Failure> {
+        let values = request.params.clone();
+        let is_lenient = request.conditions.handling == Handling::Lenient;
+        if request.body.is_empty() {
+            return Ok(Parameters { values, body: None, is_lenient });
+        }
+        check_content_type(request)?;
+        let body = parse(&request.body)?;
+        let mut parameters = Parameters { values, body: Some(body), is_lenient };
+        let mut posted = Vec::new();
+        for parameter in parameters.list() {
+            let name = parameter.str("name").unwrap_or_default().into_owned();
+            let value = parameter.members().find(|(key, _)| key.starts_with("value"));
+            match value {
+                Some((_, node)) if node.is_object() => {}
+                Some((_, node)) => posted.push((name, node.as_str().map_or_else(|| node.raw().into(), Into::into))),
+                None if parameter.get("resource").is_some() => {}
+                None => {
+                    let message = "each parameter of the body needs a name and a value or a resource";
+                    return Err(Failure::bad_request("invalid", message).at("Parameters.parameter"));
+                }
+            }
+        }
+        parameters.values.extend(posted);
+        Ok(parameters)
+    }
+
+    /// Refuses parameters that the operation does not have: one that is not read would be thought to hold.
+    pub(crate) fn check_known(&self, known: &[&str]) -> Result<(), Failure> {
+        let is_known = |name: &str| known.contains(&name) || matches!(name, "_format" | "_pretty");
+        if self.is_lenient || self.values.iter().all(|(name, _)| is_known(name)) {
+            return Ok(());
+        }
+        let message = match known {
+            [] => "the operation takes no parameters of a primitive type".to_owned(),
+            _ => format!("the operation takes {} only; another parameter was given", known.join(", ")),
+        };
+        Err(Failure::bad_request("not-supported", message))
+    }
+
+    /// The value of a parameter that may come once.
+    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Failure> {
+        let mut found = self.values.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let first = found.next();
+        match found.next() {
+            None => Ok(first),
+            Some(_) => Err(Failure::bad_request("value", format!("parameter `{name}` may come once only"))),
+        }
+    }
+
+    /// The value of a parameter that may come once and is true or false.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Failure> {
+        self.one(name)?
+            .map(|text| {
+                let message = format!("parameter `{name}` must be true or false");
+                text.parse().map_err(|_| Failure::bad_request("value", message))
+            })
+            .transpose()
+    }
+
+    /// The value of a parameter that may come once and is a number from 1 on.
+    pub(crate) fn count(&self, name: &str) -> Result<Option<u32>, Failure> {
+        self.one(name)?
+            .map(|text| {
+                let message = format!("parameter `{name}` must be a positive number");
+                let count = text.parse().ok().filter(|count| *count > 0);
+                count.ok_or_else(|| Failure::bad_request("value", message))
+            })
+            .transpose()
+    }
+
+    /// A member of the body's parameter of that name, as `resource` or `valueMeta`.
+    pub(crate) fn part(&self, name: &str, member: &str) -> Option<Node<'_>> {
+        self.list().find(|parameter| parameter.str("name").as_deref() == Some(name))?.get(member)
+    }
+
+    /// The parameter `resource`, or the body itself when it is no Parameters.
+    pub(crate) fn resource(&self) -> Result<Option<Json>, Failure> {
+        match (&self.body, self.part("resource", "resource")) {
+            (_, Some(node)) => parse(node.raw().as_bytes()).map(Some),
+            (Some(body), None) if body.resource_type() != Some("Parameters") => Ok(Some(body.clone())),
+            _ => Ok(None),
+        }
+    }
+
+    fn list(&self) -> impl Iterator<Item = Node<'_>> {
+        let body = self.body.as_ref().filter(|body| body.resource_type() == Some("Parameters"));
+        body.and_then(|body| body.root().get("parameter")).into_iter().flat_map(|list| list.items())
+    }
+}

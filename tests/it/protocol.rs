@@ -1,0 +1,117 @@
+//! HTTP around the interactions: compression, OPTIONS, calls from pages of other origins, preferences.
+
+use std::io::{Read as _, Write as _};
+
+use app::cli::ClientKind;
+use app::command::client;
+use serde_json::{Value, json};
+use tests::{Person, on_each, on_each_own};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+#[test]
+fn bodies_are_compressed_both_ways() {
+    on_each("protocol_compression", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        for (encoding, pack) in [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("zstd", zstd)] {
+            let sent = pack(Person::new().patient().to_string().as_bytes());
+            let call =
+                api.call("POST", "Patient").body("application/fhir+json", sent).header("content-encoding", encoding);
+            let id = call.send().await.expect(201).json()["id"].as_str().unwrap().to_owned();
+            let plain = api.get(&format!("Patient/{id}")).await.expect(200);
+            let packed = api.call("GET", &format!("Patient/{id}")).header("accept-encoding", encoding).send().await;
+            assert_eq!(packed.header("content-encoding"), Some(encoding));
+            let mut unpacked = Vec::new();
+            match encoding {
+                "gzip" => drop(flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap()),
+                _ => unpacked = zstd::decode_all(&packed.body[..]).unwrap(),
+            }
+            assert_eq!(unpacked, plain.body);
+            let garbage = api.call("POST", "Patient").body("application/fhir+json", "not packed");
+            garbage.header("content-encoding", encoding).send().await.refused(400);
+        }
+        let other = api.call("POST", "Patient").body("application/fhir+json", "{}").header("content-encoding", "br");
+        other.send().await.refused(415);
+    });
+}
+
+#[test]
+fn a_small_body_that_unpacks_to_a_huge_one_is_refused() {
+    let configure = |config: &mut app::config::Config| config.limits.body_bytes_max = 4096;
+    on_each_own("protocol_bomb", configure, |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let huge = vec![b' '; 50_000_000];
+        for (encoding, body) in [("gzip", gzip(&huge[..3_000_000])), ("zstd", zstd(&huge))] {
+            assert!(body.len() < 8192, "{}", body.len());
+            let call =
+                api.call("POST", "Patient").body("application/fhir+json", body).header("content-encoding", encoding);
+            call.send().await.refused(413);
+        }
+    });
+}
+
+#[test]
+fn options_tells_the_methods_of_a_path() {
+    on_each("protocol_options", |app| async move {
+        for (path, allow) in [
+            ("Patient/1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+            ("Patient", "GET, HEAD, PUT, PATCH, DELETE, POST, OPTIONS"),
+            ("", "GET, HEAD, POST, OPTIONS"),
+            ("metadata", "GET, HEAD, OPTIONS"),
+        ] {
+            let answer = app.anonymous().call("OPTIONS", path).send().await.expect(204);
+            assert_eq!(answer.header("allow"), Some(allow), "{path}");
+            assert!(answer.body.is_empty());
+        }
+        app.anonymous().call("OPTIONS", "a/b/c/d/e").send().await.refused(404);
+    });
+}
+
+#[test]
+fn pages_of_registered_origins_may_call_the_api_and_no_others() {
+    // A server of its own: the list of origins is kept for a while.
+    on_each_own(
+        "protocol_cors",
+        |_| (),
+        |app| async move {
+            let registered = "https://app.example";
+            let asked = client::Registration::new("page", "Test page", ClientKind::Public, "user/*.rs");
+            let redirect_uris = vec![format!("{registered}/back")];
+            let asked = client::Registration { redirect_uris, origins: vec![registered.to_owned()], ..asked };
+            client::register(&app.house, asked).await.unwrap();
+            let preflight = async |origin: &str, method: &str| {
+                let call = app.anonymous().call("OPTIONS", "Patient/1").header("origin", origin);
+                call.header("access-control-request-method", method).send().await.expect(204)
+            };
+            for method in ["PATCH", "PUT", "HEAD"] {
+                let answer = preflight(registered, method).await;
+                assert_eq!(answer.header("access-control-allow-origin"), Some(registered));
+                assert!(
+                    answer.header("access-control-allow-methods").unwrap().split(", ").any(|known| known == method)
+                );
+                assert!(answer.header("access-control-allow-headers").unwrap().contains("If-Modified-Since"));
+            }
+            let other = preflight("https://elsewhere.example", "PATCH").await;
+            assert_eq!(other.header("access-control-allow-origin"), None);
+        },
+    );
+}
+
+#[test]
+fn an_answer_that_cannot_come_later_is_not_promised() {
+    on_each("protocol_async", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let call = |prefer: &str| api.call("GET", "Patient?_count=1").header("prefer", prefer).send();
+        assert!(call("respond-async").await.refused(400).contains("respond-async"));
+        let lenient: Value = call("respond-async, handling=lenient").await.expect(200).json();
+        assert_eq!(lenient["type"], json!("searchset"));
+    });
+}

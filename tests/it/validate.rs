@@ -1,0 +1,97 @@
+//! `$validate`: what is wrong, and whether the interaction it is meant for would be taken.
+
+use serde_json::{Value, json};
+use tests::{Answer, Person, label, observation, on_each};
+
+fn issues(answer: &Answer) -> Vec<(String, String)> {
+    let outcome = answer.json();
+    assert_eq!(outcome["resourceType"], "OperationOutcome", "{outcome}");
+    let text = |issue: &Value, name: &str| issue[name].as_str().unwrap().to_owned();
+    outcome["issue"].as_array().unwrap().iter().map(|one| (text(one, "severity"), text(one, "code"))).collect()
+}
+
+fn is_valid(answer: &Answer) -> bool {
+    issues(answer).iter().all(|(severity, _)| !matches!(severity.as_str(), "error" | "fatal"))
+}
+
+#[test]
+fn a_resource_is_held_against_base_and_profile_and_the_answer_is_200() {
+    on_each("validate", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = Person::new().patient();
+        let mut wrong = patient.clone();
+        wrong["gender"] = json!("none of these");
+        let posted = |resource: &Value| json!({"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": resource}]});
+        for path in ["$validate", "Patient/$validate", "Patient/x/$validate"] {
+            for (body, expected) in
+                [(&patient, true), (&wrong, false), (&posted(&patient), true), (&posted(&wrong), false)]
+            {
+                let answer = api.post(path, body).await.expect(200);
+                assert_eq!(is_valid(&answer), expected, "{path}: {}", answer.text());
+            }
+        }
+        let known = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient";
+        let base = "http://hl7.org/fhir/StructureDefinition/Patient";
+        for profile in [known, base] {
+            assert!(is_valid(&api.post(&format!("Patient/$validate?profile={profile}"), &patient).await.expect(200)));
+        }
+        // Nothing is stored, whatever the mode.
+        assert!(is_valid(&api.post("Patient/$validate?mode=create", &patient).await.expect(200)));
+        let number = patient["identifier"][0]["value"].as_str().unwrap();
+        assert!(api.find(&format!("Patient?identifier={number}")).await.is_empty());
+    });
+}
+
+#[test]
+fn what_cannot_be_validated_is_refused() {
+    on_each("validate_refused", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = Person::new().patient();
+        api.call("POST", "Patient/$validate").send().await.refused(400);
+        api.get("Patient/x/$validate").await.refused(400);
+        api.post("Observation/$validate", &patient).await.refused(400);
+        api.post("Patient/$validate?mode=profile", &patient).await.refused(400);
+        api.post("Patient/$validate?mode=update", &patient).await.refused(400);
+        api.post("Patient/$validate?mode=create&mode=update", &patient).await.refused(400);
+        api.post("Patient/$validate?profile=http://example.org/none", &patient).await.refused(400);
+        api.post("Patient/$validate?strict=yes", &patient).await.refused(400);
+        api.post("NoType/$validate", &patient).await.refused(404);
+        api.call("POST", "Patient/$validate").body("text/plain", "x").send().await.refused(415);
+        app.analyst().await.post("Patient/$validate", &patient).await.refused(403);
+    });
+}
+
+#[test]
+fn a_mode_says_what_the_interaction_would_meet() {
+    on_each("validate_mode", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let reader = app.system("system/*.rs").await;
+        let mut patient = Person::new().patient();
+        let id = all.create(&patient).await;
+        let (update, delete) =
+            (format!("Patient/{id}/$validate?mode=update"), format!("Patient/{id}/$validate?mode=delete"));
+        assert!(!is_valid(&all.post(&update, &patient).await.expect(200)), "the id is missing");
+        patient["id"] = json!(id);
+        assert!(is_valid(&all.post(&update, &patient).await.expect(200)));
+        let old = all.call("POST", &update).header("if-match", "W/\"7\"").fhir(&patient).send().await.expect(200);
+        assert_eq!(issues(&old).last().unwrap().1, "conflict");
+        patient["meta"] = json!({"tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]});
+        assert!(!is_valid(&all.post(&update, &patient).await.expect(200)));
+        assert!(is_valid(&all.get(&delete).await.expect(200)));
+
+        patient.as_object_mut().unwrap().remove("meta");
+        for answer in [reader.post(&update, &patient).await, reader.get(&delete).await] {
+            assert_eq!(issues(&answer.expect(200)).last().unwrap().1, "forbidden");
+        }
+        let create = reader.post("Patient/$validate?mode=create", &patient).await.expect(200);
+        assert_eq!(issues(&create).last().unwrap().1, "forbidden");
+        // A hidden resource is as one that is not there.
+        let mut hidden = observation(&id, "1-1", "2026-01-01");
+        hidden["meta"] = json!({"security": [label("V")]});
+        let hidden = all.create(&hidden).await;
+        let ask = async |id: &str| all.get(&format!("Observation/{id}/$validate?mode=delete")).await.expect(200).json();
+        assert_eq!(ask(&hidden).await, ask("never-there").await);
+        // It was asked, not done.
+        all.get(&format!("Patient/{id}")).await.expect(200);
+    });
+}
