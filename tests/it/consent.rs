@@ -222,6 +222,25 @@ fn the_whereabouts_of_a_sensitive_person_are_taken_out() {
                 assert!(api.find(&format!("Patient?_id={id}&{search}")).await.is_empty(), "{search}");
             }
         }
+        // Nor where the person goes, from whichever end it is asked.
+        let place = all.create(&json!({"resourceType": "Location", "name": format!("Refuge {}", person.family)})).await;
+        let takes_part = |name: String| json!({"actor": {"reference": name}, "status": "accepted"});
+        let appointment = json!({"resourceType": "Appointment", "status": "booked",
+            "participant": [takes_part(format!("Patient/{id}")), takes_part(format!("Location/{place}"))]});
+        let appointment = all.create(&appointment).await;
+        assert_eq!(all.find(&format!("Appointment?patient={id}")).await, [appointment.as_str()]);
+        assert_eq!(all.find(&format!("Appointment?actor=Patient/{id}")).await, [appointment.as_str()]);
+        for search in [
+            format!("Appointment?actor=Location/{place}"),
+            format!("Appointment?actor={place}"),
+            format!("Appointment?patient={id}&actor:Location.name=Refuge"),
+            format!("Appointment?patient={id}&_filter=actor eq Location/{place}"),
+            format!("Location?_has:Appointment:actor:patient={id}"),
+        ] {
+            assert!(all.find(&search.replace(' ', "%20")).await.is_empty(), "{search}");
+        }
+        let beside = all.get(&format!("Location?_id={place}&_revinclude=Appointment:actor")).await.expect(200);
+        assert_eq!(beside.ids(), [place.as_str()]);
         let created = all
             .post("Patient", &{
                 let mut again = patient.clone();

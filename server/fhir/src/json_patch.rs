@@ -52,7 +52,13 @@ pub fn apply_json_patch(json: &Json, patch: &Json) -> Result<Json, JsonPatchErro
     if count > OPERATIONS_MAX || count.saturating_mul(json.text().len()) > WORK_BYTES_MAX {
         return Err(JsonPatchError::TooMany);
     }
-    operations.items().enumerate().try_fold(json.clone(), |json, (index, operation)| one(&json, operation, index))
+    let mut work = 0_usize;
+    operations.items().enumerate().try_fold(json.clone(), |json, (index, operation)| {
+        let changed = one(&json, operation, index)?;
+        // A copy may double the document, and so on: what counts is what each operation leaves.
+        work = work.saturating_add(changed.text().len());
+        if work > WORK_BYTES_MAX { Err(JsonPatchError::TooMany) } else { Ok(changed) }
+    })
 }
 
 fn one(json: &Json, node: Node<'_>, operation: usize) -> Result<Json, JsonPatchError> {

@@ -71,6 +71,8 @@ pub struct Param {
     pub targets: Vec<String>,
     /// What a composite parameter is made of, in order: the ids of other parameters and the kinds of their values.
     pub components: Vec<(u32, Kind)>,
+    /// Somebody posted it: what it reads is not known beforehand.
+    pub is_posted: bool,
 }
 
 impl Param {

@@ -180,7 +180,7 @@ impl Registry {
         };
         match compiled {
             Ok(compiled) if !self.by_id.contains_key(&param_id(&definition.url)) => {
-                self.take(definition, compiled, &types);
+                self.take(definition, compiled, (&types, false));
             }
             Ok(_) => self.faults.push(format!("{}: its number is taken", definition.url)),
             Err(reason) => {
@@ -219,7 +219,7 @@ impl Registry {
         for type_name in &types {
             compile::check_on(&compiled, type_name, &self.definitions)?;
         }
-        self.take(definition, compiled, &types);
+        self.take(definition, compiled, (&types, true));
         Ok(())
     }
 
@@ -229,7 +229,7 @@ impl Registry {
         Some((param, definition.and_then(|definition| definition.expression.as_deref()).unwrap_or_default()))
     }
 
-    fn take(&mut self, definition: &SearchParameterDef, compiled: Compiled, types: &[String]) {
+    fn take(&mut self, definition: &SearchParameterDef, compiled: Compiled, (types, is_posted): (&[String], bool)) {
         let id = param_id(&definition.url);
         let place = self.params.len();
         // `Resource` as a target leaves all open.
@@ -243,6 +243,7 @@ impl Registry {
             url: definition.url.clone(),
             targets,
             components: compiled.components,
+            is_posted,
         });
         let parts: Arc<[Part]> = compiled.parts.into();
         for type_name in types {

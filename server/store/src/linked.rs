@@ -8,6 +8,7 @@ use crate::index_row::param_key;
 use crate::intern::{self, Name};
 use crate::open::Store;
 use crate::predicate::{Reach, Visibility};
+use crate::search_type::Hidden;
 use crate::version_row::{StoredVersion, complete, keys_text, version_columns};
 
 impl Store {
@@ -30,10 +31,9 @@ impl Store {
             let known = inner.parameters.at(session, generation)?;
             params.iter().try_for_each(|id| known.check_param(&type_name, *id))?;
             let registry = &known.registry;
-            let is_hidden = |id: &u32| {
-                registry.by_id(*id).is_some_and(|param| grant.predicate().unsearchable(&type_name, &param.code))
-            };
-            if params.iter().any(is_hidden) {
+            let hidden = Hidden { grant: &grant, registry };
+            let names_location = targets.iter().any(|(target_type, _)| target_type == "Location");
+            if names_location || params.iter().any(|id| hidden.is_read_by(&type_name, *id)) {
                 visible.hide_redacted(session)?;
             }
             let mut keys = Vec::with_capacity(targets.len());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fhir::Instant;
 use policy::{Grant, Version};
-use search::{Condition, FilterParam, Query, Registry, SortKey, Summary};
+use search::{Condition, FilterParam, FilterValue, Query, Registry, SortKey, Summary};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
@@ -178,36 +178,82 @@ fn state(session: &mut dyn Session) -> Result<(CommitSeq, i64), StoreError> {
 
 /// Whether a search would tell what release hides: then redacted persons are not found at all.
 fn reads_redacted(grant: &Grant, query: &Query, registry: &Registry) -> bool {
-    let is_hidden = |type_name: &str, id: u32| {
-        registry.by_id(id).is_some_and(|param| grant.predicate().unsearchable(type_name, &param.code))
-    };
+    let hidden = Hidden { grant, registry };
     let sorts = query.sort.iter().any(|(key, _)| match key {
-        SortKey::Param(id, _) => is_hidden(&query.type_name, *id),
+        SortKey::Param(id, _) => hidden.is_read_by(&query.type_name, *id) || hidden.may_lead_to_location(*id),
         SortKey::Id | SortKey::LastUpdated => false,
     });
-    sorts || query.conditions.iter().any(|condition| reads(condition, &query.type_name, &is_hidden))
+    hidden.is_any() && (sorts || query.conditions.iter().any(|one| hidden.is_told_by(one, &query.type_name)))
 }
 
-/// Whether a condition on a type looks at such a parameter, wherever it leads.
-fn reads(condition: &Condition, type_name: &str, is_hidden: &dyn Fn(&str, u32) -> bool) -> bool {
-    let any = |parts: &[Condition], type_name: &str| parts.iter().any(|part| reads(part, type_name, is_hidden));
-    match condition {
-        Condition::Filter(filter) => match filter.param {
-            FilterParam::Param(id, _) => is_hidden(type_name, id),
-            FilterParam::Id | FilterParam::LastUpdated => false,
-        },
-        Condition::Chain(chain) => {
-            is_hidden(type_name, chain.param)
-                || chain.targets.iter().any(|target| any(&target.conditions, &target.type_name))
+/// What release takes out of the bodies of redacted persons.
+pub(crate) struct Hidden<'a> {
+    /// The grant.
+    pub(crate) grant: &'a Grant,
+    /// The search parameters.
+    pub(crate) registry: &'a Registry,
+}
+
+impl Hidden<'_> {
+    /// Whether anything is.
+    pub(crate) fn is_any(&self) -> bool {
+        !self.grant.predicate().restricted.redacted.is_empty()
+    }
+
+    /// Whether a parameter reads what is taken out. What a posted one reads nobody has looked at.
+    pub(crate) fn is_read_by(&self, type_name: &str, id: u32) -> bool {
+        self.registry
+            .by_id(id)
+            .is_some_and(|param| param.is_posted || self.grant.predicate().unsearchable(type_name, &param.code))
+    }
+
+    /// Whether a reference parameter may lead to a Location: where somebody goes is taken out wherever it stands.
+    pub(crate) fn may_lead_to_location(&self, id: u32) -> bool {
+        self.registry.by_id(id).is_some_and(|param| {
+            param.kind == search::Kind::Reference
+                && (param.targets.is_empty() || param.targets.iter().any(|target| target == LOCATION))
+        })
+    }
+
+    /// Whether a condition on a type tells it, wherever it leads.
+    fn is_told_by(&self, condition: &Condition, type_name: &str) -> bool {
+        let any = |parts: &[Condition], type_name: &str| parts.iter().any(|part| self.is_told_by(part, type_name));
+        match condition {
+            Condition::Filter(filter) => match filter.param {
+                FilterParam::Param(id, _) => {
+                    self.is_read_by(type_name, id)
+                        || (self.may_lead_to_location(id) && filter.values.iter().any(may_be_location))
+                }
+                FilterParam::Id | FilterParam::LastUpdated => false,
+            },
+            Condition::Chain(chain) => {
+                self.is_read_by(type_name, chain.param)
+                    || chain
+                        .targets
+                        .iter()
+                        .any(|target| target.type_name == LOCATION || any(&target.conditions, &target.type_name))
+            }
+            Condition::Has(has) => {
+                type_name == LOCATION
+                    || self.is_read_by(&has.source.type_name, has.param)
+                    || any(&has.source.conditions, &has.source.type_name)
+            }
+            // The words are those of the whole body.
+            Condition::Text(_) => true,
+            Condition::List(_) => type_name == LOCATION,
+            Condition::All(parts) | Condition::Any(parts) => any(parts, type_name),
+            Condition::Not(one) => self.is_told_by(one, type_name),
         }
-        Condition::Has(has) => {
-            is_hidden(&has.source.type_name, has.param) || any(&has.source.conditions, &has.source.type_name)
-        }
-        // The words are those of the whole body.
-        Condition::Text(_) => true,
-        Condition::List(_) => false,
-        Condition::All(parts) | Condition::Any(parts) => any(parts, type_name),
-        Condition::Not(one) => reads(one, type_name, is_hidden),
+    }
+}
+
+const LOCATION: &str = "Location";
+
+/// Whether a value may mean a Location; an id alone and a URL may.
+fn may_be_location(value: &FilterValue) -> bool {
+    match value {
+        FilterValue::Reference { type_name, .. } => type_name.as_deref().is_none_or(|name| name == LOCATION),
+        _ => true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use fhir::{Json, apply_json_patch};
+use fhir::{Json, JsonPatchError, apply_json_patch};
 
 #[track_caller]
 fn check(document: &str, patch: &str, expected: Result<&str, &str>) {
@@ -89,4 +89,13 @@ fn what_is_not_touched_stays_byte_for_byte() {
         r#"[{"op":"replace","path":"/list/1","value":3.000},{"op":"remove","path":"/other"}]"#,
         Ok("{\n \"value\": 6.100,\n \"list\": [ 1.0 , 3.000 ]\n}"),
     );
+}
+
+#[test]
+fn copies_that_double_the_document_are_stopped() {
+    let text = format!(r#"{{"resourceType":"Basic","extension":["{}"]}}"#, "x".repeat(1_000));
+    let json = Json::parse(text.as_bytes()).unwrap();
+    let double = r#"{"op":"copy","from":"/extension","path":"/extension/-"}"#;
+    let patch = Json::parse(format!("[{}]", vec![double; 40].join(",")).as_bytes()).unwrap();
+    assert!(matches!(apply_json_patch(&json, &patch), Err(JsonPatchError::TooMany)));
 }

@@ -115,7 +115,9 @@ impl Planner<'_> {
         }
         let walkable = (0..self.resolved.len()).find(|place| self.is_points(*place));
         let any_index = (0..self.resolved.len()).find(|place| self.reads_index(*place));
-        match walkable.or(any_index) {
+        // A page that went by key goes on so, even where the counts would choose otherwise by now.
+        let by_key = after.is_some_and(|after| Order::Key.owns(after)).then_some(0);
+        match walkable.or(any_index).or(by_key) {
             Some(place) if !wants_commits => Ok(self.finish(self.at(place), Order::Key)),
             _ => Ok(self.finish(Driver::Commits(Direction::Ascending), Order::Commit)),
         }
