@@ -84,12 +84,7 @@ impl TestApp {
     pub async fn lose_audit_log(&self) {
         match &self.schema {
             Some(schema) => schema.run(format!("DROP TABLE {}.audit CASCADE", schema.name)).await,
-            None => {
-                let path = self.house.config.server.data_dir.join("audit.db");
-                let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-                pool.execute("DROP TABLE audit").await.unwrap();
-                pool.close().await;
-            }
+            None => std::fs::remove_file(self.house.config.server.data_dir.join("audit.journal")).unwrap(),
         }
     }
 

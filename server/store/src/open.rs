@@ -24,6 +24,7 @@ use crate::writer::{Opener, Writer};
 /// The file of the main database in the data directory.
 const MAIN_FILE: &str = "weir.db";
 const AUDIT_FILE: &str = "audit.db";
+const AUDIT_JOURNAL_FILE: &str = "audit.journal";
 const CONTROL_FILE: &str = "control.db";
 
 /// Everything that Weir keeps. Cheap to clone.
@@ -160,7 +161,7 @@ impl Store {
 async fn open_beside(backend: &Backend) -> Result<(Audit, Control), StoreError> {
     match backend {
         Backend::Sqlite { directory, .. } => {
-            let audit = Audit::open_sqlite(&directory.join(AUDIT_FILE)).await?;
+            let audit = Audit::open_sqlite(&directory.join(AUDIT_FILE), &directory.join(AUDIT_JOURNAL_FILE)).await?;
             Ok((audit, Control::open_sqlite(&directory.join(CONTROL_FILE)).await?))
         }
         Backend::Postgres(pool) => {
