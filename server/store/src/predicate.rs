@@ -52,8 +52,7 @@ impl<'a> Visibility<'a> {
             },
         };
         let rule = &predicate.restricted;
-        let hidden = present(session, &rule.hidden)?;
-        let hidden_general_practice = present(session, &rule.hidden_general_practice)?;
+        let [hidden, hidden_general_practice] = present(session, [&rule.hidden, &rule.hidden_general_practice])?;
         let types = match reach {
             Reach::Read => &predicate.types,
             Reach::Search => &predicate.searchable,
@@ -64,7 +63,8 @@ impl<'a> Visibility<'a> {
     /// Hides redacted persons too, for a search by what would be redacted of them.
     pub(crate) fn hide_redacted(&mut self, session: &mut dyn Session) -> Result<(), StoreError> {
         if let Some(predicate) = self.predicate {
-            self.hidden.extend(present(session, &predicate.restricted.redacted)?);
+            let [redacted] = present(session, [&predicate.restricted.redacted])?;
+            self.hidden.extend(redacted);
         }
         Ok(())
     }
@@ -194,14 +194,25 @@ pub(crate) fn person_of(session: &mut dyn Session, patient_id: &str) -> Result<O
     session.query(&Statement::new(sql, vec![patient_id.into()]))?.first().map(|row| row.i64(0)).transpose()
 }
 
-/// The classes of which there is a row: usually none, and then no version need be looked at for them.
-fn present(session: &mut dyn Session, classes: &[Class]) -> Result<Vec<Class>, StoreError> {
-    if classes.is_empty() {
-        return Ok(Vec::new());
-    }
+/// Of each list the classes, if there is a row of any of them: usually there is none, and then no version need be looked at for them.
+fn present<const N: usize>(session: &mut dyn Session, lists: [&Vec<Class>; N]) -> Result<[Vec<Class>; N], StoreError> {
     let mut sql = Builder::new(session.dialect());
-    sql.push("SELECT 1 FROM restriction WHERE class IN (");
-    sql.bind_list(classes.iter().map(|class| class.as_str())).push(") LIMIT 1");
-    let is_empty = session.query(&sql.build())?.is_empty();
-    Ok(if is_empty { Vec::new() } else { classes.to_vec() })
+    sql.push("SELECT 1");
+    for classes in lists.iter().filter(|classes| !classes.is_empty()) {
+        sql.push(", CAST(CASE WHEN EXISTS (SELECT 1 FROM restriction WHERE class IN (");
+        sql.bind_list(classes.iter().map(|class| class.as_str())).push(")) THEN 1 ELSE 0 END AS bigint)");
+    }
+    let mut found = [const { Vec::new() }; N];
+    if lists.iter().all(|classes| classes.is_empty()) {
+        return Ok(found);
+    }
+    let rows = session.query(&sql.build())?;
+    let row = rows.first().ok_or_else(|| StoreError::Corrupt("a statement without a table gave no row".to_owned()))?;
+    let asked = lists.into_iter().zip(&mut found).filter(|(classes, _)| !classes.is_empty());
+    for (column, (classes, found)) in (1..).zip(asked) {
+        if row.i64(column)? != 0 {
+            found.clone_from(classes);
+        }
+    }
+    Ok(found)
 }
