@@ -118,8 +118,9 @@ pub(crate) type Values<'p> = Vec<(&'static str, &'p str)>;
 
 /// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
 pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Values<'p>)> {
+    let parts: Vec<&str> = segments(path).collect();
     ROUTES.iter().filter(|route| route.methods().any(|known| known == method)).find_map(|route| {
-        let values = fit(route.pattern, segments(path))?;
+        let values = fit(route.pattern, &parts)?;
         // What is no name of a type or of a resource belongs to another route.
         values.iter().all(|(_, value)| !value.starts_with(['_', '$'])).then_some((route, values))
     })
@@ -136,8 +137,9 @@ pub(crate) fn matched(path: &str) -> Option<(&'static str, Values<'_>)> {
     if below.starts_with('/') || below.ends_with('/') || below.contains("//") {
         return None;
     }
+    let parts: Vec<&str> = segments(below).collect();
     ROUTES.iter().find_map(|route| {
-        let values = fit(route.pattern, segments(below))?;
+        let values = fit(route.pattern, &parts)?;
         // The members of a compartment are of a type; an operation that is not offered is not there, whatever the method.
         let is_member = route.level != Level::Compartment || values.iter().all(|(_, value)| !value.starts_with('$'));
         is_member.then_some((route.pattern, values))
@@ -149,17 +151,15 @@ pub(crate) fn of_pattern(pattern: &str) -> impl Iterator<Item = &'static Route> 
     ROUTES.iter().filter(move |route| route.pattern == pattern)
 }
 
-fn fit<'p>(pattern: &'static str, mut path: impl Iterator<Item = &'p str>) -> Option<Values<'p>> {
-    let mut values = Vec::new();
-    for name in segments(pattern) {
-        let value = path.next()?;
-        if name.starts_with('{') {
-            values.push((name.trim_matches(['{', '}']), value));
-        } else if name != value {
-            return None;
-        }
+/// The values of a pattern that a path has. Most patterns are not the path's: these are told apart without an allocation.
+fn fit<'p>(pattern: &'static str, path: &[&'p str]) -> Option<Values<'p>> {
+    let mut names = segments(pattern);
+    let is_fit = path.iter().all(|value| names.next().is_some_and(|name| name.starts_with('{') || name == *value));
+    if !is_fit || names.next().is_some() {
+        return None;
     }
-    path.next().is_none().then_some(values)
+    let named = segments(pattern).zip(path).filter(|(name, _)| name.starts_with('{'));
+    Some(named.map(|(name, value)| (name.trim_matches(['{', '}']), *value)).collect())
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {

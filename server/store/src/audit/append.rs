@@ -1,6 +1,7 @@
 //! The writer of the log: gathers what waits and writes it as one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +16,9 @@ use crate::writer::Opener;
 
 /// How many records share one fsync at most; a larger batch only lengthens the wait of the first.
 const BATCH_MAX: usize = 1024;
+
+/// How long a batch waits for records that are sure to come soon: about the time of one flush, which many then share.
+const GATHER: Duration = Duration::from_micros(150);
 
 /// A record that waits.
 pub(super) struct Append {
@@ -38,7 +42,14 @@ pub(super) enum Log {
 pub(super) fn serve(mut waiting: mpsc::Receiver<Append>, mut log: Log) {
     let mut session = None;
     let mut batch = Vec::new();
+    let mut before = 1;
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        // The callers of the last batch come again: a lone caller never waits, and of many most share a flush.
+        if batch.len() < before {
+            std::thread::sleep(GATHER);
+            batch.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCH_MAX));
+        }
+        before = batch.len();
         match log.write(&mut session, &batch) {
             Ok(first) => {
                 metrics::counter!("weir_audit_commits_total").increment(1);
