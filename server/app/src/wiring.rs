@@ -9,6 +9,7 @@ use definitions::Definitions;
 use export::{Export, ExportOptions};
 use fhir::Instant;
 use ingest::mllp::{MllpHandle, MllpOptions};
+use ingest::ndjson::{Ndjson, NdjsonOptions};
 use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
 use policy::{Purpose, SystemToken};
@@ -127,6 +128,26 @@ impl House {
                 _ => QuarantineCode::Error,
             },
         }))
+    }
+
+    /// Loads of NDJSON, held against what REST writes must satisfy.
+    pub fn ndjson(&self) -> Arc<Ndjson> {
+        let validation = &self.config.validation;
+        Ndjson::new(NdjsonOptions {
+            store: self.store.clone(),
+            validator: Arc::clone(&self.knowledge.validator),
+            validation: profiles::Options {
+                uk_core: validation.uk_core,
+                strictness: strictness(validation.strictness),
+                ..profiles::Options::default()
+            },
+            clock: Arc::new(now),
+            token: self.token.clone(),
+            ods_code: self.config.organisation.ods_code.clone(),
+            base_url: self.config.server.base_url(),
+            user: operating_system_user(),
+            threads: std::thread::available_parallelism().map_or(2, |count| count.get().max(2)),
+        })
     }
 
     /// Bulk exports.

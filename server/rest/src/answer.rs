@@ -69,6 +69,14 @@ impl Touched {
         }
     }
 
+    /// Notes what was written, whether or not the caller is given it.
+    pub(crate) fn add_written(&mut self, written: &store::Written) {
+        self.resources.push(format!("{}/{}", written.type_name, written.id));
+        for id in &written.patients {
+            self.add_patient(id);
+        }
+    }
+
     fn add_patient(&mut self, id: &str) {
         if !self.patients.iter().any(|known| known == id) {
             self.patients.push(id.to_owned());

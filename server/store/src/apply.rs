@@ -153,12 +153,12 @@ impl<'a, 'b> Apply<'a, 'b> {
             return Err(StoreError::Conflict(format!("{type_name}/{} is there already", put.id)));
         }
         let patients = self.patient_keys(put);
-        self.check_grant(put, existing.as_ref(), &patients)?;
+        let before = self.check_grant(put, existing.as_ref(), &patients)?;
         let version = existing.as_ref().map_or(0, |found| found.facts.version) + 1;
         if let Some(found) = existing.as_ref().filter(|_| is_live)
             && content_hash.as_ref() == Some(&put.content_hash)
         {
-            return Ok(written(found, WriteStatus::Unchanged, found.body.clone()));
+            return Ok(Written { patients: before, ..written(found, WriteStatus::Unchanged, found.body.clone()) });
         }
         let row = NewRow {
             res_key,
@@ -186,8 +186,8 @@ impl<'a, 'b> Apply<'a, 'b> {
         let (last_updated, status) =
             (self.transaction.now, if is_live { WriteStatus::Updated } else { WriteStatus::Created });
         let (type_name, id) = (type_name.to_owned(), put.id.clone());
-        // The body is put together outside the writer.
-        Ok(Written { res_key, type_name, id, version, last_updated, status, body: Bytes::new() })
+        // The body is put together outside the writer, and the patients of the new version are added to those of the old.
+        Ok(Written { res_key, type_name, id, version, last_updated, status, patients: before, body: Bytes::new() })
     }
 
     fn delete(&mut self, delete: &PreparedDelete) -> Result<Written, StoreError> {
@@ -197,12 +197,14 @@ impl<'a, 'b> Apply<'a, 'b> {
         let Some(found) = existing else {
             let (type_name, id) = (type_name.to_owned(), id.to_owned());
             let (last_updated, status) = (self.transaction.now, WriteStatus::Unchanged);
-            return Ok(Written { res_key: 0, type_name, id, version: 0, last_updated, status, body: Bytes::new() });
+            let (patients, body) = (Vec::new(), Bytes::new());
+            return Ok(Written { res_key: 0, type_name, id, version: 0, last_updated, status, patients, body });
         };
         let facts = self.facts_now(&found)?;
         self.grant.check_write(Interaction::Delete, &facts)?;
         if found.facts.deleted {
-            return Ok(written(&found, WriteStatus::Unchanged, Bytes::new()));
+            let unchanged = written(&found, WriteStatus::Unchanged, Bytes::new());
+            return Ok(Written { patients: facts.patient_ids, ..unchanged });
         }
         self.check_replace(&facts)?;
         let row = NewRow {
@@ -223,6 +225,7 @@ impl<'a, 'b> Apply<'a, 'b> {
         self.replace_compartment(Some(&found), type_name, found.res_key, &[])?;
         let mut done = written(&found, WriteStatus::Deleted, Bytes::new());
         done.version += 1;
+        done.patients = facts.patient_ids;
         done.last_updated = self.transaction.now;
         Ok(done)
     }
@@ -253,17 +256,21 @@ impl<'a, 'b> Apply<'a, 'b> {
         // Whoever could not have written it may not learn its id.
         let facts = self.facts_now(&found)?;
         self.grant.check_write(interaction, &facts)?;
-        Ok(written(&found, WriteStatus::Unchanged, Bytes::new()))
+        Ok(Written { patients: facts.patient_ids, ..written(&found, WriteStatus::Unchanged, Bytes::new()) })
     }
 
+    /// Checks the write; gives the ids of the Patients of what is there already, which the server's own work does not ask for.
     fn check_grant(
         &mut self,
         put: &PreparedPut,
         existing: Option<&StoredVersion>,
         patients: &[i64],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         if self.grant.is_system() {
-            return Ok(());
+            if let Some(found) = existing {
+                self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
+            }
+            return Ok(Vec::new());
         }
         let is_limited = self.grant.is_person_limited(put.interaction, put.resource.type_name());
         let type_name = put.resource.type_name().to_owned();
@@ -289,7 +296,7 @@ impl<'a, 'b> Apply<'a, 'b> {
             }
         }
         self.grant.check_write(put.interaction, &facts)?;
-        let Some(found) = existing else { return Ok(()) };
+        let Some(found) = existing else { return Ok(Vec::new()) };
         let facts = self.facts_now(found)?;
         self.grant.check_write(put.interaction, &facts)?;
         self.check_replace(&facts)?;
@@ -298,7 +305,7 @@ impl<'a, 'b> Apply<'a, 'b> {
             || !is_limited
             || (!found.facts.deleted && is_same_identity(&parse_stored(&found.body)?, put.resource.json()));
         if is_identity_kept {
-            return Ok(());
+            return Ok(facts.patient_ids);
         }
         let message =
             "identifiers and birth date are what records are linked by; an app of the patient cannot change them";
@@ -516,5 +523,6 @@ fn check_version(
 fn written(found: &StoredVersion, status: WriteStatus, body: Bytes) -> Written {
     let Facts { type_name, id, version, .. } = found.facts.clone();
     let last_updated: Instant = found.facts.last_updated;
-    Written { res_key: found.res_key, type_name, id, version, last_updated, status, body }
+    let patients = found.facts.patient_ids.clone();
+    Written { res_key: found.res_key, type_name, id, version, last_updated, status, patients, body }
 }

@@ -113,6 +113,19 @@ pub struct Written {
     pub last_updated: Instant,
     /// What was done.
     pub status: WriteStatus,
+    /// Logical ids of the Patients that it is about, and of those that it was about before.
+    pub patients: Vec<String>,
     /// The stored bytes. Empty after a delete, and where a conditional create found a match: read that one with a grant.
     pub body: Bytes,
+}
+
+impl Written {
+    /// Adds Patients that it is about, each once.
+    pub(crate) fn add_patients<'a>(&mut self, ids: impl Iterator<Item = &'a str>) {
+        for id in ids {
+            if !self.patients.iter().any(|known| known == id) {
+                self.patients.push(id.to_owned());
+            }
+        }
+    }
 }

@@ -93,6 +93,15 @@ impl PreparedBatch {
         self.expected.iter().map(|one| &one.query).chain(of_ops)
     }
 
+    /// Logical ids of the Patients of this server that a write is about. Somebody may refer to a Patient by an NHS number, which is no such id.
+    pub(crate) fn patients_of(&self, put: &PreparedPut) -> impl Iterator<Item = &str> {
+        let ids = put.patients.iter().filter_map(|place| match self.names.get(*place)?.as_ref() {
+            Name::Target(type_name, id) if type_name == "Patient" => Some(id.as_str()),
+            _ => None,
+        });
+        ids.filter(|id| policy::acceptable_id(id).is_ok())
+    }
+
     /// The batch that it was made of.
     pub(crate) fn unprepared(self) -> WriteBatch {
         let PreparedBatch { ops, names: _, source, links, undo, expected, message, reviews, units } = self;
