@@ -35,6 +35,7 @@ mod protocol;
 mod purge;
 mod read;
 mod reindex;
+mod respond_async;
 mod scopes;
 mod search_type;
 mod smart_launch;

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use fhir::Instant;
 
+use crate::failure::Reason;
+
 /// What happened, from which `status.rs` picks the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -16,6 +18,8 @@ pub(crate) enum Outcome {
     NotModified,
     /// Begun; the status is elsewhere.
     Accepted,
+    /// What was begun before failed like that; the body is its OperationOutcome.
+    Failed(Reason),
 }
 
 /// The answer of an interaction.
@@ -50,6 +54,8 @@ pub(crate) struct Touched {
     pub resources: Vec<String>,
     /// Logical ids of the patients they are about.
     pub patients: Vec<String>,
+    /// The job that was begun, or whose answer was given.
+    pub job: Option<String>,
 }
 
 impl Touched {

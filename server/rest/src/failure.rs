@@ -1,9 +1,10 @@
 //! Why an interaction did not happen. Which HTTP status that is, only `status.rs` says.
 
 use fhir::Issue;
+use serde::{Deserialize, Serialize};
 
 /// The kind of a failure, by what the caller can do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Reason {
     /// The request cannot be read.
     BadRequest,

@@ -3,6 +3,7 @@
 use actix_web::http::header::HttpDate;
 use fhir::Instant;
 use search::Handling;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
@@ -26,7 +27,7 @@ pub(crate) struct Conditions {
 }
 
 /// The entity tags of `If-None-Match`. <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum EntityTags {
     /// `*`: whatever there is.
     Any,
@@ -51,7 +52,7 @@ impl EntityTags {
 }
 
 /// What a write answers with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum PreferReturn {
     /// No body.
     Minimal,
