@@ -24,6 +24,7 @@ mod export;
 mod feed;
 mod format;
 mod history;
+mod http_expression;
 mod lastn;
 mod meta;
 mod operations;

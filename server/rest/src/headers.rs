@@ -99,7 +99,11 @@ impl Conditions {
                 "handling=lenient" => self.handling = Handling::Lenient,
                 "respond-async" => self.is_async = true,
                 other if other.starts_with("return=") || other.starts_with("handling=") => {
-                    return Err(Failure::bad_request("value", "header `Prefer` has an unknown `return` or `handling`"));
+                    return Err(Failure::bad_header(
+                        "Prefer",
+                        "value",
+                        "header `Prefer` has an unknown `return` or `handling`",
+                    ));
                 }
                 // RFC 7240 section 2: a preference that is not known is ignored.
                 _ => {}
@@ -119,7 +123,8 @@ fn etag(text: Option<&str>, header: &str) -> Result<Option<u64>, Failure> {
     match version_of_etag(text) {
         Some(version) => Ok(Some(version)),
         None => {
-            Err(Failure::bad_request("value", format!("header `{header}` must be an ETag of this server, as W/\"3\"")))
+            let message = format!("header `{header}` must be an ETag of this server, as W/\"3\"");
+            Err(Failure::bad_header(header, "value", message))
         }
     }
 }

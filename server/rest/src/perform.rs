@@ -127,7 +127,7 @@ fn check_params(request: &Request) -> Result<(), Failure> {
         None => Ok(()),
         Some((name, _)) => {
             let message = format!("{} is not a parameter of this interaction", plain(name, "the query parameter"));
-            Err(Failure::bad_request("not-supported", message))
+            Err(Failure::bad_param(name, "not-supported", message))
         }
     }
 }

@@ -167,7 +167,7 @@ async fn answer(
         && !request.body.is_empty()
     {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
-        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
+        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"));
     }
     // To any other interaction a form is a body of the wrong type.
     if is_form && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem | Interaction::Export) {

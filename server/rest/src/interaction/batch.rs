@@ -81,7 +81,7 @@ impl Asked<'_> {
 
     /// A failure of what this entry asks, unless it is one of an element of its resource.
     pub(crate) fn at_request(&self, failure: Failure) -> Failure {
-        if failure.issues.iter().any(|issue| issue.expression.is_some()) {
+        if failure.is_of_element() {
             return self.at(failure);
         }
         failure.at(&format!("Bundle.entry[{}].request", self.index))
