@@ -178,7 +178,7 @@ fn is_about_nobody(facts: &Facts) -> bool {
 }
 
 fn needs_redaction(rule: &RestrictionRule, facts: &Facts) -> bool {
-    let is_person = matches!(facts.type_name.as_str(), "Patient" | "RelatedPerson" | "Person");
-    let is_labelled = is_person && facts.labels.iter().any(|label| label.is_confidentiality("R"));
-    rule.redacted.iter().any(|class| facts.restrictions.contains(class) || (*class == Class::Sensitive && is_labelled))
+    let is_labelled = || facts.labels.iter().any(|label| label.is_confidentiality("R"));
+    rule.redacted.iter().any(|class| facts.restrictions.contains(class))
+        || (rule.redacts_labelled(&facts.type_name) && is_labelled())
 }

@@ -7,7 +7,7 @@ use fhir::{Instant, Json};
 use policy::{Facts, Grant, Interaction, Label, PersonKey, Restriction};
 use search::FullText;
 
-use crate::batch::{ExpectedMatches, WriteStatus, Written};
+use crate::batch::{Criteria, ExpectedMatches, WriteStatus, Written};
 use crate::body::parse_stored;
 use crate::error::StoreError;
 use crate::index_row;
@@ -70,9 +70,9 @@ impl<'a, 'b> Apply<'a, 'b> {
     /// Applies the batch.
     pub(crate) fn run(mut self) -> Result<Vec<Written>, StoreError> {
         let batch = self.batch;
-        for ExpectedMatches { query, count } in &batch.expected {
+        for ExpectedMatches { query, grant, count } in &batch.expected {
             self.transaction.flush()?;
-            let as_seen = (self.grant, &*self.known.registry, self.transaction.now);
+            let as_seen = (grant, &*self.known.registry, self.transaction.now);
             let limit = i64::try_from(*count).unwrap_or(i64::MAX).saturating_add(1);
             let found = crate::search_type::find_current(self.transaction.session, query, as_seen, limit)?;
             if found.len() != *count {
@@ -125,9 +125,9 @@ impl<'a, 'b> Apply<'a, 'b> {
     }
 
     fn put(&mut self, put: &PreparedPut) -> Result<Written, StoreError> {
-        if let Some(query) = &put.if_none_exist {
+        if let Some(Criteria { query, grant }) = &put.if_none_exist {
             self.transaction.flush()?;
-            let reach = (self.grant, &*self.known.registry, self.transaction.now);
+            let reach = (grant, &*self.known.registry, self.transaction.now);
             let found = crate::search_type::find_current(self.transaction.session, query, reach, 2)?;
             match found.as_slice() {
                 [] => {}
@@ -193,20 +193,24 @@ impl<'a, 'b> Apply<'a, 'b> {
     fn delete(&mut self, delete: &PreparedDelete) -> Result<Written, StoreError> {
         let (type_name, id) = (delete.type_name.as_str(), delete.id.as_str());
         let existing = self.take_existing(self.key(delete.name))?.map(|found| found.version);
+        let facts = existing.as_ref().map(|found| self.facts_now(found)).transpose()?;
+        let seen = facts.as_ref().map_or(Ok(()), |facts| self.check_existing(Interaction::Delete, facts));
+        // What the caller may not see is answered as what is not there.
+        let existing = match seen {
+            Err(error) if is_hidden(&error) => None,
+            other => other.map(|()| existing)?,
+        };
         check_version(type_name, id, existing.as_ref(), delete.if_match)?;
-        let Some(found) = existing else {
+        let (Some(found), Some(facts)) = (existing, facts) else {
             let (type_name, id) = (type_name.to_owned(), id.to_owned());
             let (last_updated, status) = (self.transaction.now, WriteStatus::Unchanged);
             let (patients, body) = (Vec::new(), Bytes::new());
             return Ok(Written { res_key: 0, type_name, id, version: 0, last_updated, status, patients, body });
         };
-        let facts = self.facts_now(&found)?;
-        self.grant.check_write(Interaction::Delete, &facts)?;
         if found.facts.deleted {
             let unchanged = written(&found, WriteStatus::Unchanged, Bytes::new());
             return Ok(Written { patients: facts.patient_ids, ..unchanged });
         }
-        self.check_replace(&facts)?;
         let row = NewRow {
             res_key: found.res_key,
             type_name,
@@ -298,8 +302,13 @@ impl<'a, 'b> Apply<'a, 'b> {
         self.grant.check_write(put.interaction, &facts)?;
         let Some(found) = existing else { return Ok(Vec::new()) };
         let facts = self.facts_now(found)?;
-        self.grant.check_write(put.interaction, &facts)?;
-        self.check_replace(&facts)?;
+        match self.check_existing(put.interaction, &facts) {
+            // Which version of it is current is nothing to tell whoever may not see it.
+            Err(error) if is_hidden(&error) && put.if_match.is_some() => {
+                check_version(&facts.type_name, &facts.id, None, put.if_match)?;
+            }
+            other => other?,
+        }
         self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !is_limited
@@ -310,6 +319,13 @@ impl<'a, 'b> Apply<'a, 'b> {
         let message =
             "identifiers and birth date are what records are linked by; an app of the patient cannot change them";
         Err(policy::Denied::new("identity", message).into())
+    }
+
+    /// Whether the caller may write over, or delete, what is there.
+    fn check_existing(&self, interaction: Interaction, facts: &Facts) -> Result<(), StoreError> {
+        self.grant.check_write(interaction, facts)?;
+        // Deleting what is deleted changes nothing.
+        if facts.deleted && interaction == Interaction::Delete { Ok(()) } else { self.check_replace(facts) }
     }
 
     /// What the caller cannot see is not there for it.
@@ -517,6 +533,14 @@ fn check_version(
     match existing {
         Some(found) if found.facts.version == wanted && !found.facts.deleted => Ok(()),
         _ => Err(StoreError::Conflict(format!("version {wanted} of {type_name}/{id} is not the current one"))),
+    }
+}
+
+/// Whether it is refused because the caller may not see what is there.
+fn is_hidden(error: &StoreError) -> bool {
+    match error {
+        StoreError::Denied(denied) => denied.reason == "other-person",
+        error => matches!(error, StoreError::NotFound(_)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use fhir::Json;
 use policy::{Grant, Interaction, Released};
 use profiles::{Options, Validated, Verdict};
-use store::{ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
+use store::{ExpectedMatches, StoreError, WriteBatch, WriteOp, WriteStatus, Written};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
@@ -47,7 +47,7 @@ pub(crate) fn check_content_type(request: &Request) -> Result<(), Failure> {
         None | Some("application/fhir+json" | "application/json" | "text/json") => Ok(()),
         Some(_) => {
             let message = "the body must be application/fhir+json";
-            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message))
+            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"))
         }
     }
 }
@@ -121,7 +121,7 @@ pub(super) async fn answer(
     written: &Written,
     issues: &[fhir::Issue],
 ) -> Result<Answer, Failure> {
-    let representations = Representations::of(context, std::slice::from_ref(written)).await?;
+    let representations = Representations::of(context, std::slice::from_ref(written)).await;
     Ok(answer_with(context, written, issues, &representations))
 }
 
@@ -169,12 +169,19 @@ pub(super) fn location(weir: &Weir, written: &Written) -> String {
 pub(super) struct Representations(HashMap<(String, String), Released>);
 
 impl Representations {
-    /// Reads them together; none when `Prefer: return` wants none.
-    pub(super) async fn of(context: &Context<'_>, written: &[Written]) -> Result<Representations, Failure> {
-        let mut released = HashMap::new();
+    /// Reads them together; none when `Prefer: return` wants none, and none when they cannot be read: what is stored is no failure.
+    pub(super) async fn of(context: &Context<'_>, written: &[Written]) -> Representations {
         if context.request.conditions.prefer_return != PreferReturn::Representation {
-            return Ok(Representations(released));
+            return Representations(HashMap::new());
         }
+        Self::read(context, written).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what was written could not be read; it is answered without its body");
+            Representations(HashMap::new())
+        })
+    }
+
+    async fn read(context: &Context<'_>, written: &[Written]) -> Result<Representations, StoreError> {
+        let mut released = HashMap::new();
         let mut by_type: BTreeMap<&str, Vec<Written>> = BTreeMap::new();
         for one in written {
             by_type.entry(&one.type_name).or_default().push(one.clone());
