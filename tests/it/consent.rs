@@ -302,3 +302,45 @@ fn a_denial_hides_what_the_compartment_leaves_out() {
         }
     });
 }
+
+#[test]
+fn a_labelled_relative_is_not_found_by_what_is_redacted() {
+    on_each("label_relative", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let patient = all.create(&person.patient()).await;
+        let phone = json!([{"system": "phone", "value": "01632960002"}]);
+        let relative = json!({"resourceType": "RelatedPerson", "patient": {"reference": format!("Patient/{patient}")},
+            "name": [{"family": person.family}], "telecom": phone, "address": [{"postalCode": "ZZ99 4ZZ"}]});
+        let known = json!({"resourceType": "Person", "name": [{"family": person.family}], "telecom": phone});
+        for (type_name, resource, searches) in [
+            ("RelatedPerson", relative, ["phone=01632960002", "address-postalcode=ZZ99"]),
+            ("Person", known, ["phone=01632960002", "telecom=01632960002"]),
+        ] {
+            let open = all.create(&resource).await;
+            let hidden = all.create(&labelled(resource, "R")).await;
+            for search in searches {
+                for path in [
+                    format!("{type_name}?{search}&_id={open},{hidden}"),
+                    format!(
+                        "{type_name}?name={}&_filter={}",
+                        person.family,
+                        search
+                            .replacen("phone=", "phone eq ", 1)
+                            .replacen("telecom=", "telecom eq ", 1)
+                            .replacen('=', " sw ", 1)
+                            .replace(' ', "%20")
+                    ),
+                ] {
+                    let found = all.find(&path).await;
+                    assert_eq!(found, [open.as_str()], "{path}");
+                }
+            }
+            let mut both = all.find(&format!("{type_name}?name={}", person.family)).await;
+            both.sort_unstable();
+            let mut expected = [open.clone(), hidden.clone()];
+            expected.sort_unstable();
+            assert_eq!(both, expected, "by what is shown it is found");
+        }
+    });
+}

@@ -24,9 +24,9 @@ pub enum Command {
     Demo(DemoArgs),
     /// Runs the server until it is asked to stop (SIGINT or SIGTERM).
     Serve(ServeArgs),
-    /// Sends files or folders through a feed, as if they had come over the network.
+    /// Sends files or folders through a feed, as if they had come over the network, or loads FHIR R4 resources (`--feed ndjson`).
     ///
-    /// Prints a table of what was stored by type. Exit code 1 if anything went to quarantine.
+    /// Prints a table of what was stored by type. Exit code 1 if anything went to quarantine, or a resource was refused.
     Ingest(IngestArgs),
     /// Checks resources against R4 and UK Core; one OperationOutcome a file. Exit code 1 on errors.
     Validate(ValidateArgs),
@@ -127,9 +127,12 @@ pub struct IngestArgs {
     /// The feed.
     #[arg(long, value_name = "NAME", value_enum)]
     pub feed: FeedName,
-    /// Files, or folders of files.
+    /// Files, or folders of files. Of NDJSON also `-`, the standard input; in its folders those named `.ndjson`, `.ndjson.gz` and `.ndjson.zst`.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Of NDJSON: where refused lines are written, as they came [default: rejects-TIME.ndjson in this folder]. It must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
 }
 
 /// The feeds by name.
@@ -141,6 +144,8 @@ pub enum FeedName {
     GpConnect,
     /// Adult social care client-level data (CSV).
     SocialCareCld,
+    /// FHIR R4 resources, one a line, each stored under its own id; packed by gzip or zstd too.
+    Ndjson,
 }
 
 impl FeedName {
@@ -150,6 +155,7 @@ impl FeedName {
             FeedName::AcuteHl7v2 => "acute-hl7v2",
             FeedName::GpConnect => "gp-connect",
             FeedName::SocialCareCld => "social-care-cld",
+            FeedName::Ndjson => ingest::ndjson::NDJSON_FEED,
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod config;
 mod data_lock;
 pub mod demo;
 pub mod logging;
+mod ndjson_files;
 pub mod reindexer;
 mod table;
 pub mod wiring;

@@ -9,6 +9,7 @@ use definitions::Definitions;
 use export::{Export, ExportOptions};
 use fhir::Instant;
 use ingest::mllp::{MllpHandle, MllpOptions};
+use ingest::ndjson::{Ndjson, NdjsonOptions};
 use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
 use policy::{Purpose, SystemToken};
@@ -16,8 +17,9 @@ use profiles::Validator;
 use rest::{ServerHandle, ServerOptions, Weir};
 use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
-use store::{Location, Store, StoreOptions};
+use store::{Location, Store, StoreOptions, Worker};
 use tokio::net::TcpSocket;
+use tokio::sync::Notify;
 
 use crate::config::{Config, Strictness};
 use crate::reindexer::Reindexer;
@@ -129,6 +131,26 @@ impl House {
         }))
     }
 
+    /// Loads of NDJSON, held against what REST writes must satisfy.
+    pub fn ndjson(&self) -> Arc<Ndjson> {
+        let validation = &self.config.validation;
+        Ndjson::new(NdjsonOptions {
+            store: self.store.clone(),
+            validator: Arc::clone(&self.knowledge.validator),
+            validation: profiles::Options {
+                uk_core: validation.uk_core,
+                strictness: strictness(validation.strictness),
+                ..profiles::Options::default()
+            },
+            clock: Arc::new(now),
+            token: self.token.clone(),
+            ods_code: self.config.organisation.ods_code.clone(),
+            base_url: self.config.server.base_url(),
+            user: operating_system_user(),
+            threads: std::thread::available_parallelism().map_or(2, |count| count.get().max(2)),
+        })
+    }
+
     /// Bulk exports.
     pub fn export(&self) -> Arc<Export> {
         let settings = &self.config.export;
@@ -161,7 +183,7 @@ pub struct Running {
     pub mllp: Option<MllpHandle>,
     /// The way out, for callers of this process.
     pub weir: Arc<Weir>,
-    worker: export::Worker,
+    workers: Vec<Worker>,
     reindexer: Reindexer,
 }
 
@@ -196,13 +218,16 @@ impl Running {
             clock: Arc::new(now),
             random: Arc::new(random),
             metrics: rest::metrics_recorder()?,
+            wake: Arc::new(Notify::new()),
             page_link_key,
         });
         let options =
             ServerOptions { workers: config.server.workers, shutdown_timeout_s: config.server.shutdown_timeout_s };
         let http = rest::start(Arc::clone(&weir), socket, &options).with_context(|| cannot_listen(listen))?;
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
-        Ok(Running { http, mllp, weir, worker: export.start(), reindexer: Reindexer::start(house) })
+        let mut workers = rest::start_async_workers(&weir);
+        workers.push(export.start());
+        Ok(Running { http, mllp, weir, workers, reindexer: Reindexer::start(house) })
     }
 
     /// Lets requests, messages and the export in hand finish, then returns.
@@ -211,7 +236,9 @@ impl Running {
             mllp.stop().await;
         }
         self.http.stop().await?;
-        self.worker.stop().await;
+        for worker in self.workers {
+            worker.stop().await;
+        }
         self.reindexer.stop().await;
         Ok(())
     }

@@ -94,6 +94,15 @@ impl Reference {
     }
 }
 
+/// The path below a server's base that a reference by its URL names, as `Patient/1`.
+#[must_use]
+pub fn path_below<'t>(base_url: &str, text: &'t str) -> Option<&'t str> {
+    // Scheme and host are the same in any case (RFC 3986 section 6.2.2.1).
+    let (start, rest) = text.split_at_checked(base_url.len())?;
+    let is_below = start.eq_ignore_ascii_case(base_url) && rest.starts_with('/');
+    is_below.then(|| rest.trim_start_matches('/').trim_end_matches('/'))
+}
+
 struct Target<'t> {
     before: &'t str,
     type_name: &'t str,

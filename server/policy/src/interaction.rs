@@ -1,12 +1,13 @@
 //! The interactions that policy decides about, in FHIR's words where FHIR has one.
 
 use crate::scope::Permissions;
+use serde::{Deserialize, Serialize};
 
 /// Something that a client tries to do.
 ///
 /// Conditional create, update and delete tell whether a match exists: the caller decides [`Interaction::SearchType`] as well.
 /// Entries of a batch or transaction are decided one by one; [`Interaction::Batch`] itself opens nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Interaction {
     /// The capability statement, which anybody may read.
     Capabilities,
@@ -68,6 +69,12 @@ pub enum Interaction {
     ExportFile,
     /// Cancelling or removing an own export job.
     ExportDelete,
+    /// Status and manifest of an own request that is answered later (`Prefer: respond-async`).
+    AsyncStatus,
+    /// The answer of an own request that was answered later.
+    AsyncFile,
+    /// Cancelling or removing an own request that is answered later.
+    AsyncDelete,
     /// Sending a message to a feed; the type name of a decision holds the feed's name.
     Feed,
 }
@@ -88,8 +95,13 @@ impl Interaction {
             I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {
                 None
             }
-            I::Purge | I::Reindex | I::ReindexStatus => None,
+            I::Purge | I::Reindex | I::ReindexStatus | I::AsyncStatus | I::AsyncFile | I::AsyncDelete => None,
         }
+    }
+
+    /// Says whether it is about a request of the caller's own that is answered later: whose it is decides, and what it asked.
+    pub fn is_async(self) -> bool {
+        matches!(self, Interaction::AsyncStatus | Interaction::AsyncFile | Interaction::AsyncDelete)
     }
 
     /// Says whether only an administrator may do it: no resource scope gives it.

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod async_request;
 mod body;
 mod failure;
 mod feed;
@@ -28,6 +29,7 @@ mod status;
 mod weir;
 
 pub use crate::smart::registered_client;
+pub use async_request::start_async_workers;
 pub use feed::FEED_NAMES;
 pub use metric::recorder as metrics_recorder;
 pub use router::{Level, ROUTES, Route};

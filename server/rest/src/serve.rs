@@ -157,7 +157,7 @@ async fn answer(
         source_address: source_address(http, &weir.settings.trusted_proxies),
         token_hash,
     };
-    let mut request = request(http, interaction, &values)?;
+    let mut request = request(http, (&weir.settings.origin, interaction), &values)?;
     let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
     let limits = weir.settings.limits;
     request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
@@ -167,7 +167,7 @@ async fn answer(
         && !request.body.is_empty()
     {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
-        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
+        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"));
     }
     // To any other interaction a form is a body of the wrong type.
     if is_form && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem | Interaction::Export) {
@@ -175,7 +175,7 @@ async fn answer(
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }
     // A file has its own type.
-    if interaction != Interaction::ExportFile {
+    if !matches!(interaction, Interaction::ExportFile | Interaction::AsyncFile) {
         *shown = Presentation::negotiate(&request.params, text(http, header::ACCEPT))?;
     }
     let is_xml = read_xml(http, &mut request).await?;
@@ -206,7 +206,11 @@ fn shown_of(http: &HttpRequest) -> Presentation {
     Presentation::negotiate(&params, text(http, header::ACCEPT)).unwrap_or_default()
 }
 
-fn request(http: &HttpRequest, interaction: Interaction, values: &Values<'_>) -> Result<Request, Failure> {
+fn request(
+    http: &HttpRequest,
+    (origin, interaction): (&str, Interaction),
+    values: &Values<'_>,
+) -> Result<Request, Failure> {
     let mut request = Request::new(interaction);
     let segment = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     request.type_name = segment("type");
@@ -220,6 +224,7 @@ fn request(http: &HttpRequest, interaction: Interaction, values: &Values<'_>) ->
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
+    request.url = format!("{origin}{}", http.uri());
     request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
     Ok(request)
 }

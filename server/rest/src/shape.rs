@@ -43,7 +43,7 @@ impl Shape {
                     "count" => Summary::Count,
                     _ => {
                         let message = "`_summary` is `true`, `text`, `data`, `count` or `false`";
-                        return Err(Failure::bad_request("value", message));
+                        return Err(Failure::bad_param(name, "value", message));
                     }
                 };
             }
@@ -51,7 +51,7 @@ impl Shape {
                 for element in value.split(',') {
                     if !is_element(element, type_name, definitions) {
                         let message = "`_elements` takes names of elements, separated by commas";
-                        return Err(Failure::bad_request("value", message));
+                        return Err(Failure::bad_param(name, "value", message));
                     }
                     self.elements.push(element.to_owned());
                 }

@@ -23,6 +23,7 @@ impl Outcome {
             Outcome::NoContent => StatusCode::NO_CONTENT,
             Outcome::NotModified => StatusCode::NOT_MODIFIED,
             Outcome::Accepted => StatusCode::ACCEPTED,
+            Outcome::Failed(reason) => reason.status(),
         }
     }
 }

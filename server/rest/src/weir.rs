@@ -11,6 +11,7 @@ use outbound::Outbound;
 use profiles::Validator;
 use search::Registry;
 use store::Store;
+use tokio::sync::Notify;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -40,6 +41,8 @@ pub struct Weir {
     pub random: Random,
     /// Counters for `/metrics`.
     pub metrics: PrometheusHandle,
+    /// Wakes those who carry out what was asked by `Prefer: respond-async`.
+    pub wake: Arc<Notify>,
     /// Key of page links; lives in the control data, apart from clinical data.
     pub page_link_key: [u8; 32],
 }

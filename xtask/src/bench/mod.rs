@@ -50,7 +50,7 @@ pub(crate) struct Options {
     /// Seconds that each timed row takes.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// Patients of each row of the import workload, which begins with an empty store each time [default: --patients, 200 at most].
+    /// Patients of each row of the import and ndjson workloads, which begin with an empty store each time [default: --patients, 200 at most].
     #[arg(long, value_name = "N")]
     import_patients: Option<u64>,
     /// What the load of the store that the other workloads use must satisfy.
@@ -78,6 +78,8 @@ pub(crate) struct Options {
 enum Workload {
     /// Transaction bundles into an empty store, by validation and connections.
     Import,
+    /// `weir ingest` of a file of NDJSON into an empty store, by validation.
+    Ndjson,
     /// Bytes on disk.
     Disk,
     /// Start and memory at rest.

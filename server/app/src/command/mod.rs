@@ -5,6 +5,7 @@ pub mod client;
 pub mod demo;
 pub mod evidence;
 pub mod ingest;
+pub mod ingest_ndjson;
 pub mod migrate;
 pub mod opt_out;
 pub mod person;

@@ -175,7 +175,7 @@ fn check_shape(shape: &Shape, params: &[(String, String)]) -> Result<(), Failure
     let is_include = |(name, _): &(String, String)| matches!(name.split(':').next(), Some("_include" | "_revinclude"));
     if shape.is_text() && params.iter().any(is_include) {
         let message = "`_summary=text` cannot be asked for together with `_include` or `_revinclude`";
-        return Err(Failure::bad_request("invalid", message));
+        return Err(Failure::bad_param("_summary", "invalid", message));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The operations, one a file, and the table from which the CapabilityStatement lists them.
 
+pub(crate) mod async_answer;
 pub(crate) mod document;
 pub(crate) mod everything;
 pub(crate) mod export_delete;

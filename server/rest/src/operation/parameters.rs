@@ -11,6 +11,8 @@ use crate::request::Request;
 pub(crate) struct Parameters {
     /// Names and values of primitive types, those of the query first.
     pub values: Vec<(String, String)>,
+    /// How many of them are of the query.
+    of_query: usize,
     /// The body, when there is one.
     body: Option<Json>,
     is_lenient: bool,
@@ -20,13 +22,14 @@ impl Parameters {
     /// Reads query and body.
     pub(crate) fn read(request: &Request) -> Result<Parameters, Failure> {
         let values = request.params.clone();
+        let of_query = values.len();
         let is_lenient = request.conditions.handling == Handling::Lenient;
         if request.body.is_empty() {
-            return Ok(Parameters { values, body: None, is_lenient });
+            return Ok(Parameters { values, of_query, body: None, is_lenient });
         }
         check_content_type(request)?;
         let body = parse(&request.body)?;
-        let mut parameters = Parameters { values, body: Some(body), is_lenient };
+        let mut parameters = Parameters { values, of_query, body: Some(body), is_lenient };
         let mut posted = Vec::new();
         for parameter in parameters.list() {
             let name = parameter.str("name").unwrap_or_default().into_owned();
@@ -48,14 +51,23 @@ impl Parameters {
     /// Refuses parameters that the operation does not have: one that is not read would be thought to hold.
     pub(crate) fn check_known(&self, known: &[&str]) -> Result<(), Failure> {
         let is_known = |name: &str| known.contains(&name) || matches!(name, "_format" | "_pretty");
-        if self.is_lenient || self.values.iter().all(|(name, _)| is_known(name)) {
+        let Some((unknown, _)) = self.values.iter().find(|(name, _)| !self.is_lenient && !is_known(name)) else {
             return Ok(());
-        }
+        };
         let message = match known {
             [] => "the operation takes no parameters of a primitive type".to_owned(),
             _ => format!("the operation takes {} only; another parameter was given", known.join(", ")),
         };
-        Err(Failure::bad_request("not-supported", message))
+        Err(self.refused(unknown, "not-supported", &message))
+    }
+
+    /// A parameter that cannot be taken, where it was given.
+    pub(crate) fn refused(&self, name: &str, code: &'static str, message: &str) -> Failure {
+        match self.values.iter().position(|(known, _)| known == name) {
+            Some(place) if place < self.of_query => Failure::bad_param(name, code, message),
+            Some(_) => Failure::bad_request(code, message).at("Parameters.parameter"),
+            None => Failure::bad_request(code, message),
+        }
     }
 
     /// The value of a parameter that may come once.
@@ -64,7 +76,7 @@ impl Parameters {
         let first = found.next();
         match found.next() {
             None => Ok(first),
-            Some(_) => Err(Failure::bad_request("value", format!("parameter `{name}` may come once only"))),
+            Some(_) => Err(self.refused(name, "value", &format!("parameter `{name}` may come once only"))),
         }
     }
 
@@ -73,7 +85,7 @@ impl Parameters {
         self.one(name)?
             .map(|text| {
                 let message = format!("parameter `{name}` must be true or false");
-                text.parse().map_err(|_| Failure::bad_request("value", message))
+                text.parse().map_err(|_| self.refused(name, "value", &message))
             })
             .transpose()
     }
@@ -84,7 +96,7 @@ impl Parameters {
             .map(|text| {
                 let message = format!("parameter `{name}` must be a positive number");
                 let count = text.parse().ok().filter(|count| *count > 0);
-                count.ok_or_else(|| Failure::bad_request("value", message))
+                count.ok_or_else(|| self.refused(name, "value", &message))
             })
             .transpose()
     }
