@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use definitions::facts;
+use definitions::{CodeSystemDef, facts};
 use flate2::read::GzDecoder;
 use serde::Serialize;
 use serde_json::Value;
@@ -79,7 +79,7 @@ fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
             ("compartments.ndjson", url, line(&facts::compartment(&resource).map_err(said)?)?)
         }
         Some("ValueSet") => ("value-sets.ndjson", url, line(&facts::value_set(&resource).map_err(said)?)?),
-        Some("CodeSystem") => ("code-systems.ndjson", url, line(&facts::code_system(&resource).map_err(said)?)?),
+        Some("CodeSystem") => ("code-systems.ndjson", url, line(&without_prose(facts::code_system(&resource).map_err(said)?))?),
         Some("ConceptMap") => ("concept-maps.ndjson", url, line(&facts::concept_map(&resource).map_err(said)?)?),
         _ => return Ok(()),
     };
@@ -87,6 +87,12 @@ fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
         bail!("{key} is defined twice");
     }
     Ok(())
+}
+
+/// The facts of a code system: what its codes mean in sentences is HL7's text.
+fn without_prose(mut system: CodeSystemDef) -> CodeSystemDef {
+    system.concepts.iter_mut().for_each(|concept| concept.definition = None);
+    system
 }
 
 /// The standard's examples of each kind of definition define nothing.
