@@ -1,5 +1,8 @@
 //! Code systems that are a grammar rather than a list: a code is judged by its form.
 
+/// Longer texts are no unit that anybody writes, annotations included.
+const UNIT_LENGTH_MAX_BYTES: usize = 256;
+
 /// Says whether a code has the form that its system demands; `None` when the system is not such a grammar.
 pub(crate) fn is_code(system: &str, code: &str) -> Option<bool> {
     Some(match system {
@@ -34,23 +37,7 @@ fn is_media_type(code: &str) -> bool {
     essence.split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
 }
 
-/// UCUM: printable ASCII with closed brackets; white space may stand in no part but an annotation, which it may not either.
+/// UCUM, by its grammar and its table of units: <https://ucum.org/ucum>.
 fn is_unit(code: &str) -> bool {
-    let mut open = Vec::new();
-    for byte in code.bytes() {
-        let is_closed = match byte {
-            b'{' | b'[' | b'(' => {
-                open.push(byte);
-                true
-            }
-            b'}' => open.pop() == Some(b'{'),
-            b']' => open.pop() == Some(b'['),
-            b')' => open.pop() == Some(b'('),
-            _ => byte.is_ascii_graphic(),
-        };
-        if !is_closed {
-            return false;
-        }
-    }
-    !code.is_empty() && open.is_empty()
+    (1..=UNIT_LENGTH_MAX_BYTES).contains(&code.len()) && octofhir_ucum::validate(code).is_ok()
 }

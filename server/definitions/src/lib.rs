@@ -9,6 +9,7 @@ mod profile;
 mod search_parameter;
 mod terminology;
 mod types;
+mod version;
 
 pub use concept_map::{ConceptMapDef, MappingDef, OtherElementDef, UnmappedDef};
 pub use definitions::Definitions;
@@ -21,3 +22,4 @@ pub use terminology::{
 pub use types::{
     Binding, BindingStrength, ConstraintDef, ConstraintSeverity, ElementDef, Property, TypeDef, TypeKind, TypeRef,
 };
+pub use version::compare_versions;

@@ -149,6 +149,12 @@ impl CodeSystemDef {
         false
     }
 
+    /// Says whether two codes are one in this system.
+    #[must_use]
+    pub fn is_same(&self, a: &str, b: &str) -> bool {
+        self.folded(a) == self.folded(b)
+    }
+
     /// Gives the concepts directly below a code, in the order of the list.
     pub fn children(&self, code: &str) -> impl Iterator<Item = &ConceptDef> {
         let places = self.index().children.get(self.folded(code).as_str()).into_iter().flatten();

@@ -119,7 +119,8 @@ struct Names<'v> {
 impl<'v> Names<'v> {
     fn of(definition: &'v Value) -> Self {
         let properties = list(definition, "property").iter();
-        let declared = properties.filter_map(|one| Some((text(one, "code")?, text(one, "uri")?.strip_prefix(PROPERTY_BASE)?)));
+        let declared =
+            properties.filter_map(|one| Some((text(one, "code")?, text(one, "uri")?.strip_prefix(PROPERTY_BASE)?)));
         Self { declared: declared.collect() }
     }
 
