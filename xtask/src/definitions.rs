@@ -79,7 +79,9 @@ fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
             ("compartments.ndjson", url, line(&facts::compartment(&resource).map_err(said)?)?)
         }
         Some("ValueSet") => ("value-sets.ndjson", url, line(&facts::value_set(&resource).map_err(said)?)?),
-        Some("CodeSystem") => ("code-systems.ndjson", url, line(&without_prose(facts::code_system(&resource).map_err(said)?))?),
+        Some("CodeSystem") => {
+            ("code-systems.ndjson", url, line(&without_prose(facts::code_system(&resource).map_err(said)?))?)
+        }
         Some("ConceptMap") => ("concept-maps.ndjson", url, line(&facts::concept_map(&resource).map_err(said)?)?),
         _ => return Ok(()),
     };

@@ -12,7 +12,7 @@ use ingest::mllp::{MllpHandle, MllpOptions};
 use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
 use policy::{Purpose, SystemToken};
-use profiles::Validator;
+use profiles::{InForce, Validator};
 use rest::{ServerHandle, ServerOptions, Weir};
 use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
@@ -20,6 +20,7 @@ use store::{Location, Store, StoreOptions};
 use tokio::net::TcpSocket;
 
 use crate::config::{Config, Strictness};
+use crate::package::{self, Watcher};
 use crate::reindexer::Reindexer;
 
 /// Connections that wait to be accepted; clients of a busy moment, not more.
@@ -50,8 +51,12 @@ impl Knowledge {
 pub struct House {
     /// Settings.
     pub config: Config,
-    /// Definitions.
+    /// Definitions that are built in.
     pub knowledge: Knowledge,
+    /// The validator of these with the installed packages over them.
+    pub validators: Arc<InForce>,
+    /// The number of the packages that are in force.
+    pub package_generation: i64,
     /// Resources and control data.
     pub store: Store,
     /// The right to do the server's own work.
@@ -79,8 +84,17 @@ pub fn operating_system_user() -> String {
 }
 
 impl House {
-    /// Opens the store and migrates it.
+    /// Opens the store, migrates it, and brings the installed packages into force.
     pub async fn open(config: Config) -> Result<House> {
+        let mut house = House::open_base(config).await?;
+        let found = package::bring_in_force(&house.store, &house.knowledge.definitions, &house.validators).await;
+        house.package_generation = found
+            .context("the installed packages cannot be brought into force; `weir package remove` takes one out")?;
+        Ok(house)
+    }
+
+    /// Opens the store with the built-in definitions alone: for the commands about packages.
+    pub async fn open_base(config: Config) -> Result<House> {
         let knowledge = Knowledge::load()?;
         let location = if config.server.database_url.is_empty() {
             Location::Sqlite(config.server.data_dir.clone())
@@ -90,7 +104,8 @@ impl House {
         let mut options = StoreOptions::new(location, Arc::clone(&knowledge.registry), Arc::new(now));
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
-        Ok(House { config, knowledge, store, token: SystemToken::mint() })
+        let validators = Arc::new(InForce::new(Arc::clone(&knowledge.validator)));
+        Ok(House { config, knowledge, validators, package_generation: 0, store, token: SystemToken::mint() })
     }
 
     /// Records in the audit log what a command does, before it is done or shown: who (the operating system's user), which command, on what.
@@ -112,7 +127,7 @@ impl House {
         Arc::new(Ingest::new(IngestOptions {
             store: self.store.clone(),
             registry: Arc::clone(&self.knowledge.registry),
-            validator: Arc::clone(&self.knowledge.validator),
+            validators: Arc::clone(&self.validators),
             clock: Arc::new(now),
             random: Arc::new(random),
             token: self.token.clone(),
@@ -163,6 +178,7 @@ pub struct Running {
     pub weir: Arc<Weir>,
     worker: export::Worker,
     reindexer: Reindexer,
+    watcher: Watcher,
 }
 
 impl Running {
@@ -189,7 +205,8 @@ impl Running {
             settings: settings(config, pages)?,
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
-            validator: Arc::clone(&house.knowledge.validator),
+            validators: Arc::clone(&house.validators),
+            stored_definitions: rest::StoredDefinitions::default(),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
             outbound: Arc::new(Outbound::new(limits)?),
@@ -202,7 +219,9 @@ impl Running {
             ServerOptions { workers: config.server.workers, shutdown_timeout_s: config.server.shutdown_timeout_s };
         let http = rest::start(Arc::clone(&weir), socket, &options).with_context(|| cannot_listen(listen))?;
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
-        Ok(Running { http, mllp, weir, worker: export.start(), reindexer: Reindexer::start(house) })
+        let (base, place) = (Arc::clone(&house.knowledge.definitions), Arc::clone(&house.validators));
+        let watcher = Watcher::start(house.store.clone(), base, place, house.package_generation);
+        Ok(Running { http, mllp, weir, worker: export.start(), reindexer: Reindexer::start(house), watcher })
     }
 
     /// Lets requests, messages and the export in hand finish, then returns.
@@ -213,6 +232,7 @@ impl Running {
         self.http.stop().await?;
         self.worker.stop().await;
         self.reindexer.stop().await;
+        self.watcher.stop().await;
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ mod serve;
 mod shape;
 mod smart;
 mod status;
+mod stored_definitions;
 mod weir;
 
 pub use crate::smart::registered_client;
@@ -32,4 +33,5 @@ pub use feed::FEED_NAMES;
 pub use metric::recorder as metrics_recorder;
 pub use router::{Level, ROUTES, Route};
 pub use serve::{ServerHandle, ServerOptions, start};
+pub use stored_definitions::StoredDefinitions;
 pub use weir::{Clock, Limits, Page, Random, Settings, Weir};

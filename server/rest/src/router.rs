@@ -62,6 +62,28 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/Composition/$document", Interaction::Document, Level::Operation),
     route("GET", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
     route("POST", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("GET", "/ValueSet/$expand", Interaction::Expand, Level::Operation),
+    route("POST", "/ValueSet/$expand", Interaction::Expand, Level::Operation),
+    route("GET", "/ValueSet/{id}/$expand", Interaction::Expand, Level::Operation),
+    route("POST", "/ValueSet/{id}/$expand", Interaction::Expand, Level::Operation),
+    route("GET", "/ValueSet/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/ValueSet/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/ValueSet/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/ValueSet/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/CodeSystem/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/CodeSystem/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/$lookup", Interaction::Lookup, Level::Operation),
+    route("POST", "/CodeSystem/$lookup", Interaction::Lookup, Level::Operation),
+    route("GET", "/CodeSystem/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("POST", "/CodeSystem/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("GET", "/CodeSystem/{id}/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("POST", "/CodeSystem/{id}/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("GET", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
+    route("GET", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
     route("POST", "/$validate", Interaction::Validate, Level::Operation),
     route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
     route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
@@ -103,17 +125,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/", Interaction::Batch, Level::System),
 ];
 
-/// The type that an interaction is for where its path is not of any type.
-pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
-    match interaction {
-        Interaction::Export | Interaction::Everything | Interaction::Match | Interaction::Purge => Some("Patient"),
-        Interaction::Lastn => Some("Observation"),
-        Interaction::Document => Some("Composition"),
-        _ => None,
-    }
-}
-
-/// Names and values of the parameters of a pattern in a path.
+/// Names and values of the parameters of a pattern in a path; a type that the pattern itself names is its `type`.
 pub(crate) type Values<'p> = Vec<(&'static str, &'p str)>;
 
 /// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
@@ -157,6 +169,8 @@ fn fit<'p>(pattern: &'static str, mut path: impl Iterator<Item = &'p str>) -> Op
             values.push((name.trim_matches(['{', '}']), value));
         } else if name != value {
             return None;
+        } else if name.starts_with(|first: char| first.is_ascii_uppercase()) {
+            values.push(("type", value));
         }
     }
     path.next().is_none().then_some(values)

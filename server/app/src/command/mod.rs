@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod ingest;
 pub mod migrate;
 pub mod opt_out;
+pub mod package;
 pub mod person;
 pub mod quarantine;
 pub mod reindex;

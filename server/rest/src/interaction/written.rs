@@ -64,7 +64,7 @@ pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
         strictness: weir.settings.strictness,
         ..Options::default()
     };
-    match weir.validator.validate(json, &options, &profiles::AnsweredFacts::default()) {
+    match weir.validator().validate(json, &options, &profiles::AnsweredFacts::default()) {
         Verdict::Validated(validated) => {
             check_whole(validated.json())?;
             Ok(own_made_relative(validated, &weir.settings.base_url))
