@@ -204,9 +204,9 @@ impl<'k> Known<'k> {
         }
         let system = match system {
             Ok(system) if system.is_complete() => system,
-            _ if syntax::is_code(url, "x").is_some() => return Err(CannotTell::Endless { system: url.to_owned() }),
-            Ok(_) => return Err(CannotTell::NotComplete { system: url.to_owned() }),
-            Err(error) => return Err(error),
+            _ if syntax::is_endless(url) => return Err(CannotTell::Endless { system: url.to_owned() }),
+            Err(error) if syntax::is_code(url, "").is_none() => return Err(error),
+            _ => return Err(CannotTell::NotComplete { system: url.to_owned() }),
         };
         let filters = filters(part, url)?;
         let passing = system.concepts.iter().filter(|concept| filters.iter().all(|one| one.passes(system, concept)));

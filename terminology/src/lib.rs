@@ -4,6 +4,7 @@ mod contains;
 mod error;
 mod expand;
 mod filter;
+mod iso;
 mod known;
 mod lookup;
 mod members;
