@@ -44,6 +44,9 @@ pub enum Command {
     /// Shows what is in quarantine, and runs it again.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Installs, lists and removes FHIR packages: profiles, value sets, code systems and concept maps beside those that are built in.
+    #[command(subcommand)]
+    Package(PackageCommand),
     /// Shows and decides who is who: the review list, merges and their undoing.
     #[command(subcommand)]
     Person(PersonCommand),
@@ -388,6 +391,42 @@ pub struct ReplayArgs {
     /// Keys of messages, as `weir quarantine list` prints them; all when none is given.
     #[arg(value_name = "KEY")]
     pub keys: Vec<i64>,
+}
+
+/// `weir package ...`.
+#[derive(Debug, Subcommand)]
+pub enum PackageCommand {
+    /// Installs packages, all or none; a running server has them within seconds.
+    ///
+    /// A package wins over what is built in. Of the versions of one package the newest is meant unless a version is named.
+    Install(PackageInstallArgs),
+    /// Lists the installed packages.
+    List(StoreArgs),
+    /// Removes a package that no other needs.
+    Remove(PackageRemoveArgs),
+}
+
+/// `weir package install`.
+#[derive(Debug, Args)]
+pub struct PackageInstallArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// A package file (.tgz); a folder of a package, or of loose resources in JSON or XML; or NAME@VERSION, which comes with what it needs from the
+    /// registry of the setting outbound.package_registry.
+    #[arg(value_name = "FILE|FOLDER|NAME@VERSION", required = true)]
+    pub sources: Vec<String>,
+}
+
+/// `weir package remove`.
+#[derive(Debug, Args)]
+pub struct PackageRemoveArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The package, as `weir package list` prints it.
+    #[arg(value_name = "NAME@VERSION")]
+    pub package: String,
 }
 
 /// `weir person ...`.

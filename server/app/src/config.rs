@@ -123,8 +123,10 @@ pub enum Strictness {
 /// `[outbound]`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Outbound {
-    /// Whether key sets may lie at private and loopback addresses.
+    /// Whether key sets and the registry may lie at private and loopback addresses.
     pub private_addresses: bool,
+    /// URL of the registry of FHIR packages; empty: none.
+    pub package_registry: String,
 }
 
 /// `[mllp]`.

@@ -7,6 +7,7 @@ mod data_lock;
 pub mod demo;
 pub mod logging;
 mod ndjson_files;
+pub mod package;
 pub mod reindexer;
 mod table;
 pub mod wiring;
@@ -47,6 +48,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::User(command) => command::user::run(command).await?,
         Command::OptOut(command) => command::opt_out::run(command).await?,
         Command::Evidence(arguments) => command::evidence::run(&arguments).await?,
+        Command::Package(command) => command::package::run(command).await?,
         Command::Person(command) => command::person::run(command).await?,
         Command::Reindex(arguments) => command::reindex::run(&arguments).await?,
         Command::Migrate(arguments) => command::migrate::run(&arguments).await?,

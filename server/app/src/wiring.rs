@@ -13,7 +13,7 @@ use ingest::ndjson::{Ndjson, NdjsonOptions};
 use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
 use policy::{Purpose, SystemToken};
-use profiles::Validator;
+use profiles::{InForce, Validator};
 use rest::{ServerHandle, ServerOptions, Weir};
 use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
@@ -22,6 +22,7 @@ use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 
 use crate::config::{Config, Strictness};
+use crate::package::{self, Watcher};
 use crate::reindexer::Reindexer;
 
 /// Connections that wait to be accepted; clients of a busy moment, not more.
@@ -52,8 +53,12 @@ impl Knowledge {
 pub struct House {
     /// Settings.
     pub config: Config,
-    /// Definitions.
+    /// Definitions that are built in.
     pub knowledge: Knowledge,
+    /// The validator of these with the installed packages over them.
+    pub validators: Arc<InForce>,
+    /// The number of the packages that are in force.
+    pub package_generation: i64,
     /// Resources and control data.
     pub store: Store,
     /// The right to do the server's own work.
@@ -81,8 +86,17 @@ pub fn operating_system_user() -> String {
 }
 
 impl House {
-    /// Opens the store and migrates it.
+    /// Opens the store, migrates it, and brings the installed packages into force.
     pub async fn open(config: Config) -> Result<House> {
+        let mut house = House::open_base(config).await?;
+        let found = package::bring_in_force(&house.store, &house.knowledge.definitions, &house.validators).await;
+        house.package_generation = found
+            .context("the installed packages cannot be brought into force; `weir package remove` takes one out")?;
+        Ok(house)
+    }
+
+    /// Opens the store with the built-in definitions alone: for the commands about packages.
+    pub async fn open_base(config: Config) -> Result<House> {
         let knowledge = Knowledge::load()?;
         let location = if config.server.database_url.is_empty() {
             Location::Sqlite(config.server.data_dir.clone())
@@ -92,7 +106,8 @@ impl House {
         let mut options = StoreOptions::new(location, Arc::clone(&knowledge.registry), Arc::new(now));
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
-        Ok(House { config, knowledge, store, token: SystemToken::mint() })
+        let validators = Arc::new(InForce::new(Arc::clone(&knowledge.validator)));
+        Ok(House { config, knowledge, validators, package_generation: 0, store, token: SystemToken::mint() })
     }
 
     /// Records in the audit log what a command does, before it is done or shown: who (the operating system's user), which command, on what.
@@ -114,7 +129,7 @@ impl House {
         Arc::new(Ingest::new(IngestOptions {
             store: self.store.clone(),
             registry: Arc::clone(&self.knowledge.registry),
-            validator: Arc::clone(&self.knowledge.validator),
+            validators: Arc::clone(&self.validators),
             clock: Arc::new(now),
             random: Arc::new(random),
             token: self.token.clone(),
@@ -185,6 +200,7 @@ pub struct Running {
     pub weir: Arc<Weir>,
     workers: Vec<Worker>,
     reindexer: Reindexer,
+    watcher: Watcher,
 }
 
 impl Running {
@@ -211,7 +227,8 @@ impl Running {
             settings: settings(config, pages)?,
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
-            validator: Arc::clone(&house.knowledge.validator),
+            validators: Arc::clone(&house.validators),
+            stored_definitions: rest::StoredDefinitions::default(),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
             outbound: Arc::new(Outbound::new(limits)?),
@@ -227,7 +244,9 @@ impl Running {
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
         let mut workers = rest::start_async_workers(&weir);
         workers.push(export.start());
-        Ok(Running { http, mllp, weir, workers, reindexer: Reindexer::start(house) })
+        let (base, place) = (Arc::clone(&house.knowledge.definitions), Arc::clone(&house.validators));
+        let watcher = Watcher::start(house.store.clone(), base, place, house.package_generation);
+        Ok(Running { http, mllp, weir, workers, reindexer: Reindexer::start(house), watcher })
     }
 
     /// Lets requests, messages and the export in hand finish, then returns.
@@ -240,6 +259,7 @@ impl Running {
             worker.stop().await;
         }
         self.reindexer.stop().await;
+        self.watcher.stop().await;
         Ok(())
     }
 }

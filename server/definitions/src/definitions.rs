@@ -48,7 +48,7 @@ impl Definitions {
         })
     }
 
-    /// Gives this table with further definitions over it; of two with one url the later counts.
+    /// Gives this table with further definitions over it; of two with one url the later counts, and each version is found by `|version`.
     ///
     /// Takes StructureDefinitions that constrain, ValueSets, CodeSystems, SearchParameters and ConceptMaps, and passes
     /// over other resources, which packages also hold.
@@ -183,25 +183,30 @@ impl Definitions {
         self.concept_maps.get(url)
     }
 
+    /// Gives the urls of all concept maps in no order.
+    pub fn concept_map_urls(&self) -> impl Iterator<Item = &str> {
+        self.concept_maps.urls()
+    }
+
     fn add(&mut self, resource: &Value) -> Result<(), String> {
         match resource.get("resourceType").and_then(Value::as_str) {
             Some("StructureDefinition") => {
                 if facts::is_profile(resource) {
                     let profile = facts::profile(resource)?;
-                    self.profiles.insert(profile.url.clone(), profile);
+                    self.profiles.insert(profile.url.clone(), profile.version.clone(), profile);
                 }
             }
             Some("ValueSet") => {
                 let value_set = facts::value_set(resource)?;
-                self.value_sets.insert(value_set.url.clone(), value_set);
+                self.value_sets.insert(value_set.url.clone(), value_set.version.clone(), value_set);
             }
             Some("CodeSystem") => {
                 let code_system = facts::code_system(resource)?;
-                self.code_systems.insert(code_system.url.clone(), code_system);
+                self.code_systems.insert(code_system.url.clone(), code_system.version.clone(), code_system);
             }
             Some("ConceptMap") => {
                 let concept_map = facts::concept_map(resource)?;
-                self.concept_maps.insert(concept_map.url.clone(), concept_map);
+                self.concept_maps.insert(concept_map.url.clone(), concept_map.version.clone(), concept_map);
             }
             Some("SearchParameter") => {
                 let parameter = facts::search_parameter(resource)?;
@@ -232,6 +237,8 @@ impl Types {
 struct Catalogue<T> {
     built_in: Arc<HashMap<String, Lazy<T>>>,
     added: HashMap<String, Arc<T>>,
+    /// Each version that was added, by url and version.
+    versions: HashMap<(String, String), Arc<T>>,
 }
 
 #[derive(Debug)]
@@ -243,16 +250,25 @@ struct Lazy<T> {
 impl<T: DeserializeOwned> Catalogue<T> {
     fn over(lines: HashMap<String, Box<str>>) -> Self {
         let lazy = lines.into_iter().map(|(url, line)| (url, Lazy { line, value: OnceLock::new() }));
-        Self { built_in: Arc::new(lazy.collect()), added: HashMap::new() }
+        Self { built_in: Arc::new(lazy.collect()), added: HashMap::new(), versions: HashMap::new() }
     }
 
-    fn insert(&mut self, url: String, value: T) {
-        self.added.insert(url, Arc::new(value));
+    /// Adds a definition: of two with one url the later counts, unless a version is named.
+    fn insert(&mut self, url: String, version: Option<String>, value: T) {
+        let value = Arc::new(value);
+        if let Some(version) = version {
+            self.versions.insert((url.clone(), version), Arc::clone(&value));
+        }
+        self.added.insert(url, value);
     }
 
     fn get(&self, url: &str) -> Option<&T> {
         // A few urls of HL7 v2 tables have a `|` of their own.
-        self.get_exactly(url).or_else(|| self.get_exactly(url.split_once('|')?.0))
+        self.get_exactly(url).or_else(|| {
+            let (url, version) = url.split_once('|')?;
+            let named = self.versions.get(&(url.to_owned(), version.to_owned()));
+            named.map(Arc::as_ref).or_else(|| self.get_exactly(url))
+        })
     }
 
     fn get_exactly(&self, url: &str) -> Option<&T> {

@@ -55,6 +55,16 @@ pub enum Interaction {
     Match,
     /// `$document` of a composition.
     Document,
+    /// `$expand` of a value set.
+    Expand,
+    /// `$validate-code` against a value set or in a code system.
+    ValidateCode,
+    /// `$lookup` of a code.
+    Lookup,
+    /// `$subsumes` of two codes.
+    Subsumes,
+    /// `$translate` by concept maps.
+    Translate,
     /// `$purge` of a patient: erasure, for administrators.
     Purge,
     /// Kick-off of `$reindex`, for administrators.
@@ -90,6 +100,10 @@ impl Interaction {
             I::Create => Some(Permissions::CREATE),
             I::Update | I::Patch => Some(Permissions::UPDATE),
             I::Delete => Some(Permissions::DELETE),
+            // What they answer from is found by its url.
+            I::Expand | I::ValidateCode | I::Lookup | I::Subsumes | I::Translate => {
+                Some(Permissions::READ.and(Permissions::SEARCH))
+            }
             I::Everything | I::Export => Some(Permissions::READ.and(Permissions::SEARCH)),
             I::MetaAdd | I::MetaDelete => Some(Permissions::READ.and(Permissions::UPDATE)),
             I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {

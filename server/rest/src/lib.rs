@@ -26,6 +26,7 @@ mod serve;
 mod shape;
 mod smart;
 mod status;
+mod stored_definitions;
 mod weir;
 
 pub use crate::smart::registered_client;
@@ -34,4 +35,5 @@ pub use feed::FEED_NAMES;
 pub use metric::recorder as metrics_recorder;
 pub use router::{Level, ROUTES, Route};
 pub use serve::{ServerHandle, ServerOptions, start};
+pub use stored_definitions::StoredDefinitions;
 pub use weir::{Clock, Limits, Page, Random, Settings, Weir};

@@ -9,8 +9,8 @@ use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
 use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{
-    async_answer, document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta,
-    meta_change, patient_match, purge, reindex, validate,
+    async_answer, document, everything, expand, export_delete, export_file, export_kick_off, export_status, lastn,
+    lookup, meta, meta_change, patient_match, purge, reindex, subsumes, translate, validate, validate_code,
 };
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
@@ -72,6 +72,11 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::Lastn => lastn::lastn(&context).await,
         Interaction::Match => patient_match::patient_match(&context).await,
         Interaction::Document => document::document(&context).await,
+        Interaction::Expand => expand::expand(&context).await,
+        Interaction::ValidateCode => validate_code::validate_code(&context).await,
+        Interaction::Lookup => lookup::lookup(&context).await,
+        Interaction::Subsumes => subsumes::subsumes(&context).await,
+        Interaction::Translate => translate::translate(&context).await,
         Interaction::Purge => purge::purge(&context).await,
         Interaction::Reindex => reindex::reindex(&context).await,
         Interaction::ReindexStatus => reindex::reindex_status(&context).await,

@@ -62,6 +62,28 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/Composition/$document", Interaction::Document, Level::Operation),
     route("GET", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
     route("POST", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("GET", "/ValueSet/$expand", Interaction::Expand, Level::Operation),
+    route("POST", "/ValueSet/$expand", Interaction::Expand, Level::Operation),
+    route("GET", "/ValueSet/{id}/$expand", Interaction::Expand, Level::Operation),
+    route("POST", "/ValueSet/{id}/$expand", Interaction::Expand, Level::Operation),
+    route("GET", "/ValueSet/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/ValueSet/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/ValueSet/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/ValueSet/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/CodeSystem/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/CodeSystem/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/$lookup", Interaction::Lookup, Level::Operation),
+    route("POST", "/CodeSystem/$lookup", Interaction::Lookup, Level::Operation),
+    route("GET", "/CodeSystem/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("POST", "/CodeSystem/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("GET", "/CodeSystem/{id}/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("POST", "/CodeSystem/{id}/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("GET", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
+    route("GET", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
     route("POST", "/$validate", Interaction::Validate, Level::Operation),
     route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
     route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
@@ -106,17 +128,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/", Interaction::Batch, Level::System),
 ];
 
-/// The type that an interaction is for where its path is not of any type.
-pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
-    match interaction {
-        Interaction::Export | Interaction::Everything | Interaction::Match | Interaction::Purge => Some("Patient"),
-        Interaction::Lastn => Some("Observation"),
-        Interaction::Document => Some("Composition"),
-        _ => None,
-    }
-}
-
-/// Names and values of the parameters of a pattern in a path.
+/// Names and values of the parameters of a pattern in a path; a type that the pattern itself names is its `type`.
 pub(crate) type Values<'p> = Vec<(&'static str, &'p str)>;
 
 /// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
@@ -154,15 +166,20 @@ pub(crate) fn of_pattern(pattern: &str) -> impl Iterator<Item = &'static Route> 
     ROUTES.iter().filter(move |route| route.pattern == pattern)
 }
 
-/// The values of a pattern that a path has. Most patterns are not the path's: these are told apart without an allocation.
+/// The values of a pattern that a path has; a type that the pattern names is one too. Most patterns are not the path's: these are told
+/// apart without an allocation.
 fn fit<'p>(pattern: &'static str, path: &[&'p str]) -> Option<Values<'p>> {
     let mut names = segments(pattern);
     let is_fit = path.iter().all(|value| names.next().is_some_and(|name| name.starts_with('{') || name == *value));
     if !is_fit || names.next().is_some() {
         return None;
     }
-    let named = segments(pattern).zip(path).filter(|(name, _)| name.starts_with('{'));
-    Some(named.map(|(name, value)| (name.trim_matches(['{', '}']), *value)).collect())
+    let named = segments(pattern).zip(path).filter_map(|(name, value)| match name.as_bytes().first() {
+        Some(b'{') => Some((name.trim_matches(['{', '}']), *value)),
+        Some(b'A'..=b'Z') => Some(("type", *value)),
+        _ => None,
+    });
+    Some(named.collect())
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {

@@ -214,9 +214,6 @@ fn request(
     let mut request = Request::new(interaction);
     let segment = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     request.type_name = segment("type");
-    if let Some(name) = router::type_of(interaction) {
-        request.type_name = Some(name.to_owned());
-    }
     request.id = segment("id");
     request.narrow(segment("compartment"));
     request.version = segment("version");

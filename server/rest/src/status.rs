@@ -7,6 +7,7 @@ use ingest::IngestError;
 use policy::Denied;
 use smart::OAuthErrorCode;
 use store::StoreError;
+use terminology::CannotTell;
 
 use crate::answer::Outcome;
 use crate::failure::{Failure, Reason};
@@ -106,6 +107,22 @@ impl From<StoreError> for Failure {
                 Failure::internal()
             }
         }
+    }
+}
+
+impl From<CannotTell> for Failure {
+    fn from(error: CannotTell) -> Failure {
+        let (reason, code) = match error {
+            CannotTell::Unknown { .. } | CannotTell::NoCode { .. } => (Reason::NotFound, "not-found"),
+            CannotTell::TooMany { .. } | CannotTell::Endless { .. } | CannotTell::TooCostly => {
+                (Reason::Unprocessable, "too-costly")
+            }
+            CannotTell::NotComplete { .. } | CannotTell::Filter { .. } | CannotTell::NoSubsumption { .. } => {
+                (Reason::Unprocessable, "not-supported")
+            }
+            CannotTell::Circle { .. } => (Reason::Unprocessable, "business-rule"),
+        };
+        Failure::new(reason, code, error.to_string())
     }
 }
 

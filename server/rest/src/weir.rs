@@ -8,7 +8,7 @@ use fhir::Instant;
 use ingest::Ingest;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Outbound;
-use profiles::Validator;
+use profiles::{InForce, Validator};
 use search::Registry;
 use store::Store;
 use tokio::sync::Notify;
@@ -25,10 +25,12 @@ pub struct Weir {
     pub settings: Settings,
     /// Resources, history, audit, control data.
     pub store: Store,
-    /// What R4 and UK Core define.
+    /// What R4 and UK Core define: types, compartments and search parameters are these whatever is installed.
     pub definitions: Arc<Definitions>,
-    /// Profiles, compiled.
-    pub validator: Arc<Validator>,
+    /// Profiles and codes, with those of installed packages.
+    pub validators: Arc<InForce>,
+    /// Stored ValueSets, CodeSystems and ConceptMaps, as far as they were asked for.
+    pub stored_definitions: crate::StoredDefinitions,
     /// Feeds.
     pub ingest: Arc<Ingest>,
     /// Bulk exports.
@@ -110,6 +112,11 @@ impl Weir {
     /// The time now.
     pub fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// The validator in force, which knows the definitions in force.
+    pub fn validator(&self) -> Arc<Validator> {
+        self.validators.get()
     }
 
     /// The search parameters in force, those that came at run time with them.

@@ -30,6 +30,7 @@ mod open;
 mod opt_out;
 mod opt_out_part;
 mod options;
+mod packages;
 mod parameters;
 mod pending;
 mod person;
@@ -68,6 +69,7 @@ pub use messages_log::{MessageCount, MessageFilter, MessageKept, MessageResource
 pub use open::Store;
 pub use opt_out::{OptOutAnswer, OptOutRegister, OptOutRequest};
 pub use options::{Clock, Location, StoreOptions};
+pub use packages::{PackageRecord, PackageSet, StoredPackage};
 pub use person::{LinkKind, PersonEvent, PersonLink, PersonUndo};
 pub use reindex::{ReindexOutcome, ReindexProgress, ReindexRequest, ReindexStatus};
 pub use restrictions::StatedRestriction;

@@ -47,6 +47,49 @@ fn published_value_sets_are_known() {
 }
 
 #[test]
+fn codes_that_no_definition_lists_are_judged_by_form_or_table() {
+    let definitions = Definitions::r4().expect("the base definitions load");
+    let terminology = terminology(Vec::new());
+    // What R4's own value sets list is right by our rules.
+    for set in ["ucum-common", "languages", "iso3166-1-2"] {
+        let set = definitions.value_set(&format!("http://hl7.org/fhir/ValueSet/{set}")).expect("known");
+        let include = set.include.first().expect("it includes");
+        let system = include.system.as_deref().expect("of a system");
+        let is_wrong = |code: &&str| terminology.check_code(system, code) != Membership::Member;
+        let wrong: Vec<&str> = include.concepts.iter().map(|one| one.code.as_str()).filter(is_wrong).collect();
+        assert!(include.concepts.len() > 50 && wrong.is_empty(), "{system}: {wrong:?}");
+    }
+    let (ucum, bcp47, bcp13) = ("http://unitsofmeasure.org", "urn:ietf:bcp:47", "urn:ietf:bcp:13");
+    let (countries, currencies) = ("urn:iso:std:iso:3166", "urn:iso:std:iso:4217");
+    for (system, right, wrong) in [
+        (
+            ucum,
+            vec!["mm[Hg]", "/min", "%", "{score}", "10*9/L", "mmol/L", "Cel", "kg/m2"],
+            vec!["", "mg/", "{a", "a}", "{é}", "mmHg]", "per minute", "bananas"],
+        ),
+        (
+            bcp47,
+            vec!["en", "en-GB", "cy", "zh-Hant-TW", "x-private", "i-klingon", "gsw"],
+            vec!["", "xx", "e", "en_GB", "en--GB", "not a language"],
+        ),
+        (
+            bcp13,
+            vec!["text/plain", "application/fhir+json; charset=utf-8", "json"],
+            vec!["", "text", "text/", "/plain", "te xt/plain"],
+        ),
+        (countries, vec!["GB", "GBR", "826", "AX"], vec!["", "UK", "gb", "XX", "GBX", "000"]),
+        (currencies, vec!["GBP", "EUR", "XAU", "HRK"], vec!["", "gbp", "ABC", "GBP "]),
+    ] {
+        right
+            .iter()
+            .for_each(|code| assert_eq!(terminology.check_code(system, code), Membership::Member, "{system} {code}"));
+        wrong.iter().for_each(|code| {
+            assert_eq!(terminology.check_code(system, code), Membership::NotMember, "{system} `{code}`")
+        });
+    }
+}
+
+#[test]
 fn compose_rules_are_followed() {
     let system = "http://test/animals";
     let filter = |op: &str, value: &str| json!({"system": system, "filter": [{"property": "concept", "op": op, "value": value}]});

@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod ingest_ndjson;
 pub mod migrate;
 pub mod opt_out;
+pub mod package;
 pub mod person;
 pub mod quarantine;
 pub mod reindex;

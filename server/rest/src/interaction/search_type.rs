@@ -78,7 +78,8 @@ fn take(params: &mut Vec<(String, String)>, name: &str) -> Option<String> {
 /// One query for each type that is searched.
 fn queries(context: &Context<'_>, params: &[(String, String)]) -> Result<Vec<Query>, Failure> {
     let (weir, request) = (context.weir, context.request);
-    let codes = KnownCodes(weir.validator.terminology());
+    let validator = weir.validator();
+    let codes = KnownCodes(validator.terminology());
     let options = Options {
         handling: request.conditions.handling,
         base_url: Some(weir.settings.base_url.clone()),

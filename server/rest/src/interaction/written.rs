@@ -64,7 +64,7 @@ pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
         strictness: weir.settings.strictness,
         ..Options::default()
     };
-    match weir.validator.validate(json, &options, &profiles::AnsweredFacts::default()) {
+    match weir.validator().validate(json, &options, &profiles::AnsweredFacts::default()) {
         Verdict::Validated(validated) => {
             check_whole(validated.json())?;
             // A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.

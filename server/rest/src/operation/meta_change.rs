@@ -93,7 +93,7 @@ fn assessed(context: &Context<'_>, json: Json) -> Result<Validated, Failure> {
         strictness: Strictness::Warn,
         ..Options::default()
     };
-    match context.weir.validator.validate(json, &options, &AnsweredFacts::default()) {
+    match context.weir.validator().validate(json, &options, &AnsweredFacts::default()) {
         Verdict::Validated(validated) => Ok(validated),
         Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
         Verdict::Needs { .. } => Err(Failure::internal()),

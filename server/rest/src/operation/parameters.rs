@@ -37,7 +37,7 @@ impl Parameters {
             match value {
                 Some((_, node)) if node.is_object() => {}
                 Some((_, node)) => posted.push((name, node.as_str().map_or_else(|| node.raw().into(), Into::into))),
-                None if parameter.get("resource").is_some() => {}
+                None if ["resource", "part"].iter().any(|member| parameter.get(member).is_some()) => {}
                 None => {
                     let message = "each parameter of the body needs a name and a value or a resource";
                     return Err(Failure::bad_request("invalid", message).at("Parameters.parameter"));
@@ -54,11 +54,21 @@ impl Parameters {
         let Some((unknown, _)) = self.values.iter().find(|(name, _)| !self.is_lenient && !is_known(name)) else {
             return Ok(());
         };
-        let message = match known {
-            [] => "the operation takes no parameters of a primitive type".to_owned(),
-            _ => format!("the operation takes {} only; another parameter was given", known.join(", ")),
-        };
-        Err(self.refused(unknown, "not-supported", &message))
+        Err(self.refused(unknown, "not-supported", &not_known(known)))
+    }
+
+    /// Refuses parameters of any type that the operation does not have, and a body that is neither Parameters nor of the type that it takes.
+    pub(crate) fn check_all_known(&self, known: &[&str], body: Option<&str>) -> Result<(), Failure> {
+        self.check_known(known)?;
+        let is_taken = |json: &Json| json.resource_type() == Some("Parameters") || json.resource_type() == body;
+        if self.body.as_ref().is_some_and(|json| !is_taken(json)) {
+            return Err(Failure::bad_request("invalid", "the body must be a Parameters resource"));
+        }
+        let mut names = self.list().map(|parameter| parameter.str("name").unwrap_or_default());
+        if self.is_lenient || names.all(|name| known.contains(&name.as_ref())) {
+            return Ok(());
+        }
+        Err(Failure::bad_request("not-supported", not_known(known)).at("Parameters.parameter"))
     }
 
     /// A parameter that cannot be taken, where it was given.
@@ -68,6 +78,21 @@ impl Parameters {
             Some(_) => Failure::bad_request(code, message).at("Parameters.parameter"),
             None => Failure::bad_request(code, message),
         }
+    }
+
+    /// The values of a parameter that may come more than once.
+    pub(crate) fn every(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameters of a name as they stand in the body.
+    pub(crate) fn nodes(&self, name: &str) -> impl Iterator<Item = Node<'_>> {
+        self.list().filter(move |parameter| parameter.str("name").as_deref() == Some(name))
+    }
+
+    /// The body when it is a resource of a type.
+    pub(crate) fn whole_body(&self, type_name: &str) -> Option<Node<'_>> {
+        self.body.as_ref().filter(|body| body.resource_type() == Some(type_name)).map(Json::root)
     }
 
     /// The value of a parameter that may come once.
@@ -92,11 +117,18 @@ impl Parameters {
 
     /// The value of a parameter that may come once and is a number from 1 on.
     pub(crate) fn count(&self, name: &str) -> Result<Option<u32>, Failure> {
+        match self.number(name)? {
+            Some(0) => Err(self.refused(name, "value", &format!("parameter `{name}` must be a positive number"))),
+            count => Ok(count),
+        }
+    }
+
+    /// The value of a parameter that may come once and is a number from 0 on.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, Failure> {
         self.one(name)?
             .map(|text| {
-                let message = format!("parameter `{name}` must be a positive number");
-                let count = text.parse().ok().filter(|count| *count > 0);
-                count.ok_or_else(|| self.refused(name, "value", &message))
+                let message = format!("parameter `{name}` must be a number that is not negative");
+                text.parse().map_err(|_| self.refused(name, "value", &message))
             })
             .transpose()
     }
@@ -118,5 +150,12 @@ impl Parameters {
     fn list(&self) -> impl Iterator<Item = Node<'_>> {
         let body = self.body.as_ref().filter(|body| body.resource_type() == Some("Parameters"));
         body.and_then(|body| body.root().get("parameter")).into_iter().flat_map(|list| list.items())
+    }
+}
+
+fn not_known(known: &[&str]) -> String {
+    match known {
+        [] => "the operation takes no parameters of a primitive type".to_owned(),
+        _ => format!("the operation takes {} only; another parameter was given", known.join(", ")),
     }
 }

@@ -62,7 +62,7 @@ fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Res
     // Base R4 is looked at in any case.
     let base = resource.resource_type().map(|name| format!("{BASE_DEFINITION}{name}"));
     let profile = profile.filter(|url| base.as_deref() != Some(*url));
-    if profile.is_some_and(|url| weir.definitions.profile(url).is_none()) {
+    if profile.is_some_and(|url| weir.validator().definitions().profile(url).is_none()) {
         let message = "the profile of parameter `profile` is not known here, so nothing can be held against it";
         return Err(Failure::bad_request("not-supported", message));
     }
@@ -71,7 +71,7 @@ fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Res
         uk_core: weir.settings.is_uk_core_required,
         ..Options::default()
     };
-    Ok(weir.validator.issues(resource, &options))
+    Ok(weir.validator().issues(resource, &options))
 }
 
 /// Whether the id is one that the interaction would take.
