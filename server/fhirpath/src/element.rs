@@ -163,6 +163,12 @@ pub(crate) fn shape_of<'a>(node: Node<'a>, type_name: Option<&str>, definitions:
     found.map_or(Shape::Unknown, Shape::Type)
 }
 
+/// The types of a choice.
+pub(crate) fn choice_shapes<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Vec<Shape<'a>> {
+    let types = definition.types.iter().filter_map(|t| definitions.type_named(&t.code));
+    types.map(Shape::Type).collect()
+}
+
 pub(crate) fn shape_of_element<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Shape<'a> {
     if !definition.children.is_empty() {
         return Shape::Nested(definition);

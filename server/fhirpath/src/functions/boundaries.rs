@@ -70,6 +70,13 @@ fn decimal(value: Decimal, digits: Option<i64>, is_high: bool) -> Option<Decimal
         return None;
     }
     let digits = u32::try_from(digits).ok()?;
+    // What is nothing at this precision stays nothing on both sides: so the official suite has it (`0.0034.highBoundary(1)`).
+    let cut = value.trunc_with_scale(digits);
+    if cut.is_zero() && !value.is_zero() && digits > 0 {
+        let mut zero = cut;
+        zero.rescale(digits);
+        return Some(zero);
+    }
     let half = Decimal::new(5, value.scale().checked_add(1)?.min(28));
     let (moved, strategy) = if is_high {
         (value.checked_add(half)?, RoundingStrategy::ToPositiveInfinity)
@@ -95,8 +102,10 @@ fn temporal(value: &Temporal, digits: i64, is_high: bool) -> Option<Temporal> {
     let at = TEMPORAL_DIGITS.iter().position(|known| *known == digits)?;
     let wanted = *ORDER.get(at)?;
     let mut result = *value;
+    // FHIR knows no hour without its minutes: `T08` stands for `T08:00`.
+    let known = if value.precision == Precision::Hour { Precision::Minute } else { value.precision };
     for precision in ORDER {
-        if precision <= value.precision {
+        if precision <= known {
             continue;
         }
         let part = match (precision, is_high) {

@@ -9,7 +9,7 @@ use crate::context::Resolved;
 use crate::element::Element;
 use crate::error::FhirpathError;
 use crate::evaluate::{Items, Outcome, single};
-use crate::functions::{Call, Function, boolean, optional};
+use crate::functions::{Call, Function, boolean, narrative, optional};
 use crate::value::Value;
 
 pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
@@ -33,7 +33,11 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         Function::Resolve => Ok(input.iter().filter_map(|item| resolve(call, item)).collect()),
         Function::MemberOf => member_of(call, input),
         Function::ConformsTo => conforms_to(call, input),
-        _ => html_checks(input),
+        Function::Subsumes | Function::SubsumedBy => subsumes(call, input),
+        Function::CheckModifiers => check_modifiers(call, input),
+        Function::HtmlChecks => html_checks(input),
+        // They answer with definitions, which are no part of a document.
+        function => Err(FhirpathError::NotSupported(function.name())),
     }
 }
 
@@ -74,7 +78,7 @@ fn type_of<'a>(item: &Value<'a>) -> Value<'a> {
 }
 
 fn extensions<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>], url: &str) -> Items<'a> {
-    let step = Step::new("extension", false);
+    let step = Step::new("extension", false, 0);
     let mut found = Vec::new();
     for element in input.iter().filter_map(Value::element) {
         element.push_children(&step, call.evaluator.context.definitions, &mut |extension| {
@@ -168,13 +172,60 @@ fn conforms_to<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a>
     }
 }
 
-/// Elements of a narrative that could run code or load something. The validator has the full list of allowed ones.
-const FORBIDDEN: [&str; 10] =
-    ["<script", "<iframe", "<form", "<object", "<embed", "<link", "<base", "<frame", "<applet", "javascript:"];
+/// Whether the input's concept is the argument's or above it (`subsumes`), or below it (`subsumedBy`).
+fn subsumes<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let name = call.function.name();
+    let (Some(own), Some(other)) = (single(input, name)?, single(call.argument(0)?, name)?) else {
+        return Ok(Vec::new());
+    };
+    let (above, below) = if call.function == Function::Subsumes { (own, other) } else { (other, own) };
+    let (above, below) = (codings(&above, name)?, codings(&below, name)?);
+    let mut is_open = false;
+    for (system, code) in &above {
+        for (other_system, other) in below.iter().filter(|(other_system, _)| other_system == system) {
+            let known = if code == other { Some(true) } else { None };
+            match known.or_else(|| call.evaluator.context.host.subsumes(other_system, code, other)) {
+                Some(true) => return boolean(true),
+                Some(false) => {}
+                None => is_open = true,
+            }
+        }
+    }
+    if is_open { Ok(Vec::new()) } else { boolean(false) }
+}
+
+/// The systems and codes of a Coding or CodeableConcept.
+fn codings<'a>(item: &Value<'a>, name: &'static str) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, FhirpathError> {
+    let of = |coding: fhir::Node<'a>| Some((coding.str("system").unwrap_or_default(), coding.str("code")?));
+    let node = item.element().and_then(|element| element.node).filter(fhir::Node::is_object);
+    let node = node.ok_or(FhirpathError::WrongType(name))?;
+    Ok(match node.get("coding") {
+        Some(list) => list.items().filter_map(of).collect(),
+        None => of(node).into_iter().collect(),
+    })
+}
+
+/// The input, if it has no modifier extensions but those named.
+fn check_modifiers<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let mut allowed = Vec::new();
+    for position in 0..call.arguments.len() {
+        let urls = call.text_argument(position)?.unwrap_or_default();
+        allowed.extend(urls.split(',').map(|url| url.trim().to_owned()));
+    }
+    let nodes = input.iter().filter_map(Value::element).filter_map(|element| element.node);
+    let extensions = nodes.filter_map(|node| node.get("modifierExtension")).flat_map(|list| list.items());
+    let is_allowed = |extension: fhir::Node<'_>| {
+        extension.str("url").is_some_and(|url| allowed.iter().any(|known| known.as_str() == url.as_ref()))
+    };
+    for extension in extensions {
+        if !is_allowed(extension) {
+            return Err(FhirpathError::UnknownModifier);
+        }
+    }
+    Ok(input)
+}
 
 fn html_checks(input: Items<'_>) -> Outcome<'_> {
     let Some(text) = single(input, "htmlChecks")?.and_then(|item| item.as_text()) else { return Ok(Vec::new()) };
-    let lower = text.to_lowercase();
-    let is_div = lower.trim_start().starts_with("<div") && lower.trim_end().ends_with("</div>");
-    boolean(is_div && !FORBIDDEN.iter().any(|forbidden| lower.contains(forbidden)))
+    boolean(narrative::is_narrative(&text))
 }

@@ -65,7 +65,7 @@ fn endless_and_faulty_expressions_end() {
     assert_eq!(evaluate(&patient, "'a'.matches('(')"), Err(FhirpathError::BadPattern));
     assert_eq!(evaluate(&patient, "'a'.matches('(a{1000}){1000}')"), Err(FhirpathError::BadPattern));
     assert_eq!(evaluate(&patient, "name.given.single()"), Err(FhirpathError::NotSingle("single")));
-    assert_eq!(evaluate(&patient, "name.nope()"), Err(FhirpathError::UnknownFunction("nope".into())));
+    assert_eq!(evaluate(&patient, "name.nope()"), Err(FhirpathError::Syntax { offset: 5, reason: "there is no function `nope`".into() }));
     let nested = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
     for faulty in ["", "1 +", "name.", "'abc", "/* x", "a b", "name[", "@", "%", &nested, "-", "$x", "a.b("] {
         assert!(Expression::parse(faulty).is_err(), "{faulty:.20}");
