@@ -89,6 +89,10 @@ impl<'d> Kind<'d> {
         }
     }
 
+    fn is_resource(&self) -> bool {
+        matches!(self, Kind::Shape(Shape::Type(definition)) if definition.kind == TypeKind::Resource)
+    }
+
     fn is_boolean(&self) -> bool {
         match self {
             Kind::Shape(Shape::Unknown) => true,
@@ -116,7 +120,8 @@ impl<'d> Checker<'d> {
         for side in [left, right] {
             let opening = crate::expression::opening_type(side);
             let is_elsewhere = opening.is_some_and(|name| self.definitions.is_resource_type(name));
-            if matches!(**side, Expr::Binary { .. }) || !is_elsewhere || self.is_of(focus, opening.unwrap_or_default()) {
+            if matches!(**side, Expr::Binary { .. }) || !is_elsewhere || self.is_of(focus, opening.unwrap_or_default())
+            {
                 self.alternative(side, focus)?;
             }
         }
@@ -139,7 +144,8 @@ impl<'d> Checker<'d> {
             Expr::Index => Found::system("Integer"),
             Expr::Total => Found::unknown(),
             Expr::Variable { name, .. } => match name.as_str() {
-                "resource" | "rootResource" | "context" => self.root.clone(),
+                "context" => self.root.clone(),
+                "resource" | "rootResource" if self.root.is_all(Kind::is_resource) => self.root.clone(),
                 _ => Found::unknown(),
             },
             Expr::Path { base, steps } => {
@@ -230,9 +236,12 @@ impl<'d> Checker<'d> {
     fn member(&self, kind: &Kind<'d>, name: &str) -> Member<'d> {
         match kind {
             Kind::System("Quantity") if matches!(name, "value" | "unit") => Member::Unknown,
-            Kind::System("TypeInfo") if matches!(name, "name" | "namespace") => Member::Some(vec![Kind::System("String")]),
+            Kind::System("TypeInfo") if matches!(name, "name" | "namespace") => {
+                Member::Some(vec![Kind::System("String")])
+            }
             Kind::System(_) => Member::None,
             Kind::Shape(Shape::Unknown) => Member::Unknown,
+            Kind::Shape(shape) if name == "value" && shape.is_primitive() => Member::Unknown,
             Kind::Shape(shape) => match shape.element(name) {
                 Some(element) => self.of_element(element),
                 // The structural type of a nested element is one of them, too, but its elements are known.

@@ -60,7 +60,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn is_primitive(self) -> bool {
+    pub(crate) fn is_primitive(self) -> bool {
         matches!(self, Shape::Type(definition) if definition.kind == TypeKind::Primitive)
     }
 }
@@ -102,6 +102,11 @@ impl<'a> Element<'a> {
 
     /// Adds the children that the step names.
     pub(crate) fn push_children(&self, step: &Step, definitions: &'a Definitions, out: Sink<'_, 'a>) {
+        if &*step.name == "value" && self.shape.is_primitive() {
+            // Of a primitive it is the value itself, without what is beside it.
+            Value::Node(*self).system().into_iter().for_each(out);
+            return;
+        }
         let holder = match (self.node, self.sibling) {
             (Some(node), _) if node.is_object() => node,
             // A primitive has nothing below it but its id and extensions.

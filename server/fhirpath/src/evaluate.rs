@@ -127,8 +127,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn item(&self, base: &Expr, index: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
         let items = self.evaluate(base, scope)?;
-        let index = single(self.scoped(index, scope)?, "[]")?.and_then(|value| value.as_integer());
-        let index = index.and_then(|index| usize::try_from(index).ok());
+        let Some(index) = single(self.scoped(index, scope)?, "[]")? else { return Ok(Vec::new()) };
+        let index = index.as_integer().ok_or(FhirpathError::WrongType("[]"))?;
+        let index = usize::try_from(index).ok();
         Ok(index.and_then(|index| items.into_iter().nth(index)).into_iter().collect())
     }
 
@@ -188,6 +189,11 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                     element.push_children(step, self.context.definitions, &mut |child| self.walk(&child, rest, out));
                 }
             }
+            Value::Quantity(quantity) if rest.is_empty() => match &*step.name {
+                "value" => out(Value::Decimal(quantity.value)),
+                "unit" => out(Value::String(quantity.shown_unit().into())),
+                _ => {}
+            },
             Value::Type(namespace, name) => match &*step.name {
                 "namespace" => out(Value::String((*namespace).into())),
                 "name" => out(Value::String(name.clone())),

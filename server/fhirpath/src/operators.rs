@@ -57,7 +57,9 @@ pub(crate) fn apply<'a>(operator: Operator, left: Items<'a>, right: Items<'a>) -
 pub(crate) fn negate(items: Items<'_>) -> Outcome<'_> {
     let Some(value) = single(items, "-")?.and_then(|value| value.system()) else { return Ok(Vec::new()) };
     Ok(vec![match value {
-        Value::Integer(value) => return Ok(value.checked_neg().and_then(integer).map(Value::Integer).into_iter().collect()),
+        Value::Integer(value) => {
+            return Ok(value.checked_neg().and_then(integer).map(Value::Integer).into_iter().collect());
+        }
         // There is one zero.
         Value::Decimal(value) if value.is_zero() => Value::Decimal(value.abs()),
         Value::Decimal(value) => Value::Decimal(-value),
@@ -186,13 +188,17 @@ pub(crate) fn integer(value: i64) -> Option<i64> {
     (INTEGER_MIN..=INTEGER_MAX).contains(&value).then_some(value)
 }
 
+/// A quotient to the eight digits after the point that the language promises.
+pub(crate) fn quotient(left: Decimal, right: Decimal) -> Option<Decimal> {
+    left.checked_div(right).map(|quotient| quotient.round_dp(8).normalize())
+}
+
 fn decimals<'a>(operator: Operator, left: Decimal, right: Decimal) -> Option<Value<'a>> {
     let result = match operator {
         Operator::Add => left.checked_add(right),
         Operator::Subtract => left.checked_sub(right),
         Operator::Multiply => left.checked_mul(right),
-        // The language promises eight digits after the point.
-        Operator::Divide => left.checked_div(right).map(|quotient| quotient.round_dp(8)),
+        Operator::Divide => quotient(left, right),
         Operator::Mod => left.checked_rem(right),
         _ => return left.checked_div(right)?.trunc().to_i64().and_then(integer).map(Value::Integer),
     };

@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use crate::ast::{Expr, Literal, Namespace, Operator, Step, TypeName};
 use crate::error::FhirpathError;
 use crate::functions::{Function, strings};
-use crate::operators::INTEGER_MIN;
 use crate::lexer::{Token, tokens};
+use crate::operators::INTEGER_MIN;
 use crate::quantity::{self, Quantity};
 use crate::temporal::Temporal;
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 
+use crate::operators::quotient;
 use crate::temporal::Precision;
 use crate::ucum;
 
@@ -188,12 +189,12 @@ impl Quantity {
     /// The quotient, a plain number when the units have one dimension.
     pub(crate) fn divide(&self, other: &Quantity) -> Option<Quantity> {
         if other.ucum() == "1" {
-            return Some(Quantity { value: self.value.checked_div(other.value)?, ..self.clone() });
+            return Some(Quantity { value: quotient(self.value, other.value)?, ..self.clone() });
         }
         if let Some(value) = self.value_in_unit_of(other) {
-            return Some(Quantity::new(value.checked_div(other.value)?, "1"));
+            return Some(Quantity::new(quotient(value, other.value)?, "1"));
         }
-        let value = self.value.checked_div(other.value)?;
+        let value = quotient(self.value, other.value)?;
         Some(Quantity::new(value, &format!("{}/{}", self.ucum(), bracketed(other.ucum()))))
     }
 

@@ -85,7 +85,9 @@ impl<'a> Value<'a> {
             Value::Decimal(value) => value.to_string(),
             Value::Date(value) | Value::DateTime(value) => value.to_string(),
             Value::Time(value) => value.time_text(),
-            Value::Quantity(quantity) if quantity.is_calendar => format!("{} {}", quantity.value, quantity.shown_unit()),
+            Value::Quantity(quantity) if quantity.is_calendar => {
+                format!("{} {}", quantity.value, quantity.shown_unit())
+            }
             Value::Quantity(quantity) => format!("{} '{}'", quantity.value, quantity.unit),
             Value::Type(namespace, name) => format!("{namespace}.{name}"),
         })

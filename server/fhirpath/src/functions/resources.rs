@@ -30,7 +30,13 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
             [item] => value_of(item),
             _ => None,
         }),
-        Function::Resolve => Ok(input.iter().filter_map(|item| resolve(call, item)).collect()),
+        Function::Resolve => {
+            // Each reference may look through all entries.
+            let root = call.evaluator.context.root_resource.as_ref().and_then(Value::element);
+            let count = root.and_then(|root| root.node).map_or(0, |root| entries(root).count());
+            call.evaluator.spend(input.len().saturating_mul(count))?;
+            Ok(input.iter().filter_map(|item| resolve(call, item)).collect())
+        }
         Function::MemberOf => member_of(call, input),
         Function::ConformsTo => conforms_to(call, input),
         Function::Subsumes | Function::SubsumedBy => subsumes(call, input),
@@ -105,31 +111,55 @@ fn resolve<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>) -> Option<Value<'a
         Some(element) if !element.is_primitive() => element.text("reference").unwrap_or_default(),
         _ => item.as_text()?,
     };
+    let found = |node| Some(Value::Node(Element::new(node, None, context.definitions)));
+    let root = context.root_resource.as_ref().and_then(Value::element).and_then(|root| root.node);
     if let Some(id) = text.strip_prefix('#') {
-        return contained(call, id);
+        let holder = holder(root?, element.and_then(|element| element.node));
+        if id.is_empty() {
+            return found(holder);
+        }
+        let mut contained = holder.get("contained")?.items();
+        return found(contained.find(|resource| resource.str("id").is_some_and(|known| known == id))?);
     }
     match context.host.resolve(&text) {
-        Resolved::Found(node) => Some(Value::Node(Element::new(node, None, context.definitions))),
+        Resolved::Found(node) => found(node),
         Resolved::Missing => None,
-        // Nobody looked: the reference itself may say what type it is of, and that is all a search needs.
-        Resolved::Unknown => {
-            let reference = Reference::parse(&text);
-            let told = element.and_then(|element| element.text("type"));
-            let type_name = reference.type_name().map(Cow::Borrowed).or(told)?;
-            Element::hollow(&type_name, context.definitions).map(Value::Node)
-        }
+        // Nobody looked: what is in the same Bundle is at hand.
+        Resolved::Unknown => match root.and_then(|root| in_bundle(root, &text)) {
+            Some(node) => found(node),
+            // The reference itself may say what type it is of, and that is all a search needs.
+            None => {
+                let reference = Reference::parse(&text);
+                let told = element.and_then(|element| element.text("type"));
+                let type_name = reference.type_name().map(Cow::Borrowed).or(told)?;
+                Element::hollow(&type_name, context.definitions).map(Value::Node)
+            }
+        },
     }
 }
 
-fn contained<'a>(call: &Call<'_, '_, '_, 'a>, id: &str) -> Option<Value<'a>> {
-    let context = call.evaluator.context;
-    let root = context.root_resource.as_ref()?.element()?;
-    if id.is_empty() {
-        return Some(Value::Node(*root));
-    }
-    let mut resources = root.node?.get("contained")?.items();
-    let found = resources.find(|resource| resource.str("id").is_some_and(|known| known == id))?;
-    Some(Value::Node(Element::new(found, None, context.definitions)))
+/// The resource whose contained resources a reference inside it means: the root, or in a Bundle the entry's.
+fn holder<'a>(root: fhir::Node<'a>, place: Option<fhir::Node<'a>>) -> fhir::Node<'a> {
+    let Some(place) = place else { return root };
+    let resources = entries(root).filter_map(|entry| entry.get("resource"));
+    let mut around = resources.filter(|found| std::ptr::eq(found.json(), place.json()));
+    around.find(|found| (found.offset()..found.end_offset()).contains(&place.offset())).unwrap_or(root)
+}
+
+fn entries<'a>(root: fhir::Node<'a>) -> impl Iterator<Item = fhir::Node<'a>> {
+    let is_bundle = root.str("resourceType").is_some_and(|name| name == "Bundle");
+    root.get("entry").filter(|_| is_bundle).into_iter().flat_map(|list| list.items())
+}
+
+/// The resource of a Bundle that a reference means: by fullUrl, or by type and id at its end.
+fn in_bundle<'a>(root: fhir::Node<'a>, reference: &str) -> Option<fhir::Node<'a>> {
+    let is_meant = |entry: &fhir::Node<'_>| {
+        entry.str("fullUrl").is_some_and(|url| {
+            let tail = url.strip_suffix(reference).filter(|_| !reference.is_empty());
+            tail.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        })
+    };
+    entries(root).find(is_meant)?.get("resource")
 }
 
 fn member_of<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
@@ -194,8 +224,11 @@ fn subsumes<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     if is_open { Ok(Vec::new()) } else { boolean(false) }
 }
 
+/// A system and a code.
+type Concept<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The systems and codes of a Coding or CodeableConcept.
-fn codings<'a>(item: &Value<'a>, name: &'static str) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, FhirpathError> {
+fn codings<'a>(item: &Value<'a>, name: &'static str) -> Result<Vec<Concept<'a>>, FhirpathError> {
     let of = |coding: fhir::Node<'a>| Some((coding.str("system").unwrap_or_default(), coding.str("code")?));
     let node = item.element().and_then(|element| element.node).filter(fhir::Node::is_object);
     let node = node.ok_or(FhirpathError::WrongType(name))?;

@@ -40,7 +40,11 @@ fn official_suite_passes_but_for_the_known_failures() {
         }
     }
     println!("FHIRPath R4 suite: {} of {} pass", cases.len() - failed.len(), cases.len());
-    assert_eq!((cases.len(), known.len()), (CASES, KNOWN_FAILURES_MAX), "the suite or the list is not what STATUS.md says");
+    assert_eq!(
+        (cases.len(), known.len()),
+        (CASES, KNOWN_FAILURES_MAX),
+        "the suite or the list is not what STATUS.md says"
+    );
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
     let mended: Vec<&&str> = known.difference(&failed).collect();
     assert!(mended.is_empty(), "take off the list of known failures: {mended:?}");
