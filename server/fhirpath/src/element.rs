@@ -148,7 +148,7 @@ impl<'a> Element<'a> {
                 if is_sibling {
                     push_each(None, || Some(value), shape, definitions, out);
                 } else {
-                    push_each(Some(value), || holder.get(&format!("_{name}")), shape, definitions, out);
+                    push_each(Some(value), || sibling_of(holder, name), shape, definitions, out);
                 }
             }
         }
@@ -205,10 +205,15 @@ fn push_choice<'a>(holder: Node<'a>, definition: &'a ElementDef, definitions: &'
         if is_sibling {
             push_each(None, || Some(value), Shape::Type(found), definitions, out);
         } else {
-            let sibling = || holder.get(&format!("_{name}"));
-            push_each(Some(value), sibling, Shape::Type(found), definitions, out);
+            push_each(Some(value), || sibling_of(holder, name), Shape::Type(found), definitions, out);
         }
     }
+}
+
+/// The member that carries the id and extensions of a primitive.
+fn sibling_of<'a>(holder: Node<'a>, name: &str) -> Option<Node<'a>> {
+    let is_sibling = |key: Node<'a>| key.as_str().is_some_and(|key| key.strip_prefix('_') == Some(name));
+    holder.entries().find(|(key, _)| is_sibling(*key)).map(|(_, value)| value)
 }
 
 fn choice_type<'a>(definition: &'a ElementDef, key: &str, definitions: &'a Definitions) -> Option<&'a TypeDef> {

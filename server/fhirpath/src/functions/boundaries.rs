@@ -7,7 +7,7 @@ use crate::evaluate::{Items, Outcome, single};
 use crate::functions::{Call, Function, boolean, optional};
 use crate::operators;
 use crate::quantity::Quantity;
-use crate::temporal::{Precision, Temporal};
+use crate::temporal::{Precision, Temporal, days_in_month};
 use crate::value::Value;
 
 /// The precision of a decimal boundary that was not asked for, and the largest that can be.
@@ -136,10 +136,4 @@ fn unknown_offset(value: &Temporal, is_high: bool) -> Option<i64> {
     // Times of day carry the lowest date and have no zone.
     let is_time = value.part(Precision::Year) <= 1;
     (!is_time).then_some(if is_high { -12 * 60 } else { 14 * 60 })
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    let date = i16::try_from(year).ok().zip(i8::try_from(month).ok());
-    let date = date.and_then(|(year, month)| jiff::civil::Date::new(year, month, 1).ok());
-    date.map_or(31, |date| i64::from(date.days_in_month()))
 }

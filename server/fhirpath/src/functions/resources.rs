@@ -25,7 +25,7 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
             let Some(url) = call.text_argument(0)? else { return Ok(Vec::new()) };
             boolean(!extensions(call, &input, &url).is_empty())
         }
-        Function::HasValue => boolean(matches!(input.as_slice(), [item] if value_of(item).is_some())),
+        Function::HasValue => boolean(matches!(input.as_slice(), [item] if has_value(item))),
         Function::GetValue => optional(match input.as_slice() {
             [item] => value_of(item),
             _ => None,
@@ -97,6 +97,10 @@ fn extensions<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>], url: &str) -
     found
 }
 
+fn has_value(item: &Value<'_>) -> bool {
+    item.element().is_none_or(|element| element.is_primitive() && element.node.is_some())
+}
+
 fn value_of<'a>(item: &Value<'a>) -> Option<Value<'a>> {
     match item {
         Value::Node(element) if !element.is_primitive() => None,
@@ -129,9 +133,8 @@ fn resolve<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>) -> Option<Value<'a
             Some(node) => found(node),
             // The reference itself may say what type it is of, and that is all a search needs.
             None => {
-                let reference = Reference::parse(&text);
-                let told = element.and_then(|element| element.text("type"));
-                let type_name = reference.type_name().map(Cow::Borrowed).or(told)?;
+                let told = || element.and_then(|element| element.text("type"));
+                let type_name = Reference::type_in(&text).map(Cow::Borrowed).or_else(told)?;
                 Element::hollow(&type_name, context.definitions).map(Value::Node)
             }
         },
