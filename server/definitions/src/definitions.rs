@@ -1,6 +1,7 @@
 //! The table of everything that is defined, and the layers that can be put over it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -28,7 +29,7 @@ pub struct Definitions {
 
 #[derive(Debug, Default)]
 struct Types {
-    by_name: HashMap<String, TypeDef>,
+    by_name: HashMap<String, TypeDef, BuildHasherDefault<NameHasher>>,
     resource_names: Vec<String>,
 }
 
@@ -229,6 +230,28 @@ impl Types {
         resource_names.sort_unstable();
         let by_name = types.into_iter().map(|found| (found.name.clone(), found)).collect();
         Self { by_name, resource_names }
+    }
+}
+
+/// FNV-1a: names of types are short, fixed, and looked up at every step of every expression.
+#[derive(Debug)]
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -73,6 +73,20 @@ impl Reference {
         }
     }
 
+    /// Gives the resource type that a reference text names, as [`Reference::type_name`] does, without taking all of it apart.
+    #[must_use]
+    pub fn type_in(text: &str) -> Option<&str> {
+        if text.starts_with('#') || text.starts_with("urn:") {
+            return None;
+        }
+        if let Some((type_name, _)) = text.split_once('?') {
+            return is_type_name(type_name).then_some(type_name);
+        }
+        let Target { before, type_name, .. } = Target::last_of(text)?;
+        let is_base = |before: &str| before.starts_with("http://") || before.starts_with("https://");
+        (before.is_empty() || before.strip_suffix('/').is_some_and(is_base)).then_some(type_name)
+    }
+
     /// Gives the resource type, when the text names it.
     #[must_use]
     pub fn type_name(&self) -> Option<&str> {

@@ -60,7 +60,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn is_primitive(self) -> bool {
+    pub(crate) fn is_primitive(self) -> bool {
         matches!(self, Shape::Type(definition) if definition.kind == TypeKind::Primitive)
     }
 }
@@ -102,6 +102,11 @@ impl<'a> Element<'a> {
 
     /// Adds the children that the step names.
     pub(crate) fn push_children(&self, step: &Step, definitions: &'a Definitions, out: Sink<'_, 'a>) {
+        if &*step.name == "value" && self.shape.is_primitive() {
+            // Of a primitive it is the value itself, without what is beside it.
+            Value::Node(*self).system().into_iter().for_each(out);
+            return;
+        }
         let holder = match (self.node, self.sibling) {
             (Some(node), _) if node.is_object() => node,
             // A primitive has nothing below it but its id and extensions.
@@ -143,7 +148,7 @@ impl<'a> Element<'a> {
                 if is_sibling {
                     push_each(None, || Some(value), shape, definitions, out);
                 } else {
-                    push_each(Some(value), || holder.get(&format!("_{name}")), shape, definitions, out);
+                    push_each(Some(value), || sibling_of(holder, name), shape, definitions, out);
                 }
             }
         }
@@ -161,6 +166,12 @@ pub(crate) fn shape_of<'a>(node: Node<'a>, type_name: Option<&str>, definitions:
     let own = node.str("resourceType");
     let found = own.as_deref().or(type_name).and_then(|name| definitions.type_named(name));
     found.map_or(Shape::Unknown, Shape::Type)
+}
+
+/// The types of a choice.
+pub(crate) fn choice_shapes<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Vec<Shape<'a>> {
+    let types = definition.types.iter().filter_map(|t| definitions.type_named(&t.code));
+    types.map(Shape::Type).collect()
 }
 
 pub(crate) fn shape_of_element<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Shape<'a> {
@@ -194,10 +205,15 @@ fn push_choice<'a>(holder: Node<'a>, definition: &'a ElementDef, definitions: &'
         if is_sibling {
             push_each(None, || Some(value), Shape::Type(found), definitions, out);
         } else {
-            let sibling = || holder.get(&format!("_{name}"));
-            push_each(Some(value), sibling, Shape::Type(found), definitions, out);
+            push_each(Some(value), || sibling_of(holder, name), Shape::Type(found), definitions, out);
         }
     }
+}
+
+/// The member that carries the id and extensions of a primitive.
+fn sibling_of<'a>(holder: Node<'a>, name: &str) -> Option<Node<'a>> {
+    let is_sibling = |key: Node<'a>| key.as_str().is_some_and(|key| key.strip_prefix('_') == Some(name));
+    holder.entries().find(|(key, _)| is_sibling(*key)).map(|(_, value)| value)
 }
 
 fn choice_type<'a>(definition: &'a ElementDef, key: &str, definitions: &'a Definitions) -> Option<&'a TypeDef> {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use fhir::Node;
+use rust_decimal::Decimal;
 
 use crate::evaluate::Items;
 use crate::operators::{number, order};
@@ -92,10 +93,12 @@ fn is_quantity(left: &crate::element::Element<'_>, right: &crate::element::Eleme
 }
 
 fn items_equivalent(left: &Value<'_>, right: &Value<'_>) -> bool {
+    if let (Some(one), Some(other)) = (complex(left), complex(right)) {
+        return nodes_equivalent(one, other);
+    }
     let (Some(one), Some(other)) = (left.system(), right.system()) else { return false };
     if let (Some(left), Some(right)) = (number(&one), number(&other)) {
-        let scale = left.normalize().scale().min(right.normalize().scale());
-        return left.round_dp(scale) == right.round_dp(scale);
+        return numbers_equivalent(left, right);
     }
     match (&one, &other) {
         (Value::String(left), Value::String(right)) => folded(left) == folded(right),
@@ -104,8 +107,51 @@ fn items_equivalent(left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
+/// The object of a value that is no quantity and no primitive.
+fn complex<'a>(value: &Value<'a>) -> Option<Node<'a>> {
+    match value.system() {
+        Some(Value::Node(element)) => element.node.filter(Node::is_object),
+        _ => None,
+    }
+}
+
+/// Rounded to the precision of the less precise.
+fn numbers_equivalent(left: Decimal, right: Decimal) -> bool {
+    let scale = left.normalize().scale().min(right.normalize().scale());
+    left.round_dp(scale) == right.round_dp(scale)
+}
+
+/// Without case, and with one white space as good as another.
 fn folded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).flat_map(char::to_lowercase).collect()
+}
+
+/// Deep equivalence: lists in any order, texts and numbers by their own rules.
+fn nodes_equivalent(left: Node<'_>, right: Node<'_>) -> bool {
+    if left.is_object() && right.is_object() {
+        let same = |(key, value): (std::borrow::Cow<'_, str>, Node<'_>)| {
+            right.get(&key).is_some_and(|other| nodes_equivalent(value, other))
+        };
+        return left.len() == right.len() && left.members().all(same);
+    }
+    if left.is_array() && right.is_array() {
+        let mut rest: Vec<Node<'_>> = right.items().collect();
+        return left.len() == rest.len()
+            && left.items().all(|item| match rest.iter().position(|other| nodes_equivalent(item, *other)) {
+                Some(at) => {
+                    rest.swap_remove(at);
+                    true
+                }
+                None => false,
+            });
+    }
+    match (left.number_text().and_then(decimal), right.number_text().and_then(decimal)) {
+        (Some(left), Some(right)) => numbers_equivalent(left, right),
+        _ => match (left.as_str(), right.as_str()) {
+            (Some(left), Some(right)) => folded(&left) == folded(&right),
+            _ => nodes_equal(left, right),
+        },
+    }
 }
 
 /// Deep equality: decimals by value, properties in any order.

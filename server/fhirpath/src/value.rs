@@ -86,8 +86,7 @@ impl<'a> Value<'a> {
             Value::Date(value) | Value::DateTime(value) => value.to_string(),
             Value::Time(value) => value.time_text(),
             Value::Quantity(quantity) if quantity.is_calendar => {
-                let plural = if quantity.value == Decimal::ONE { "" } else { "s" };
-                format!("{} {}{plural}", quantity.value, quantity.unit)
+                format!("{} {}", quantity.value, quantity.shown_unit())
             }
             Value::Quantity(quantity) => format!("{} '{}'", quantity.value, quantity.unit),
             Value::Type(namespace, name) => format!("{namespace}.{name}"),

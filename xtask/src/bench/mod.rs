@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast and how small Weir is, on data of its own. docs/performance.md says what each row means.
 
 mod drive;
+mod fhirpath;
 mod http;
 mod key;
 mod machine;
@@ -35,9 +36,14 @@ use server::Validation;
 ///       loads once and keeps the store; the next time it measures without loading
 ///   cargo xtask bench --database-url postgres://postgres@127.0.0.1/postgres
 ///       on PostgreSQL; makes databases of its own there and drops them
+///   cargo xtask bench fhirpath
+///       nanoseconds of one evaluation; needs no server
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
+    /// Measure this part alone, inside this process, without a server.
+    #[arg(value_enum)]
+    part: Option<Part>,
     /// Patients to load; 1000, 10000 and 64000 are what docs/performance.md compares.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     patients: u64,
@@ -71,6 +77,13 @@ pub(crate) struct Options {
     /// Write the resources of --patients patients to a folder, one a file, and do nothing else: to look at them or to validate them.
     #[arg(long, value_name = "DIR")]
     write_resources: Option<PathBuf>,
+}
+
+/// A part that can be measured without a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// One evaluation of typical invariants and search expressions: a few seconds.
+    Fhirpath,
 }
 
 /// What can be measured.
@@ -113,7 +126,11 @@ impl Options {
 /// Builds what is measured and measures it; the answer is the table.
 pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
     if cfg!(debug_assertions) {
-        return run_released(root);
+        return run_released(root, &options);
+    }
+    match options.part {
+        Some(Part::Fhirpath) => return fhirpath::run(options.json.as_deref()),
+        None => {}
     }
     if options.smoke {
         options.patients = 20;
@@ -137,8 +154,10 @@ pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
 }
 
 /// A load generator that is not optimised would measure itself, so the release build of this program goes on.
-fn run_released(root: &Path) -> Result<String> {
-    let build = ["build", "--release", "--bins", "--example", "ceiling", "-p", "app", "-p", "rest", "-p", "xtask"];
+fn run_released(root: &Path, options: &Options) -> Result<String> {
+    let server = ["build", "--release", "--bins", "--example", "ceiling", "-p", "app", "-p", "rest", "-p", "xtask"];
+    let alone = ["build", "--release", "-p", "xtask"];
+    let build = if options.part.is_some() { alone.as_slice() } else { &server };
     let status = Command::new(env!("CARGO")).args(build).current_dir(root).status().context("run cargo build")?;
     ensure!(status.success(), "the release build failed");
     let debug = std::env::current_exe()?;

@@ -8,7 +8,9 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod check;
 mod evaluate;
 mod patch;
+mod rules;
 mod shape;
 mod suite;
