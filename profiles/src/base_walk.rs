@@ -1,10 +1,14 @@
 //! The walk over a resource against its base type: structure, JSON kinds, primitive forms, cardinality, required codes.
 
 use fhir::{Kind, Node, Severity};
+use fhirpath::Element;
 
 use crate::base_rules::{ElementRules, Found, Shape, TypeId, TypeRules};
 use crate::path::Path;
 use crate::walk::{Place, Walk, shown};
+
+/// Bundles may hold Bundles; deeper than this nobody means it.
+const RESOURCE_DEPTH_MAX: u32 = 32;
 
 /// What an object has shown so far.
 #[derive(Default)]
@@ -24,7 +28,7 @@ pub(crate) enum Role {
     Contained,
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a resource against its type and its profiles.
     pub(crate) fn resource(&mut self, node: Node<'a>, path: &Path<'_>, role: Role, profiles: &[String]) {
         let place = Place { node, path, rule: None };
@@ -39,17 +43,28 @@ impl<'a> Walk<'_, 'a> {
             return self
                 .error(place, "structure", || format!("`{}` is not a resource type of FHIR R4", shown(&type_name)));
         };
+        if self.depth >= RESOURCE_DEPTH_MAX {
+            return self.error(place, "too-costly", || "resources are nested too deep to be checked".to_owned());
+        }
+        self.depth += 1;
         let outer = (role == Role::Own).then(|| self.enter(node));
+        let resource = std::mem::replace(&mut self.resource, node);
         self.object(node, id, path);
+        self.resource_rules(place, &type_name);
         self.resource_profiles(place, &type_name, role, profiles);
+        self.resource = resource;
         if let Some(outer) = outer {
             self.leave(outer);
         }
+        self.depth -= 1;
     }
 
     /// Holds an object against a complex type.
     pub(crate) fn object(&mut self, node: Node<'a>, id: TypeId, path: &Path<'_>) {
         let Some(rules) = self.validator.base.get(id, self.validator.definitions()) else { return };
+        if rules.name == "Bundle.entry" {
+            self.around.enter_entry(node.str("fullUrl"));
+        }
         let mut seen = Seen::default();
         let mut is_empty = true;
         for (name, value) in node.members() {
@@ -79,10 +94,21 @@ impl<'a> Walk<'_, 'a> {
                 self.property(node, value, found, step);
             }
         }
+        let place = Place { node, path, rule: None };
         if is_empty {
-            self.error(Place { node, path, rule: None }, "structure", || "an object must not be empty".to_owned());
+            self.error(place, "structure", || "an object must not be empty".to_owned());
         }
         self.missing(node, rules, &seen, path);
+        if !rules.is_resource {
+            self.content(node, place);
+        }
+        if !rules.constraints.is_empty() {
+            let definitions = self.validator.definitions();
+            let nested = || definitions.element(&rules.name).map(|found| Element::nested(node, found));
+            let element = || Element::new(node, Some(&rules.name), definitions);
+            let is_backbone = rules.is_backbone;
+            self.constraints(place, &rules.constraints, &|| nested().filter(|_| is_backbone).unwrap_or_else(element));
+        }
     }
 
     fn unknown_element(&mut self, value: Node<'a>, name: &str, rules: &TypeRules, path: &Path<'_>) {
@@ -191,6 +217,11 @@ impl<'a> Walk<'_, 'a> {
 
     fn value(&mut self, value: Node<'a>, found: Found<'_>, path: &Path<'_>) {
         let place = Place { node: value, path, rule: None };
+        if !found.element.constraints.is_empty() {
+            let definitions = self.validator.definitions();
+            let element = || Element::new(value, Some(&found.type_use.code), definitions);
+            self.constraints(place, &found.element.constraints, &element);
+        }
         let code = found.type_use.code.as_str();
         match found.type_use.shape {
             Shape::Unknown => {}
@@ -208,6 +239,7 @@ impl<'a> Walk<'_, 'a> {
                     return self.error(place, "value", || format!("not a valid `{code}`: expected {wanted}"));
                 }
                 self.bound(place, found.element.binding.as_ref(), code);
+                self.primitive_rules(place, primitive, &found.type_use.targets);
             }
             Shape::Complex(id) => {
                 if !value.is_object() {
@@ -216,6 +248,7 @@ impl<'a> Walk<'_, 'a> {
                 }
                 self.object(value, id, path);
                 self.bound(place, found.element.binding.as_ref(), code);
+                self.datatype_rules(place, code);
                 match code {
                     "Extension" => self.extension(value, path, found.element.name == "modifierExtension"),
                     "Reference" => self.reference(place, &found.type_use.targets),

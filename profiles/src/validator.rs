@@ -13,6 +13,7 @@ use crate::path::Path;
 use crate::profile_table::ProfileTable;
 use crate::rule::ProfileRules;
 use crate::validated::Validated;
+use crate::surroundings::Surroundings;
 use crate::walk::Walk;
 
 /// Holds resources against base R4 and profiles; each profile is compiled when it is first met.
@@ -83,7 +84,8 @@ impl Validator {
         let type_name = root.str("resourceType");
         let is_type = self.is_resource(resource);
         let path = Path::root(type_name.as_deref().filter(|_| is_type).unwrap_or("Resource"));
-        let mut walk = Walk::new(self, options.uk_core, root);
+        let around = Surroundings::new(self, options, root);
+        let mut walk = Walk::new(&around, root);
         walk.resource(root, &path, Role::Own, &options.profiles);
         let mut issues = walk.finish();
         if !is_type {

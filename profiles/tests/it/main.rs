@@ -7,6 +7,7 @@ mod uk_core;
 mod uk_core_examples;
 mod uk_core_facts;
 mod validated;
+mod validator_cases;
 
 use std::io::Write as _;
 use std::path::PathBuf;

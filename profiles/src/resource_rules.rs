@@ -1,0 +1,24 @@
+//! Rules on a resource as a whole that its element definitions do not hold; each kind of resource has its own file.
+
+use crate::walk::{Place, Walk};
+
+impl<'v, 'a: 'v> Walk<'v, 'a> {
+    /// Holds a resource against the rules of its type.
+    pub(crate) fn resource_rules(&mut self, place: Place<'_, 'a>, type_name: &str) {
+        match type_name {
+            "Bundle" => self.bundle(place),
+            "Binary" | "Parameters" => {}
+            _ => self.contained_rules(place),
+        }
+    }
+
+    /// Says what is wrong with a profile itself, once for each fault.
+    pub(crate) fn note_fault(&mut self, place: Place<'_, 'a>, fault: &str) {
+        let rule = place.rule.unwrap_or_default();
+        let text = format!("the profile `{rule}` is at fault: {fault}");
+        if !self.not_checked.contains(&text) {
+            self.not_checked.push(text.clone());
+            self.report(fhir::Severity::Warning, place, "processing", || text);
+        }
+    }
+}
