@@ -4,6 +4,7 @@ use fhir::{Kind, Node, Severity};
 use fhirpath::Element;
 
 use crate::base_rules::{ElementRules, Found, Shape, TypeId, TypeRules};
+use crate::extension::Holder;
 use crate::path::Path;
 use crate::walk::{Place, Walk, shown};
 
@@ -62,6 +63,18 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds an object against a complex type.
     pub(crate) fn object(&mut self, node: Node<'a>, id: TypeId, path: &Path<'_>) {
         let Some(rules) = self.validator.base.get(id, self.validator.definitions()) else { return };
+        self.object_of(node, rules, &rules.name, path);
+    }
+
+    /// Holds an object against the rules of its type; `type_name` is the type that it has for its extensions.
+    fn object_of(&mut self, node: Node<'a>, rules: &'v TypeRules, type_name: &'v str, path: &Path<'_>) {
+        let holder = self.holder;
+        self.holder = Holder { type_name, owner: holder.type_name };
+        self.members(node, rules, path);
+        self.holder = holder;
+    }
+
+    fn members(&mut self, node: Node<'a>, rules: &'v TypeRules, path: &Path<'_>) {
         if rules.name == "Bundle.entry" {
             self.around.enter_entry(node.str("fullUrl"));
         }
@@ -89,7 +102,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             };
             self.note_choice(&mut seen, found, value, &step);
             if is_shadow {
-                self.shadow(node.get(plain), value, found.element, step);
+                self.shadow(node.get(plain), value, found, step);
             } else {
                 self.property(node, value, found, step);
             }
@@ -190,11 +203,14 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Walks the `_name` that carries id and extensions of a primitive.
-    fn shadow(&mut self, plain: Option<Node<'a>>, value: Node<'a>, element: &ElementRules, step: Path<'_>) {
-        let Some(id) = self.validator.base.id("Element") else { return };
+    fn shadow(&mut self, plain: Option<Node<'a>>, value: Node<'a>, found: Found<'v>, step: Path<'_>) {
+        let base = &self.validator.base;
+        let rules = base.id("Element").and_then(|id| base.get(id, self.validator.definitions()));
+        let Some(rules) = rules else { return };
+        let (element, type_name) = (found.element, found.type_use.code.as_str());
         let place = Place { node: value, path: &step, rule: None };
         if value.is_object() && !element.is_array {
-            return self.object(value, id, &step);
+            return self.object_of(value, rules, type_name, &step);
         }
         if !(value.is_array() && element.is_array) {
             let kind = kind_name(value.kind());
@@ -207,7 +223,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let step = step.at(index);
             match item.kind() {
                 Kind::Null => {}
-                Kind::Object => self.object(item, id, &step),
+                Kind::Object => self.object_of(item, rules, type_name, &step),
                 kind => self.error(Place { node: item, path: &step, rule: None }, "structure", || {
                     format!("found {}, expected an object or null", kind_name(kind))
                 }),
@@ -246,7 +262,13 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                     let kind = kind_name(value.kind());
                     return self.error(place, "structure", || format!("found {kind}, expected an object (`{code}`)"));
                 }
-                self.object(value, id, path);
+                if code == "Extension" {
+                    self.extension_urls.push(value.str("url").unwrap_or_default());
+                    self.object(value, id, path);
+                    self.extension_urls.pop();
+                } else {
+                    self.object(value, id, path);
+                }
                 self.bound(place, found.element.binding.as_ref(), code);
                 self.datatype_rules(place, code);
                 match code {

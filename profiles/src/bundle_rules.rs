@@ -15,7 +15,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     pub(crate) fn bundle(&mut self, place: Place<'_, 'a>) {
         let type_code = place.node.str("type").unwrap_or_default();
         let entries: Vec<Node<'a>> = place.node.get("entry").into_iter().flat_map(|list| list.items()).collect();
-        self.links(place);
+        self.relations(place);
         for (index, entry) in entries.iter().enumerate() {
             let step = place.path.child("entry").at(index);
             self.entry_identity(Place { node: *entry, path: &step, rule: place.rule }, &type_code);
@@ -34,7 +34,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn links(&mut self, place: Place<'_, 'a>) {
+    fn relations(&mut self, place: Place<'_, 'a>) {
         let mut seen: Vec<std::borrow::Cow<'a, str>> = Vec::new();
         for (index, link) in place.node.get("link").into_iter().flat_map(|list| list.items()).enumerate() {
             let Some(relation) = link.str("relation") else { continue };

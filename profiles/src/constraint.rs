@@ -11,8 +11,8 @@ use crate::walk::{Place, Walk};
 const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
 
 /// The rules that other parts of the walk look after, with better words and without FHIRPath: what every element must have, local
-/// references, narrative and contained resources.
-const ELSEWHERE: [&str; 9] = ["ele-1", "ref-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6"];
+/// references, periods, narrative and contained resources.
+const ELSEWHERE: [&str; 10] = ["ele-1", "ref-1", "per-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6"];
 
 /// A compiled invariant.
 #[derive(Debug, Clone)]
@@ -110,8 +110,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     fn holds(&self, expression: &Expression, element: Element<'_>) -> Result<bool, String> {
-        // An empty answer is no truth: a rule holds when it says so.
-        self.answer(expression, element).map(|answer| answer == Some(true))
+        // A rule on what is not there says nothing, as `fullUrl.contains('x').not()` without a fullUrl.
+        self.answer(expression, element).map(|answer| answer != Some(false))
     }
 
     /// Evaluates an expression on an element of the resource that is walked; `None` when the answer is empty.

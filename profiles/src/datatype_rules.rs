@@ -1,9 +1,10 @@
 //! Rules on datatypes and primitives beyond their form: <https://hl7.org/fhir/R4/datatypes.html>.
 
-use fhir::{Node, Severity};
+use fhir::{FhirDate, Node, Severity};
 use terminology::Membership;
 
 use crate::primitive::{Primitive, is_oid, is_uuid};
+use crate::snomed::{SNOMED_CT, is_snomed_code};
 use crate::walk::{Place, Walk, shown};
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
@@ -12,6 +13,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         match code {
             "Coding" => self.coding(place),
             "Identifier" => self.identifier(place),
+            "Period" => self.period(place),
             _ => {}
         }
     }
@@ -48,7 +50,15 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 format!("`{}` is a value set, expected the url of a code system", shown(&system))
             });
         }
+        if definitions.code_system(&system).is_some_and(|found| found.content == "supplement") {
+            return self.error(place, "value", || {
+                format!("`{}` only adds to a code system, so it has no codes of its own", shown(&system))
+            });
+        }
         let Some(code) = node.str("code") else { return };
+        if system == SNOMED_CT && !is_snomed_code(&code) {
+            return self.error(place, "code-invalid", || format!("`{}` is not a code of SNOMED CT", shown(&code)));
+        }
         match self.validator.terminology().check_code(&system, &code) {
             Membership::NotMember => {
                 let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
@@ -71,6 +81,17 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             self.report(severity, place, "invalid", || {
                 format!("the display is not that of the code `{}`, which is `{wanted}`", shown(code))
             });
+        }
+    }
+
+    /// `per-1`; a start and an end that cannot be compared, as a day and a time within it, do not keep the rule.
+    fn period(&mut self, place: Place<'_, 'a>) {
+        let date = |name: &str| FhirDate::parse(&place.node.str(name)?);
+        let (Some(start), Some(end)) = (date("start"), date("end")) else { return };
+        let is_same_form = start.precision() == end.precision();
+        let holds = if is_same_form { start.range().0 <= end.range().0 } else { start.range().1 <= end.range().0 };
+        if !holds {
+            self.error(place, "invariant", || "the start of a period must not lie after its end (`per-1`)".to_owned());
         }
     }
 

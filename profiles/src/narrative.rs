@@ -1,5 +1,7 @@
 //! The xhtml of narratives (`txt-1`, `txt-2`): <https://hl7.org/fhir/R4/narrative.html#xhtml>.
 
+use fhir::Severity;
+
 use crate::walk::{Place, Walk};
 
 /// The elements of chapters 7 to 11 and 15 of HTML 4.0, without those that act or load.
@@ -30,6 +32,37 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     pub(crate) fn narrative(&mut self, place: Place<'_, 'a>, text: &str) {
         if let Err(fault) = check(text) {
             self.error(place, "invalid", || format!("the narrative is not the xhtml that is allowed: {fault} (`txt-1`)"));
+        }
+        self.links(place, text);
+    }
+
+    /// Says so when a link within the page leads nowhere; who stores it loses nothing by that, so it is an error only where asked for.
+    fn links(&mut self, place: Place<'_, 'a>, text: &str) {
+        let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+        let mut seen = Vec::new();
+        for part in text.split("href=").skip(1) {
+            let Some(target) = part.get(1..).and_then(|rest| rest.strip_prefix('#')) else { continue };
+            let target = target.split(['"', '\'']).next().unwrap_or_default();
+            if target.is_empty() || seen.contains(&target) {
+                continue;
+            }
+            seen.push(target);
+            let is_anchor = |text: &str| {
+                let mut ends = text.match_indices(target).map(|(start, _)| (start, start + target.len()));
+                ends.any(|(start, end)| {
+                    let before = text.get(..start).unwrap_or_default();
+                    let after = text.get(end..).unwrap_or_default();
+                    let name = before.trim_end_matches(['"', '\'', '\\']).strip_suffix('=').unwrap_or_default();
+                    after.starts_with(['"', '\'', '\\']) && (name.ends_with("id") || name.ends_with("name"))
+                })
+            };
+            let contained = self.container.get("contained").into_iter().flat_map(|list| list.items());
+            let is_contained = contained.filter_map(|one| one.str("id")).any(|id| id == target);
+            if !is_contained && !is_anchor(text) && !is_anchor(self.resource.raw()) {
+                self.report(severity, place, "not-found", || {
+                    format!("a link of the narrative leads to `#{}`, which is not there", crate::walk::shown(target))
+                });
+            }
         }
     }
 }

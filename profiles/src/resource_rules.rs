@@ -6,10 +6,20 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a resource against the rules of its type.
     pub(crate) fn resource_rules(&mut self, place: Place<'_, 'a>, type_name: &str) {
         match type_name {
-            "Bundle" => self.bundle(place),
-            "Binary" | "Parameters" => {}
-            _ => self.contained_rules(place),
+            "Bundle" => return self.bundle(place),
+            "Binary" | "Parameters" => return,
+            "CapabilityStatement" => self.capability_statement(place),
+            "CodeSystem" => self.code_system(place),
+            "MeasureReport" => self.measure_report(place),
+            "Observation" => self.vital_signs(place),
+            "QuestionnaireResponse" => self.questionnaire_response(place),
+            "SearchParameter" => self.search_parameter(place),
+            "StructureDefinition" => self.structure_definition(place),
+            "ValueSet" => self.value_set(place),
+            _ => {}
         }
+        self.contained_ids(place);
+        self.contained_rules(place);
     }
 
     /// Says what is wrong with a profile itself, once for each fault.

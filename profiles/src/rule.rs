@@ -14,6 +14,8 @@ pub(crate) struct ProfileRules {
     /// The profiles it derives from, nearest first.
     pub(crate) ancestors: Vec<String>,
     pub(crate) root: Rule,
+    /// Whether the extension that it defines may change the meaning of what it stands on.
+    pub(crate) is_modifier: bool,
     /// What is wrong with the definition itself; its other rules are held all the same.
     pub(crate) faults: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use fhir::{Issue, NhsNumber, Node, Severity};
 
+use crate::extension::Holder;
 use crate::options::Options;
 use crate::path::Path;
 use crate::surroundings::Surroundings;
@@ -25,6 +26,10 @@ pub(crate) struct Walk<'v, 'a> {
     pub(crate) resource: Node<'a>,
     /// The types of its contained resources by id, listed when the first such reference is met.
     contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
+    /// The object that is walked.
+    pub(crate) holder: Holder<'v>,
+    /// The urls of the extensions around.
+    pub(crate) extension_urls: Vec<Cow<'a, str>>,
     /// How many resources are around.
     pub(crate) depth: u32,
     issues: Vec<Issue>,
@@ -67,6 +72,8 @@ impl<'v, 'a> Walk<'v, 'a> {
             container,
             resource: container,
             contained: None,
+            holder: Holder::default(),
+            extension_urls: Vec::new(),
             depth: 0,
             issues: Vec::new(),
             error_count: 0,

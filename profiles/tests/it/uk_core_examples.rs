@@ -17,7 +17,7 @@ fn published_examples_are_valid() {
         let path = entry.expect("the example can be listed").path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = std::fs::read(&path).expect("the example can be read");
-        let options = Options { profiles: profile_of(&name).into_iter().collect(), ..Options::uk_core() };
+        let options = Options { profiles: profile_of(&name).into_iter().collect(), exacting: true, ..Options::uk_core() };
         let issues = validator().validate_text(&text, &options);
         let has_errors = issues.iter().any(fhir::Issue::is_error);
         if has_errors != WRONG.iter().any(|(wrong, _)| *wrong == name) {
