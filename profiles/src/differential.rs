@@ -11,8 +11,13 @@ use crate::slice_test::set_tests;
 
 /// The extension with the value set that no code may leave.
 const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
-/// The extension by which R4 profiles bind to further value sets.
-const ADDITIONAL_BINDING: &str = "http://hl7.org/fhir/tools/StructureDefinition/additional-binding";
+/// The extensions by which R4 profiles bind to further value sets.
+const ADDITIONAL_BINDINGS: [&str; 2] = [
+    "http://hl7.org/fhir/tools/StructureDefinition/additional-binding",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.binding.additional",
+];
+/// R4's vital signs require this value set of all components, and so forbid the flow of oxygen; the reference takes it as extensible.
+const LOOSENED: &str = "http://hl7.org/fhir/ValueSet/ucum-vitals-common";
 
 /// Merges the differentials of `chain`, the profile nearest to the base type first; ids start with `type_name`.
 pub(crate) fn merge(chain: &[&ProfileDef], type_name: &str, definitions: &Definitions) -> Rule {
@@ -140,7 +145,7 @@ fn binding(value: &Value) -> Option<Binding> {
     let extensions = || value.get("extension").and_then(Value::as_array).into_iter().flatten();
     let url = |one: &Value, url: &str| one.get("url").and_then(Value::as_str) == Some(url);
     let value_set_max = extensions().find(|one| url(one, MAX_VALUE_SET)).map(|one| text(one, "valueCanonical"));
-    let of_extensions = extensions().filter(|one| url(one, ADDITIONAL_BINDING)).map(|one| {
+    let of_extensions = extensions().filter(|one| ADDITIONAL_BINDINGS.iter().any(|own| url(one, own))).map(|one| {
         let part = |name: &str, member: &str| {
             let parts = one.get("extension").and_then(Value::as_array).into_iter().flatten();
             parts.filter(|part| url(part, name)).map(|part| text(part, member)).next().unwrap_or_default()
@@ -150,9 +155,11 @@ fn binding(value: &Value) -> Option<Binding> {
     let of_members = value.get("additional").and_then(Value::as_array).into_iter().flatten();
     let of_members = of_members
         .map(|one| (strength(&text(one, "purpose")), without_version(&text(one, "valueSet")).to_owned()));
+    let value_set = without_version(value_set);
+    let own = strength(value.get("strength")?.as_str()?);
     Some(Binding {
-        strength: strength(value.get("strength")?.as_str()?),
-        value_set: without_version(value_set).to_owned(),
+        strength: if value_set == LOOSENED { BindingStrength::Extensible } else { own },
+        value_set: value_set.to_owned(),
         value_set_max: value_set_max.map(|url| without_version(&url).to_owned()).filter(|url| !url.is_empty()),
         additional: of_extensions.chain(of_members).filter(|(_, url)| !url.is_empty()).collect(),
     })

@@ -6,8 +6,12 @@ use fhir::{Node, Severity};
 use crate::path::Path;
 use crate::walk::{Place, Walk, shown};
 
-/// Where the extensions of HL7 begin. Later versions of FHIR add to them, so that one of them may be unknown and still right.
-const HL7: &str = "http://hl7.org/fhir/";
+/// Where the extensions of HL7 begin. They are added to and widened apart from R4, so that one of them may be unknown or stand
+/// elsewhere and still be right.
+const HL7: &str = "http://hl7.org/fhir/StructureDefinition/";
+
+/// Where the extensions of HL7's tools begin.
+const HL7_TOOLS: &str = "http://hl7.org/fhir/tools/";
 
 /// Parts of the urls that the standard keeps for examples.
 const EXAMPLES: [&str; 3] = ["example.org", "acme.com", "nema.org"];
@@ -50,7 +54,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.error(place, "extension", || format!("modifier extension `{}` is not known here", shown(&url)));
             }
             None => {
-                let is_allowed = url.starts_with(HL7) || EXAMPLES.iter().any(|part| url.contains(part));
+                let is_hl7 = url.starts_with(HL7) || url.starts_with(HL7_TOOLS) || is_of_other_version(&url);
+                let is_allowed = is_hl7 || EXAMPLES.iter().any(|part| url.contains(part));
                 let severity = if self.options.exacting && !is_allowed { Severity::Error } else { Severity::Information };
                 self.report(severity, place, "extension", || {
                     format!("extension `{}` is not known here and was not checked", shown(&url))
@@ -65,7 +70,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if contexts.is_empty() || contexts.iter().any(|context| self.is_context(context, holder)) {
             return;
         }
-        let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+        let is_error = self.options.exacting && !url.starts_with(HL7);
+        let severity = if is_error { Severity::Error } else { Severity::Warning };
         self.report(severity, place, "extension", || {
             let wanted: Vec<&str> = contexts.iter().map(|context| context.expression.as_str()).collect();
             format!("extension `{}` may not stand here, but on {}", shown(url), wanted.join(", "))
@@ -100,4 +106,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let names = holder.names_in_resource();
         own.as_deref().is_some_and(|own| self.validator.definitions().is_subtype(own, start)) && names == rest
     }
+}
+
+/// Says whether an extension carries an element of another version of FHIR, as `http://hl7.org/fhir/5.0/StructureDefinition/extension-...`.
+fn is_of_other_version(url: &str) -> bool {
+    let version = url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split_once("/StructureDefinition/extension-"));
+    version.is_some_and(|(version, _)| matches!(version, "1.0" | "3.0" | "4.0" | "4.3" | "5.0" | "6.0"))
 }

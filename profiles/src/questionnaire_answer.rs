@@ -18,6 +18,11 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     pub(crate) fn answer_value(&mut self, place: Place<'_, 'a>, asked: Node<'v>, type_code: &str, form: Form<'v>) {
         let answer: Node<'a> = place.node;
         let (Some(given), Some(own)) = (value(answer, "value"), value_type(answer, "value")) else { return };
+        // Of a type that no answer may have, the walk over the base has told.
+        let is_answer = self.validator.definitions().element("QuestionnaireResponse.item.answer.value");
+        if !is_answer.is_some_and(|element| element.types.iter().any(|one| element.json_name(&one.code) == format!("value{own}"))) {
+            return;
+        }
         let wanted: &[&str] = match type_code {
             "boolean" => &["Boolean"],
             "decimal" => &["Decimal"],

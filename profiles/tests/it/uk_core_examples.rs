@@ -5,8 +5,11 @@ use profiles::Options;
 use crate::{shared, validator};
 
 /// Examples that break a rule, each with the rule.
-const WRONG: [(&str, &str); 1] =
-    [("Extension-UKCore-ConditionEpisode-Example.xml", "the extension has two values, the standard allows one")];
+const WRONG: [(&str, &str); 3] = [
+    ("Extension-UKCore-ConditionEpisode-Example.xml", "the extension has two values, the standard allows one"),
+    ("Extension-UKCore-DeliveryChannel-Example.xml", "the display `In person` is not the code system's, `In-person`"),
+    ("UKCore-Appointment-OrthopaedicSurgery-Example.xml", "the display `In person` is not the code system's, `In-person`"),
+];
 
 #[test]
 fn published_examples_are_valid() {

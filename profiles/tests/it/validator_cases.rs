@@ -71,7 +71,7 @@ fn runs(folder: &Path) -> Vec<Run> {
         if !seen.insert(name) {
             continue;
         }
-        let support = support(folder, &[&case["supporting"], &case["profiles"]]);
+        let support = support(folder, &[&case["supporting"], &case["supporting5"], &case["profiles"]]);
         if let Some(expected) = outcome(folder, &case["java"]) {
             let found = errors(&base, &plain, &support, &bytes, Vec::new());
             runs.push(Run { name: format!("{name} base"), expected, found });
