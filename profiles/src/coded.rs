@@ -12,7 +12,8 @@ impl<'a> Walk<'_, 'a> {
     pub(crate) fn bound(&mut self, place: Place<'_, 'a>, binding: Option<&Binding>, type_code: &str) {
         let Some(binding) = binding else { return };
         self.bound_to(place, binding.strength, &binding.value_set, type_code);
-        if let Some(url) = &binding.value_set_max {
+        // A text without a code stays allowed: the greatest set bounds the codes that are given.
+        if let Some(url) = binding.value_set_max.as_ref().filter(|_| has_code(place.node)) {
             self.bound_to(place, BindingStrength::Required, url, type_code);
         }
         for (strength, url) in &binding.additional {
@@ -75,4 +76,9 @@ impl<'a> Walk<'_, 'a> {
         }
         best
     }
+}
+
+fn has_code(node: Node<'_>) -> bool {
+    let mut codings = node.get("coding").into_iter().flat_map(|list| list.items());
+    node.is_string() || node.get("code").is_some() || codings.any(|coding| coding.get("code").is_some())
 }

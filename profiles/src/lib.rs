@@ -43,6 +43,7 @@ mod walk;
 
 pub use error::ProfilesError;
 pub use options::{AnsweredFacts, Options, Question, Strictness, Verdict};
+pub use text::parse_text;
 pub use uk_core::{uk_core, with_uk_core};
 pub use validated::{Label, Validated};
 pub use validator::Validator;

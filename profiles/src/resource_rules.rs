@@ -1,5 +1,8 @@
 //! Rules on a resource as a whole that its element definitions do not hold; each kind of resource has its own file.
 
+use fhir::Severity;
+
+use crate::differential::without_version;
 use crate::walk::{Place, Walk};
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
@@ -28,7 +31,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let text = format!("the profile `{rule}` is at fault: {fault}");
         if !self.not_checked.contains(&text) {
             self.not_checked.push(text.clone());
-            self.report(fhir::Severity::Warning, place, "processing", || text);
+            // Who asks for a profile wants to know that it says less than it seems.
+            let is_asked = self.options.profiles.iter().any(|url| without_version(url) == rule);
+            let severity = if is_asked { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "processing", || text);
         }
     }
 }

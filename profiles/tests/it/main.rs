@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod base_r4;
+mod counts;
+mod mutants;
 mod uk_core;
 mod uk_core_examples;
 mod uk_core_facts;
