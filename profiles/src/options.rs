@@ -27,6 +27,13 @@ pub struct Options {
     pub uk_core: bool,
     /// What happens to a resource with errors.
     pub strictness: Strictness,
+    /// Whether unknown extensions and displays other than the code system's are errors, as the reference validator has them; without it
+    /// they are notes and warnings, since refusing a record over either would withhold data that care needs.
+    pub exacting: bool,
+    /// Whether best-practice advice is given.
+    pub advice: bool,
+    /// Whether elements that a profile marks as must-support are reported where they are missing.
+    pub must_support: bool,
 }
 
 impl Options {

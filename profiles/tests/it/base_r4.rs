@@ -55,7 +55,7 @@ fn primitive_forms_are_checked() {
         json!({"resourceType": "Patient", "multipleBirthInteger": 1.5}),
         &["value Patient.multipleBirth.ofType(integer)"],
     );
-    check(json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}), &["value Patient.photo[0].data"]);
+    check(json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}), &["value Patient.photo[0].data", "invariant Patient.photo[0]"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn grammars_stand_in_for_code_lists() {
 fn references_are_held_against_their_targets() {
     let observation = |reference: &str| {
         json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": reference},
-            "contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]})
+            "performer": [{"reference": "#o"}], "contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]})
     };
     for good in ["Patient/1", "https://example.org/fhir/Patient/1", "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"] {
         check(observation(good), &[]);
@@ -120,12 +120,14 @@ fn unknown_extension_is_noted_and_unknown_modifier_refused() {
 #[test]
 fn entries_and_contained_resources_are_checked() {
     check(
-        json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": {"resourceType": "Patient", "gender": "F"}}]}),
+        json!({"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
+            "resource": {"resourceType": "Patient", "gender": "F"}}]}),
         &["code-invalid Bundle.entry[0].resource.gender"],
     );
     check(
-        json!({"resourceType": "Patient", "contained": [{"resourceType": "Pateint", "id": "x"}]}),
-        &["structure Patient.contained[0]"],
+        json!({"resourceType": "Patient", "managingOrganization": {"reference": "#x"},
+            "contained": [{"resourceType": "Pateint", "id": "x"}]}),
+        &["value Patient.managingOrganization", "structure Patient.contained[0]"],
     );
 }
 

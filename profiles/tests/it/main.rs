@@ -3,10 +3,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod base_r4;
+mod counts;
+mod mutants;
 mod uk_core;
 mod uk_core_examples;
 mod uk_core_facts;
 mod validated;
+mod validator_cases;
 
 use std::io::Write as _;
 use std::path::PathBuf;

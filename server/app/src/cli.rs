@@ -169,6 +169,19 @@ pub struct ValidateArgs {
     /// Canonical URL of a profile to check as well; may be given several times.
     #[arg(long, value_name = "URL")]
     pub profile: Vec<String>,
+    /// File (JSON or XML) with definitions for this run: profiles, extensions, value sets, code systems, questionnaires, measures, or a
+    /// Bundle of them; may be given several times.
+    #[arg(long = "with", value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+    /// Holds each resource against the UK Core profile of its type, though it does not claim it.
+    #[arg(long)]
+    pub uk_core: bool,
+    /// Gives best-practice advice, too.
+    #[arg(long)]
+    pub advice: bool,
+    /// Says which elements that a profile marks as must-support are not there.
+    #[arg(long)]
+    pub must_support: bool,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     pub format: OutputFormat,

@@ -77,6 +77,11 @@ impl<'a> Element<'a> {
         Some(Element { node: None, sibling: None, shape: Shape::Type(definition) })
     }
 
+    /// The element at a node that is one of those with children of their own, as `Patient.contact`.
+    pub fn nested(node: Node<'a>, definition: &'a ElementDef) -> Element<'a> {
+        Element { node: Some(node), sibling: None, shape: Shape::Nested(definition) }
+    }
+
     /// Name of the element's type, where known.
     pub fn type_name(&self) -> Option<&'a str> {
         self.shape.name()

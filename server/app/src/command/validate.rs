@@ -1,11 +1,12 @@
 //! `weir validate`: one OperationOutcome a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use fhir::{Issue, operation_outcome};
-use profiles::Options;
+use anyhow::{Context as _, Result, anyhow, bail};
+use fhir::{Issue, Json, operation_outcome};
+use profiles::{Options, Validator};
 use serde_json::{Value, json};
 
 use crate::cli::{OutputFormat, ValidateArgs};
@@ -13,13 +14,20 @@ use crate::wiring::Knowledge;
 
 /// Checks the files and prints; exit code 1 when one has an error.
 pub fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
-    let knowledge = Knowledge::load()?;
-    let options = Options { profiles: arguments.profile.clone(), uk_core: true, ..Options::default() };
+    let validator = validator(&Knowledge::load()?, &arguments.with)?;
+    let options = Options {
+        profiles: arguments.profile.clone(),
+        uk_core: arguments.uk_core,
+        exacting: true,
+        advice: arguments.advice,
+        must_support: arguments.must_support,
+        ..Options::default()
+    };
     let mut outcomes: Vec<Value> = Vec::new();
     let mut is_bad = false;
     for file in super::files(&arguments.paths)? {
         let bytes = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-        let issues = knowledge.validator.validate_text(&bytes, &options);
+        let issues = validator.validate_text(&bytes, &options);
         is_bad |= issues.iter().any(Issue::is_error);
         match arguments.format {
             OutputFormat::Text => crate::out(&text(&file, &issues)),
@@ -33,6 +41,31 @@ pub fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
         crate::out(&format!("{}\n", serde_json::to_string_pretty(&outcomes)?));
     }
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Adds the definitions of the files to those that are built in.
+fn validator(knowledge: &Knowledge, files: &[PathBuf]) -> Result<Arc<Validator>> {
+    if files.is_empty() {
+        return Ok(Arc::clone(&knowledge.validator));
+    }
+    let mut resources = Vec::new();
+    for file in files {
+        let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+        let json = profiles::parse_text(&bytes).map_err(|issue| anyhow!("{}: {}", file.display(), issue.diagnostics))?;
+        let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
+        let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
+        match json.resource_type() {
+            Some("Bundle") => resources.extend(entries),
+            Some(_) => resources.push(json),
+            None => bail!("{}: there is no `resourceType`, so it defines nothing", file.display()),
+        }
+        // A definition at fault is named with its file, before anything is held against it.
+        let values = resources.iter().map(|resource| resource.root().to_value()).collect();
+        knowledge.definitions.with_overlay(values).with_context(|| format!("take the definitions of {}", file.display()))?;
+    }
+    let values = resources.iter().map(|resource| resource.root().to_value()).collect();
+    let definitions = knowledge.definitions.with_overlay(values).context("take the definitions of --with")?;
+    Ok(Arc::new(Validator::new(Arc::new(definitions)).with_resources(resources)))
 }
 
 fn text(file: &Path, issues: &[Issue]) -> String {

@@ -1,0 +1,40 @@
+//! Rules on a resource as a whole that its element definitions do not hold; each kind of resource has its own file.
+
+use fhir::Severity;
+
+use crate::differential::without_version;
+use crate::walk::{Place, Walk};
+
+impl<'v, 'a: 'v> Walk<'v, 'a> {
+    /// Holds a resource against the rules of its type.
+    pub(crate) fn resource_rules(&mut self, place: Place<'_, 'a>, type_name: &str) {
+        match type_name {
+            "Bundle" => return self.bundle(place),
+            "Binary" | "Parameters" => return,
+            "CapabilityStatement" => self.capability_statement(place),
+            "CodeSystem" => self.code_system(place),
+            "MeasureReport" => self.measure_report(place),
+            "Observation" => self.vital_signs(place),
+            "QuestionnaireResponse" => self.questionnaire_response(place),
+            "SearchParameter" => self.search_parameter(place),
+            "StructureDefinition" => self.structure_definition(place),
+            "ValueSet" => self.value_set(place),
+            _ => {}
+        }
+        self.contained_ids(place);
+        self.contained_rules(place);
+    }
+
+    /// Says what is wrong with a profile itself, once for each fault.
+    pub(crate) fn note_fault(&mut self, place: Place<'_, 'a>, fault: &str) {
+        let rule = place.rule.unwrap_or_default();
+        let text = format!("the profile `{rule}` is at fault: {fault}");
+        if !self.not_checked.contains(&text) {
+            self.not_checked.push(text.clone());
+            // Who asks for a profile wants to know that it says less than it seems.
+            let is_asked = self.options.profiles.iter().any(|url| without_version(url) == rule);
+            let severity = if is_asked { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "processing", || text);
+        }
+    }
+}
