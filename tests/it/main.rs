@@ -17,6 +17,7 @@ mod capabilities;
 mod conformance;
 mod consent;
 mod create;
+mod database_gone;
 mod delete;
 mod document;
 mod everything;

@@ -90,6 +90,7 @@ impl House {
             Location::Postgres(config.server.database_url.clone())
         };
         let mut options = StoreOptions::new(location, Arc::clone(&knowledge.registry), Arc::new(now));
+        options.database_timeout = std::time::Duration::from_millis(config.limits.database_timeout_ms);
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
         Ok(House { config, knowledge, store, token: SystemToken::mint() })
