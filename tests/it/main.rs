@@ -26,6 +26,7 @@ mod feed;
 mod format;
 mod history;
 mod http_expression;
+mod large_body;
 mod lastn;
 mod meta;
 mod operations;

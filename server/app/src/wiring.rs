@@ -19,7 +19,7 @@ use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
 use store::{Location, Store, StoreOptions, Worker};
 use tokio::net::TcpSocket;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Config, Strictness};
 use crate::reindexer::Reindexer;
@@ -148,7 +148,7 @@ impl House {
             ods_code: self.config.organisation.ods_code.clone(),
             base_url: self.config.server.base_url(),
             user: operating_system_user(),
-            threads: std::thread::available_parallelism().map_or(2, |count| count.get().max(2)),
+            threads: processors(),
         })
     }
 
@@ -220,6 +220,7 @@ impl Running {
             random: Arc::new(random),
             metrics: rest::metrics_recorder()?,
             wake: Arc::new(Notify::new()),
+            large_bodies: Arc::new(Semaphore::new(processors())),
             page_link_key,
         });
         let options =
@@ -243,6 +244,11 @@ impl Running {
         self.reindexer.stop().await;
         Ok(())
     }
+}
+
+/// How many do heavy work at a time: one a processor, and two where there is one, since one of them may wait for the disk.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| count.get().max(2))
 }
 
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {
