@@ -136,6 +136,14 @@ impl TestApp {
         found
     }
 
+    /// Holds that the store and its audit log are whole.
+    pub async fn check_store(&self) {
+        let grant = policy::Grant::for_system(policy::Task::Check, &self.house.token);
+        let report = self.house.store.check(&grant).await.unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+        assert!(self.house.store.audit().verify().await.unwrap().broken.is_none());
+    }
+
     /// Without a token.
     pub fn anonymous(&self) -> Api<'_> {
         Api { app: self, token: None }

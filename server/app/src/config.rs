@@ -97,6 +97,8 @@ pub struct Limits {
     pub page_count_max: u32,
     /// Longest search.
     pub search_timeout_ms: u64,
+    /// Longest wait for an answer of PostgreSQL.
+    pub database_timeout_ms: u64,
 }
 
 /// `[validation]`.

@@ -19,7 +19,7 @@ use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
 use store::{Location, Store, StoreOptions, Worker};
 use tokio::net::TcpSocket;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Config, Strictness};
 use crate::package::{self, Watcher};
@@ -104,6 +104,7 @@ impl House {
             Location::Postgres(config.server.database_url.clone())
         };
         let mut options = StoreOptions::new(location, Arc::clone(&knowledge.registry), Arc::new(now));
+        options.database_timeout = std::time::Duration::from_millis(config.limits.database_timeout_ms);
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
         let validators = Arc::new(InForce::new(Arc::clone(&knowledge.validator)));
@@ -162,7 +163,7 @@ impl House {
             ods_code: self.config.organisation.ods_code.clone(),
             base_url: self.config.server.base_url(),
             user: operating_system_user(),
-            threads: std::thread::available_parallelism().map_or(2, |count| count.get().max(2)),
+            threads: processors(),
         })
     }
 
@@ -236,6 +237,7 @@ impl Running {
             random: Arc::new(random),
             metrics: rest::metrics_recorder()?,
             wake: Arc::new(Notify::new()),
+            large_bodies: Arc::new(Semaphore::new(processors())),
             page_link_key,
         });
         let options =
@@ -262,6 +264,11 @@ impl Running {
         self.watcher.stop().await;
         Ok(())
     }
+}
+
+/// How many do heavy work at a time: one a processor, and two where there is one, since one of them may wait for the disk.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| count.get().max(2))
 }
 
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {

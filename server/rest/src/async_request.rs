@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use fhir::Instant;
 use policy::{Interaction, Principal, Purpose, Scopes, Subject};
@@ -25,6 +26,8 @@ use crate::weir::Weir;
 const UNENDED_MAX: u64 = 16;
 /// How long an answer can be fetched.
 const LIFE_MS: i64 = 24 * 3_600_000;
+/// Between two looks for answers that have expired.
+const CLEAR_MS: i64 = 60_000;
 /// A reading job that was taken up that often is failed: it may be what kills its workers.
 const READ_ATTEMPTS_MAX: u32 = 3;
 /// One worker of each kind: requests that can wait leave the processors to those that cannot.
@@ -155,10 +158,17 @@ pub(crate) async fn kick_off(context: &Context<'_>) -> Result<Answer, Failure> {
 /// Starts the tasks that carry requests out.
 pub fn start_async_workers(weir: &Arc<Weir>) -> Vec<Worker> {
     let start = |(kind, attempts_max): (&'static str, u32)| {
-        let weir = Arc::clone(weir);
+        let (weir, cleared) = (Arc::clone(weir), Arc::new(AtomicI64::new(i64::MIN)));
         Worker::start(Arc::clone(&weir.wake), move |_| {
-            let weir = Arc::clone(&weir);
+            let (weir, now) = (Arc::clone(&weir), weir.now().0);
+            let is_due = now.saturating_sub(CLEAR_MS) >= cleared.load(Ordering::Relaxed);
+            if is_due {
+                cleared.store(now, Ordering::Relaxed);
+            }
             async move {
+                if is_due && let Err(error) = weir.store.clear_jobs(kind, Instant(now)).await {
+                    tracing::warn!(%error, "expired answers stay");
+                }
                 // On a thread of its own, as an interaction on one of actix's: it stays where it was begun.
                 let run = move || Handle::current().block_on(work(&weir, kind, attempts_max));
                 let stopped = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
@@ -175,7 +185,6 @@ pub fn start_async_workers(weir: &Arc<Weir>) -> Vec<Worker> {
 /// Takes up a request, if there is one, and carries it out. Says whether there was.
 async fn work(weir: &Weir, kind: &str, attempts_max: u32) -> Result<bool, StoreError> {
     let (lease, now) = (weir.new_id(), weir.now());
-    weir.store.clear_jobs(kind, now).await?;
     let wish = Lease { kind: kind.to_owned(), lease: lease.clone(), now, until: lease_until(now), attempts_max };
     let Some(job) = weir.store.lease_job(&wish).await? else { return Ok(false) };
     let mut run = std::pin::pin!(carry_out(weir, &job));

@@ -14,8 +14,8 @@ pub(crate) const FHIR_XML: &str = "application/fhir+xml";
 /// What the CapabilityStatement lists.
 pub(crate) const FORMATS: [&str; 4] = [FHIR_JSON, "json", FHIR_XML, "xml"];
 
-/// Bodies from this size on are converted away from the threads that serve: XML takes some 100 ms a megabyte.
-const BLOCKING_BYTES_MIN: usize = 64 * 1024;
+/// Bodies from this size on are converted and validated away from the threads that serve: XML takes some 100 ms a megabyte.
+pub(crate) const BLOCKING_BYTES_MIN: usize = 64 * 1024;
 
 /// A format that resources are given in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,6 +3,7 @@
 use fhir::NhsNumber;
 use policy::{Grant, Interaction, Subject};
 use search::Handling;
+use store::StoreError;
 use store::audit::{AuditOutcome, AuditRecord};
 
 use crate::answer::Answer;
@@ -174,11 +175,11 @@ async fn audit(
 async fn append(weir: &Weir, record: AuditRecord) -> Result<(), Failure> {
     weir.store.audit().append(record).await.map(|_| ()).map_err(|error| {
         tracing::error!(%error, "the audit log cannot be written; the request is refused");
-        Failure::new(
-            Reason::Unavailable,
-            "transient",
-            "the audit log cannot be written; nothing is given out without it",
-        )
+        let message = "the audit log cannot be written; nothing is given out without it";
+        match error {
+            StoreError::Full => Failure::new(Reason::Full, "no-store", message),
+            _ => Failure::new(Reason::Unavailable, "transient", message),
+        }
     })
 }
 

@@ -10,11 +10,12 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use policy::{Interaction, Subject};
 use tokio::io::AsyncReadExt as _;
+use tokio::runtime::Handle;
 use tracing_actix_web::TracingLogger;
 
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
-use crate::format::{self, Presentation};
+use crate::format::{self, BLOCKING_BYTES_MIN, Presentation};
 use crate::headers::{Conditions, media_type};
 use crate::ids::{self, Ids};
 use crate::perform::perform;
@@ -120,7 +121,7 @@ async fn route(http: HttpRequest, weir: web::Data<Weir>, payload: web::Payload) 
 /// One request on a route of the FHIR API.
 async fn exchange(
     http: &HttpRequest,
-    weir: &Weir,
+    weir: &web::Data<Weir>,
     payload: web::Payload,
     (interaction, values): (Interaction, Values<'_>),
 ) -> HttpResponse {
@@ -139,7 +140,7 @@ async fn exchange(
 
 async fn answer(
     http: &HttpRequest,
-    weir: &Weir,
+    weir: &web::Data<Weir>,
     payload: web::Payload,
     (interaction, values): (Interaction, Values<'_>),
     shown: &mut Presentation,
@@ -179,12 +180,25 @@ async fn answer(
         *shown = Presentation::negotiate(&request.params, text(http, header::ACCEPT))?;
     }
     let is_xml = read_xml(http, &mut request).await?;
-    let result = perform(weir, &caller, &request).await;
+    let result = if request.body.len() < BLOCKING_BYTES_MIN {
+        perform(weir, &caller, &request).await
+    } else {
+        perform_apart(weir.clone(), caller, request).await
+    };
     result.map_err(|mut failure| {
         // Lines and columns are those of the JSON that the XML became.
         failure.issues.iter_mut().filter(|_| is_xml).for_each(|issue| issue.line_column = None);
         failure
     })
+}
+
+/// Works on a large body away from the thread that serves others, which reading and validating it would hold up for seconds.
+async fn perform_apart(weir: web::Data<Weir>, caller: Caller, request: Request) -> Result<Answer, Failure> {
+    // What it waits for may need such threads too: it must not have all of them.
+    let _permit = weir.large_bodies.clone().acquire_owned().await.map_err(|_| Failure::internal())?;
+    let runtime = Handle::current();
+    let run = move || runtime.block_on(perform(&weir, &caller, &request));
+    web::block(run).await.map_err(|_| Failure::internal())?
 }
 
 /// Makes a body of XML one of JSON, which everything within reads; whether it was.

@@ -11,7 +11,7 @@ use outbound::Outbound;
 use profiles::{InForce, Validator};
 use search::Registry;
 use store::Store;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -45,6 +45,8 @@ pub struct Weir {
     pub metrics: PrometheusHandle,
     /// Wakes those who carry out what was asked by `Prefer: respond-async`.
     pub wake: Arc<Notify>,
+    /// How many requests with large bodies are worked on at a time, on threads of their own.
+    pub large_bodies: Arc<Semaphore>,
     /// Key of page links; lives in the control data, apart from clinical data.
     pub page_link_key: [u8; 32],
 }

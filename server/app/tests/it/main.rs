@@ -17,6 +17,7 @@ mod cli_people;
 mod cli_serve;
 mod cli_store;
 mod cli_validate;
+mod disk_full;
 mod kill;
 mod kill_senders;
 mod kill_store;

@@ -11,7 +11,7 @@ use super::append::{Append, Log, serve};
 use super::record::AuditRecord;
 use crate::error::StoreError;
 use crate::migrate_locked::{migrate_postgres, migrate_sqlite};
-use crate::postgres::Pool;
+use crate::postgres::{Pool, Span};
 use crate::sql::Session;
 use crate::sqlite;
 use crate::writer::Opener;
@@ -71,7 +71,7 @@ impl Audit {
         work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match self.backend.as_ref() {
-            Backend::Postgres(pool) => pool.read(None, work).await,
+            Backend::Postgres(pool) => pool.read(Span::Long, work).await,
             Backend::Sqlite { tables, absorber } => {
                 let (tables, absorber) = (tables.clone(), absorber.clone());
                 // The log may be long: away from the threads that serve requests.
