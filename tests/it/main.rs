@@ -38,6 +38,7 @@ mod protocol;
 mod purge;
 mod read;
 mod reindex;
+mod remote_terminology;
 mod scopes;
 mod search_type;
 mod smart_launch;

@@ -206,6 +206,7 @@ impl Running {
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
             validators: Arc::clone(&house.validators),
+            remote_terminology: remote_terminology(config)?,
             stored_definitions: rest::StoredDefinitions::default(),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
@@ -235,6 +236,12 @@ impl Running {
         self.watcher.stop().await;
         Ok(())
     }
+}
+
+fn remote_terminology(config: &Config) -> Result<Option<rest::RemoteTerminology>> {
+    let url = &config.terminology.server_url;
+    let make = || rest::RemoteTerminology::new(url, config.outbound.private_addresses);
+    Ok((!url.is_empty()).then(make).transpose()?)
 }
 
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {
