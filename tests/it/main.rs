@@ -40,6 +40,7 @@ mod read;
 mod reindex;
 mod remote_terminology;
 mod scopes;
+mod search_terminology;
 mod search_type;
 mod smart_launch;
 mod smart_token;
