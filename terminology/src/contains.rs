@@ -3,7 +3,6 @@
 use definitions::{IncludeDef, ValueSetDef};
 
 use crate::error::CannotTell;
-use crate::filter::Filter;
 use crate::known::Known;
 use crate::membership::Membership;
 use crate::syntax;
@@ -21,9 +20,10 @@ impl Known<'_> {
         if depth > IMPORT_DEPTH_MAX {
             return Err(CannotTell::Circle { url: set.url.clone() });
         }
-        self.count_import()?;
+        self.count(1)?;
         let (system, code) = coding;
         if set.include.is_empty() && !set.expansion.is_empty() {
+            self.count(set.expansion.len())?;
             let is_listed = set.expansion.iter().any(|one| one.system == system && one.code == code);
             return Ok(Membership::from_truth(is_listed));
         }
@@ -89,6 +89,7 @@ impl Known<'_> {
         let concept = system.and_then(|system| system.concept(code));
         let is_complete = system.is_some_and(definitions::CodeSystemDef::is_complete);
         if !part.concepts.is_empty() {
+            self.count(part.concepts.len())?;
             let folds_case = system.is_some_and(|system| !system.case_sensitive && is_complete);
             let is_it = |own: &str| own == code || folds_case && own.to_lowercase() == code.to_lowercase();
             let is_listed = part.concepts.iter().any(|own| is_it(&own.code));
@@ -97,7 +98,7 @@ impl Known<'_> {
         let open = || Membership::NotChecked { missing: url.to_owned() };
         if !part.filters.is_empty() {
             let (Some(system), true) = (system, is_complete) else { return Ok(open()) };
-            let filters = filters(part, url)?;
+            let filters = self.filters(part, url)?;
             return Ok(Membership::from_truth(
                 concept.is_some_and(|concept| filters.iter().all(|one| one.passes(system, concept))),
             ));
@@ -113,13 +114,4 @@ impl Known<'_> {
         let concept = self.code_system(system, None).ok().and_then(|system| system.concept(code));
         concept.is_some_and(|concept| concept.is_inactive)
     }
-}
-
-/// The filters of a part, all understood.
-pub(crate) fn filters<'p>(part: &'p IncludeDef, system: &str) -> Result<Vec<Filter<'p>>, CannotTell> {
-    Filter::all(&part.filters).map_err(|one| CannotTell::Filter {
-        system: system.to_owned(),
-        property: one.property.clone(),
-        op: one.op.clone(),
-    })
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use definitions::{CodeSystemDef, ConceptDef, DesignationDef, IncludeDef, ValueSetDef};
 
-use crate::contains::{IMPORT_DEPTH_MAX, filters};
+use crate::contains::IMPORT_DEPTH_MAX;
 use crate::error::CannotTell;
 use crate::known::Known;
 use crate::membership::Membership;
@@ -137,7 +137,7 @@ impl<'k> Known<'k> {
         if depth > IMPORT_DEPTH_MAX {
             return Err(CannotTell::Circle { url: set.url.clone() });
         }
-        self.count_import()?;
+        self.count(1)?;
         let mut seen: HashSet<(&str, &str)> = HashSet::new();
         if set.include.is_empty() {
             let entries = set
@@ -208,7 +208,9 @@ impl<'k> Known<'k> {
             Err(error) if syntax::is_code(url, "").is_none() => return Err(error),
             _ => return Err(CannotTell::NotComplete { system: url.to_owned() }),
         };
-        let filters = filters(part, url)?;
+        let filters = self.filters(part, url)?;
+        let each: usize = part.filters.iter().map(|one| 1 + one.value.len()).sum();
+        self.count(system.concepts.len().saturating_mul(1 + each))?;
         let passing = system.concepts.iter().filter(|concept| filters.iter().all(|one| one.passes(system, concept)));
         found.extend(passing.map(|concept| Entry {
             system: url,

@@ -26,9 +26,14 @@ enum Op<'f> {
     Generalizes(&'f str),
 }
 
+/// Compiles a regular expression for whole values; the engine takes time linear in the text, whatever the expression is.
+pub(crate) fn compile(text: &str) -> Option<Regex> {
+    RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_BYTES_MAX).build().ok()
+}
+
 impl<'f> Filter<'f> {
     /// Reads a filter; `None` when it is not one of R4 or its value makes no sense.
-    pub(crate) fn new(definition: &'f FilterDef) -> Option<Self> {
+    fn new(definition: &'f FilterDef, compile: &mut dyn FnMut(&str) -> Option<Regex>) -> Option<Self> {
         let (property, value) = (definition.property.as_str(), definition.value.as_str());
         let is_code = matches!(property, "concept" | "code");
         let listed = || value.split(',').map(str::trim).collect();
@@ -36,11 +41,7 @@ impl<'f> Filter<'f> {
             "=" => Op::Equal(value),
             "in" => Op::In(listed()),
             "not-in" => Op::NotIn(listed()),
-            // The engine takes time linear in the text, whatever the expression is.
-            "regex" => {
-                let whole = format!("^(?:{value})$");
-                Op::Matches(RegexBuilder::new(&whole).size_limit(REGEX_BYTES_MAX).build().ok()?)
-            }
+            "regex" => Op::Matches(compile(value)?),
             "exists" => Op::Exists(value.parse().ok()?),
             "is-a" if is_code => Op::IsA(value),
             "descendent-of" if is_code => Op::DescendentOf(value),
@@ -52,8 +53,11 @@ impl<'f> Filter<'f> {
     }
 
     /// Reads all filters of a part, or says which is not understood.
-    pub(crate) fn all(definitions: &'f [FilterDef]) -> Result<Vec<Self>, &'f FilterDef> {
-        definitions.iter().map(|one| Self::new(one).ok_or(one)).collect()
+    pub(crate) fn all(
+        definitions: &'f [FilterDef],
+        compile: &mut dyn FnMut(&str) -> Option<Regex>,
+    ) -> Result<Vec<Self>, &'f FilterDef> {
+        definitions.iter().map(|one| Self::new(one, compile).ok_or(one)).collect()
     }
 
     /// Says whether a concept of the system passes.

@@ -1,11 +1,15 @@
 //! The definitions that one question is answered from: those of the server, with others over them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use definitions::{CodeSystemDef, ConceptMapDef, Definitions, IncludeDef, ValueSetDef, compare_versions};
 
+use regex::Regex;
+
 use crate::error::CannotTell;
+use crate::filter::{self, Filter};
 
 /// Definitions from elsewhere than the server's table: stored as resources, or sent with the question. They win over the table.
 #[derive(Debug, Clone, Default)]
@@ -23,11 +27,15 @@ pub struct Added {
 pub struct Known<'k> {
     definitions: &'k Definitions,
     added: &'k Added,
-    imports: Cell<u32>,
+    steps: Cell<u64>,
+    regexes: RefCell<HashMap<String, Option<Regex>>>,
 }
 
-/// Value sets that one question may look into, each time counted: few import others, and one made to import ten that import ten has no end.
-const IMPORTS_MAX: u32 = 1_000_000;
+/// Comparisons that one question may take, some tenths of a second: value sets can be made to import ten that import ten, or to leave out a
+/// hundred thousand codes of as many.
+const STEPS_MAX: u64 = 100_000_000;
+/// Regular expressions in one question; each may take a megabyte.
+const REGEXES_MAX: usize = 100;
 
 /// The canonical urls that a definition refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +50,7 @@ impl<'k> Known<'k> {
     /// Puts definitions over those of the server.
     #[must_use]
     pub fn new(definitions: &'k Definitions, added: &'k Added) -> Self {
-        Self { definitions, added, imports: Cell::new(0) }
+        Self { definitions, added, steps: Cell::new(0), regexes: RefCell::default() }
     }
 
     /// Gives a value set by its canonical url; without a version the newest.
@@ -84,10 +92,29 @@ impl<'k> Known<'k> {
         added.chain(urls.into_iter().filter_map(|url| self.definitions.concept_map(url)))
     }
 
-    /// Counts an import.
-    pub(crate) fn count_import(&self) -> Result<(), CannotTell> {
-        self.imports.set(self.imports.get() + 1);
-        if self.imports.get() > IMPORTS_MAX { Err(CannotTell::TooCostly) } else { Ok(()) }
+    /// Counts what is about to be done.
+    pub(crate) fn count(&self, steps: usize) -> Result<(), CannotTell> {
+        let sum = self.steps.get().saturating_add(steps as u64);
+        self.steps.set(sum);
+        if sum > STEPS_MAX { Err(CannotTell::TooCostly) } else { Ok(()) }
+    }
+
+    /// The filters of a part, all understood; each regular expression is compiled once.
+    pub(crate) fn filters<'p>(&self, part: &'p IncludeDef, system: &str) -> Result<Vec<Filter<'p>>, CannotTell> {
+        self.count(part.filters.iter().map(|one| 1 + one.value.len()).sum())?;
+        let mut regexes = self.regexes.borrow_mut();
+        if regexes.len() > REGEXES_MAX {
+            return Err(CannotTell::TooCostly);
+        }
+        let mut compile = |text: &str| match regexes.get(text) {
+            Some(known) => known.clone(),
+            None => regexes.entry(text.to_owned()).or_insert_with(|| filter::compile(text)).clone(),
+        };
+        Filter::all(&part.filters, &mut compile).map_err(|one| CannotTell::Filter {
+            system: system.to_owned(),
+            property: one.property.clone(),
+            op: one.op.clone(),
+        })
     }
 
     /// Lists what a value set refers to.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use definitions::{CodeSystemDef, Definitions, IncludeDef, ValueSetDef};
 
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 
 /// A value set, ready to be asked.
 #[derive(Debug)]
@@ -82,7 +82,9 @@ fn codes_of(part: &IncludeDef, system: &str, known: Option<&CodeSystemDef>) -> C
     let is_grammar = crate::syntax::is_code(system, "x").is_some();
     match known {
         Some(known) if known.is_complete() => {
-            let Ok(filters) = Filter::all(&part.filters) else { return Codes::Open { known: HashSet::new() } };
+            let Ok(filters) = Filter::all(&part.filters, &mut filter::compile) else {
+                return Codes::Open { known: HashSet::new() };
+            };
             let passing = known.concepts.iter().filter(|one| filters.iter().all(|filter| filter.passes(known, one)));
             Codes::Listed { codes: passing.map(|concept| fold(&concept.code)).collect(), folds_case }
         }

@@ -32,6 +32,8 @@ pub struct Config {
     pub export: Export,
     /// Calls to other servers.
     pub outbound: Outbound,
+    /// Codes.
+    pub terminology: Terminology,
     /// Logging.
     pub log: Log,
 }
@@ -129,6 +131,13 @@ pub struct Outbound {
     pub private_addresses: bool,
     /// URL of the registry of FHIR packages; empty: none.
     pub package_registry: String,
+}
+
+/// `[terminology]`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Terminology {
+    /// FHIR API of a terminology server; empty: none is asked.
+    pub server_url: String,
 }
 
 /// `[mllp]`.

@@ -229,6 +229,7 @@ impl Running {
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
             validators: Arc::clone(&house.validators),
+            remote_terminology: remote_terminology(config)?,
             stored_definitions: rest::StoredDefinitions::default(),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
@@ -269,6 +270,12 @@ impl Running {
 /// How many do heavy work at a time: one a processor, and two where there is one, since one of them may wait for the disk.
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, |count| count.get().max(2))
+}
+
+fn remote_terminology(config: &Config) -> Result<Option<rest::RemoteTerminology>> {
+    let url = &config.terminology.server_url;
+    let make = || rest::RemoteTerminology::new(url, config.outbound.private_addresses);
+    Ok((!url.is_empty()).then(make).transpose()?)
 }
 
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {

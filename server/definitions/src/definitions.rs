@@ -167,6 +167,11 @@ impl Definitions {
         self.value_sets.urls()
     }
 
+    /// Gives `url|version` of the value sets that their url alone does not mean, in no order.
+    pub fn value_set_versions(&self) -> impl Iterator<Item = String> {
+        self.value_sets.further_versions()
+    }
+
     /// Gives a code system by its url, with or without `|version`.
     #[must_use]
     pub fn code_system(&self, url: &str) -> Option<&CodeSystemDef> {
@@ -300,6 +305,12 @@ impl<T: DeserializeOwned> Catalogue<T> {
         }
         let lazy = self.built_in.get(url)?;
         lazy.value.get_or_init(|| serde_json::from_str(&lazy.line).ok()).as_ref()
+    }
+
+    fn further_versions(&self) -> impl Iterator<Item = String> {
+        let is_meant = |url: &str, one: &Arc<T>| self.added.get(url).is_some_and(|known| Arc::ptr_eq(known, one));
+        let further = self.versions.iter().filter(move |((url, _), one)| !is_meant(url, one));
+        further.map(|((url, version), _)| format!("{url}|{version}"))
     }
 
     fn urls(&self) -> impl Iterator<Item = &str> {

@@ -13,6 +13,7 @@ use crate::operation::{
     async_answer, document, everything, expand, export_delete, export_file, export_kick_off, export_status, lastn,
     lookup, meta, meta_change, patient_match, purge, reindex, subsumes, translate, validate, validate_code,
 };
+use crate::remote_terminology::or_elsewhere;
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
 use crate::{access, async_request};
@@ -73,11 +74,11 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::Lastn => lastn::lastn(&context).await,
         Interaction::Match => patient_match::patient_match(&context).await,
         Interaction::Document => document::document(&context).await,
-        Interaction::Expand => expand::expand(&context).await,
-        Interaction::ValidateCode => validate_code::validate_code(&context).await,
-        Interaction::Lookup => lookup::lookup(&context).await,
-        Interaction::Subsumes => subsumes::subsumes(&context).await,
-        Interaction::Translate => translate::translate(&context).await,
+        Interaction::Expand => or_elsewhere(&context, expand::expand(&context).await).await,
+        Interaction::ValidateCode => or_elsewhere(&context, validate_code::validate_code(&context).await).await,
+        Interaction::Lookup => or_elsewhere(&context, lookup::lookup(&context).await).await,
+        Interaction::Subsumes => or_elsewhere(&context, subsumes::subsumes(&context).await).await,
+        Interaction::Translate => or_elsewhere(&context, translate::translate(&context).await).await,
         Interaction::Purge => purge::purge(&context).await,
         Interaction::Reindex => reindex::reindex(&context).await,
         Interaction::ReindexStatus => reindex::reindex_status(&context).await,

@@ -113,7 +113,8 @@ impl From<StoreError> for Failure {
 impl From<CannotTell> for Failure {
     fn from(error: CannotTell) -> Failure {
         let (reason, code) = match error {
-            CannotTell::Unknown { .. } | CannotTell::NoCode { .. } => (Reason::NotFound, "not-found"),
+            CannotTell::Unknown { .. } => (Reason::NotFound, "not-found"),
+            CannotTell::NoCode { .. } => (Reason::NotFound, "code-invalid"),
             CannotTell::TooMany { .. } | CannotTell::Endless { .. } | CannotTell::TooCostly => {
                 (Reason::Unprocessable, "too-costly")
             }

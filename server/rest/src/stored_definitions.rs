@@ -109,6 +109,11 @@ impl<'c> Gathered<'c> {
         Known::new(&self.definitions, &self.added)
     }
 
+    /// The definitions of the server, those of the store, and which resources these are.
+    pub(crate) fn into_parts(self) -> (Arc<Definitions>, Added, Touched) {
+        (self.definitions, self.added, self.touched)
+    }
+
     /// Puts a code system over the others, whatever else of its url is stored; gives its url.
     pub(crate) fn pin(&mut self, system: Arc<CodeSystemDef>) -> String {
         let url = system.url.clone();

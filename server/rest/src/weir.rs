@@ -31,6 +31,8 @@ pub struct Weir {
     pub validators: Arc<InForce>,
     /// Stored ValueSets, CodeSystems and ConceptMaps, as far as they were asked for.
     pub stored_definitions: crate::StoredDefinitions,
+    /// Who is asked about codes that are not known here, if anybody.
+    pub remote_terminology: Option<crate::RemoteTerminology>,
     /// Feeds.
     pub ingest: Arc<Ingest>,
     /// Bulk exports.

@@ -90,6 +90,28 @@ fn codes_that_no_definition_lists_are_judged_by_form_or_table() {
 }
 
 #[test]
+fn a_version_of_a_value_set_is_told_from_another() {
+    let set = |version: &str, code: &str| {
+        let compose = json!({"include": [{"system": "http://test/any", "concept": [{"code": code}]}]});
+        let mut set = value_set("versioned", compose);
+        set["version"] = version.into();
+        set
+    };
+    let both = json!({"include": [{"valueSet": ["http://test/versioned|1"]}, {"valueSet": ["http://test/versioned"]}]});
+    let terminology = terminology(vec![set("1", "old"), set("2", "new"), value_set("both", both)]);
+    let check = |url: &str, code: &str| terminology.check(&format!("http://test/{url}"), Some("http://test/any"), code);
+    for (url, member, other) in
+        [("versioned", "new", "old"), ("versioned|1", "old", "new"), ("versioned|2", "new", "old")]
+    {
+        assert_eq!((check(url, member), check(url, other)), (Membership::Member, Membership::NotMember), "{url}");
+    }
+    assert_eq!((check("both", "old"), check("both", "new")), (Membership::Member, Membership::Member));
+    assert_eq!(terminology.members("http://test/both").map(|codes| codes.len()), Ok(2));
+    // Of one that is not known, the one that is.
+    assert_eq!(check("versioned|3", "new"), Membership::Member);
+}
+
+#[test]
 fn compose_rules_are_followed() {
     let system = "http://test/animals";
     let filter = |op: &str, value: &str| json!({"system": system, "filter": [{"property": "concept", "op": op, "value": value}]});

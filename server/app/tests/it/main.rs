@@ -13,6 +13,7 @@
 mod acknowledged;
 mod cli_help;
 mod cli_ingest;
+mod cli_package;
 mod cli_people;
 mod cli_serve;
 mod cli_store;

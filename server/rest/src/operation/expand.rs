@@ -44,7 +44,7 @@ pub(crate) async fn expand(context: &Context<'_>) -> Result<Answer, Failure> {
     let body = {
         let known = gathered.known();
         let expansion = known.expand(&set, &options)?;
-        let mut members = head(&set, &shape);
+        let mut members = head(&set, shape.with_definition);
         members.insert("expansion".to_owned(), expansion_of(context, &expansion, (&parameters, &shape)));
         Value::Object(members).to_string()
     };
@@ -109,8 +109,13 @@ fn options(parameters: &Parameters) -> Result<ExpandOptions, Failure> {
     })
 }
 
+/// A value set with its composition.
+pub(crate) fn whole(set: &ValueSetDef) -> Value {
+    Value::Object(head(set, true))
+}
+
 /// The value set without its expansion.
-fn head(set: &ValueSetDef, shape: &Shape) -> Map<String, Value> {
+fn head(set: &ValueSetDef, with_definition: bool) -> Map<String, Value> {
     let mut members = Map::new();
     let mut put = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -122,7 +127,7 @@ fn head(set: &ValueSetDef, shape: &Shape) -> Map<String, Value> {
     put("version", set.version.as_deref().unwrap_or_default());
     put("name", &set.name);
     put("status", if set.status.is_empty() { "unknown" } else { &set.status });
-    if shape.with_definition && !set.include.is_empty() {
+    if with_definition && !set.include.is_empty() {
         let parts = |parts: &[IncludeDef]| parts.iter().map(part).collect::<Vec<_>>();
         let mut compose = json!({"include": parts(&set.include)});
         if let Value::Object(compose) = &mut compose {

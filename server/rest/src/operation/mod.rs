@@ -1,7 +1,7 @@
 //! The operations, one a file, and the table from which the CapabilityStatement lists them.
 
 pub(crate) mod async_answer;
-mod coding;
+pub(crate) mod coding;
 pub(crate) mod document;
 pub(crate) mod everything;
 pub(crate) mod expand;
@@ -13,7 +13,7 @@ pub(crate) mod lastn;
 pub(crate) mod lookup;
 pub(crate) mod meta;
 pub(crate) mod meta_change;
-mod parameters;
+pub(crate) mod parameters;
 pub(crate) mod patient_match;
 pub(crate) mod purge;
 pub(crate) mod references;

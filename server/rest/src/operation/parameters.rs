@@ -147,7 +147,8 @@ impl Parameters {
         }
     }
 
-    fn list(&self) -> impl Iterator<Item = Node<'_>> {
+    /// The parameters of the body.
+    pub(crate) fn list(&self) -> impl Iterator<Item = Node<'_>> {
         let body = self.body.as_ref().filter(|body| body.resource_type() == Some("Parameters"));
         body.and_then(|body| body.root().get("parameter")).into_iter().flat_map(|list| list.items())
     }
