@@ -7,6 +7,7 @@ mod differential;
 mod equality;
 mod error;
 mod extension;
+mod fhirpath_host;
 mod item;
 mod options;
 mod path;
@@ -23,6 +24,7 @@ mod validator;
 mod walk;
 
 pub use error::ProfilesError;
+pub use fhirpath_host::FhirpathHost;
 pub use options::{AnsweredFacts, Options, Question, Strictness, Verdict};
 pub use uk_core::{uk_core, with_uk_core};
 pub use validated::{Label, Validated};

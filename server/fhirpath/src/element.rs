@@ -82,6 +82,14 @@ impl<'a> Element<'a> {
         self.shape.name()
     }
 
+    /// Name of the element's type; of an element with children of its own (`Patient.contact`) its path.
+    pub fn type_path(&self) -> Option<&'a str> {
+        match self.shape {
+            Shape::Nested(definition) => Some(&definition.path),
+            shape => shape.name(),
+        }
+    }
+
     /// Whether the element is a primitive.
     pub fn is_primitive(&self) -> bool {
         match self.shape {
