@@ -22,6 +22,7 @@ mod document;
 mod everything;
 mod export;
 mod feed;
+mod fhirpath;
 mod format;
 mod history;
 mod lastn;

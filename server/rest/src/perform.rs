@@ -10,8 +10,8 @@ use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
 use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{
-    document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta, meta_change,
-    patient_match, purge, reindex, validate,
+    document, everything, export_delete, export_file, export_kick_off, export_status, fhirpath, lastn, meta,
+    meta_change, patient_match, purge, reindex, validate,
 };
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
@@ -60,6 +60,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::ExportDelete => export_delete::export_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
         Interaction::Validate => validate::validate(&context).await,
+        Interaction::Fhirpath => fhirpath::fhirpath(&context),
         Interaction::MetaInstance => meta::meta_instance(&context).await,
         Interaction::MetaType | Interaction::MetaSystem => meta::meta_in_use(&context).await,
         Interaction::MetaAdd | Interaction::MetaDelete => meta_change::meta_change(&context).await,

@@ -62,6 +62,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/Composition/$document", Interaction::Document, Level::Operation),
     route("GET", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
     route("POST", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("POST", "/$fhirpath", Interaction::Fhirpath, Level::Operation),
     route("POST", "/$validate", Interaction::Validate, Level::Operation),
     route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
     route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),

@@ -22,6 +22,7 @@ const ALL: [Interaction; 31] = [
     I::Batch,
     I::Everything,
     I::Validate,
+    I::Fhirpath,
     I::MetaInstance,
     I::MetaType,
     I::MetaSystem,

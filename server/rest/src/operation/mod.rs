@@ -6,6 +6,8 @@ pub(crate) mod export_delete;
 pub(crate) mod export_file;
 pub(crate) mod export_kick_off;
 pub(crate) mod export_status;
+pub(crate) mod fhirpath;
+mod fhirpath_part;
 pub(crate) mod lastn;
 pub(crate) mod meta;
 pub(crate) mod meta_change;
@@ -25,10 +27,12 @@ pub(crate) enum Listed {
     EveryType,
     /// With every type and for the whole server.
     Everywhere,
+    /// For the whole server.
+    System,
 }
 
 /// An operation of the CapabilityStatement: its name, its OperationDefinition, where it is listed.
-pub(crate) const OPERATIONS: [(&str, &str, Listed); 10] = [
+pub(crate) const OPERATIONS: [(&str, &str, Listed); 11] = [
     ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate", Listed::Everywhere),
     ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta", Listed::Everywhere),
     ("meta-add", "http://hl7.org/fhir/OperationDefinition/Resource-meta-add", Listed::EveryType),
@@ -40,4 +44,6 @@ pub(crate) const OPERATIONS: [(&str, &str, Listed); 10] = [
     ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export", Listed::Type("Patient")),
     ("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn", Listed::Type("Observation")),
     ("document", "http://hl7.org/fhir/OperationDefinition/Composition-document", Listed::Type("Composition")),
+    // Of the FHIRPath Lab; it has no OperationDefinition.
+    ("fhirpath", "urn:weir:operation:fhirpath", Listed::System),
 ];
