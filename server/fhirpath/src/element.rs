@@ -103,6 +103,14 @@ impl<'a> Element<'a> {
         self.shape.name().is_some_and(|own| definitions.is_subtype(own, type_name))
     }
 
+    /// Whether the element is that text; `None` when it is none, or one that stands for something else.
+    pub(crate) fn is_text(&self, text: &str) -> Option<bool> {
+        if matches!(self.type_name(), Some("date" | "dateTime" | "instant" | "time")) {
+            return None;
+        }
+        Some(self.node?.as_str()? == text)
+    }
+
     /// The text of a property of a complex element.
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.node?.str(name)

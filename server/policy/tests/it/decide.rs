@@ -6,7 +6,7 @@ use policy::{
 
 use Interaction as I;
 
-const ALL: [Interaction; 31] = [
+const ALL: [Interaction; 32] = [
     I::Capabilities,
     I::Read,
     I::Vread,

@@ -57,14 +57,7 @@ pub(crate) fn fhirpath(context: &Context<'_>) -> Result<Answer, Failure> {
         let found = evaluate(&expression, &item, &around, of_type).map_err(|fault| refused("expression", fault))?;
         let mut parts: Vec<Value> = found.iter().filter_map(|item| part(item, weir)).collect();
         parts.append(&mut host.traces.borrow_mut());
-        let mut result = json!({"name": "result"});
-        if let Some(name) = name {
-            result["valueString"] = Value::String(name);
-        }
-        if !parts.is_empty() {
-            result["part"] = Value::Array(parts);
-        }
-        parameters.push(result);
+        parameters.push(with_parts("result", name, parts));
     }
     let answer = json!({"resourceType": "Parameters", "id": "fhirpath", "parameter": parameters});
     Ok(Answer::json(Outcome::Ok, answer.to_string()))
@@ -81,6 +74,13 @@ fn evaluate<'a>(
         expression.check(type_name, around.definitions)?;
     }
     expression.evaluate_located(focus, around)
+}
+
+/// A parameter with a text and parts, each left out when there is none.
+fn with_parts(name: &str, text: Option<String>, parts: Vec<Value>) -> Value {
+    let text = text.map(|text| ("valueString".to_owned(), Value::String(text)));
+    let parts = (!parts.is_empty()).then(|| ("part".to_owned(), Value::Array(parts)));
+    Value::Object(std::iter::once(("name".to_owned(), json!(name))).chain(text).chain(parts).collect())
 }
 
 fn refused(name: &str, fault: Fault) -> Failure {
@@ -207,10 +207,6 @@ impl Host for Tracing<'_> {
 
     fn trace(&self, name: &str, items: &[Item<'_>]) {
         let parts: Vec<Value> = items.iter().filter_map(|item| part(item, self.weir)).collect();
-        let mut trace = json!({"name": "trace", "valueString": name});
-        if !parts.is_empty() {
-            trace["part"] = Value::Array(parts);
-        }
-        self.traces.borrow_mut().push(trace);
+        self.traces.borrow_mut().push(with_parts("trace", Some(name.to_owned()), parts));
     }
 }

@@ -26,10 +26,9 @@ pub(super) fn part(item: &Item<'_>, weir: &Weir) -> Option<Value> {
         }
         Item::Quantity(quantity) => {
             let mut value = item.to_json()?;
-            if !quantity.is_calendar() {
-                value["system"] = json!(UCUM_SYSTEM);
-                value["code"] = json!(quantity.unit);
-            }
+            let coded =
+                [("system", UCUM_SYSTEM), ("code", &quantity.unit)].map(|(key, text)| (key.to_owned(), json!(text)));
+            value.as_object_mut()?.extend(coded.into_iter().filter(|_| !quantity.is_calendar()));
             json!({"name": "Quantity", "valueQuantity": value})
         }
         Item::DateTime(_) => embedded("dateTime", &item.to_json()?),
@@ -54,14 +53,10 @@ fn of_element(element: &Element<'_>, weir: &Weir) -> Option<Value> {
     let Some(key) = key.map(|element| element.json_name(name)) else {
         return Some(embedded(name, &value.or_else(|| Some(element.sibling?.to_value()))?));
     };
-    let mut part = json!({"name": name});
-    if let Some(sibling) = element.sibling {
-        part[format!("_{key}")] = sibling.to_value();
-    }
-    if let Some(value) = value {
-        part[key] = value;
-    }
-    (part.as_object()?.len() > 1).then_some(part)
+    let sibling = element.sibling.map(|sibling| (format!("_{key}"), sibling.to_value()));
+    let members: serde_json::Map<_, _> = value.map(|value| (key, value)).into_iter().chain(sibling).collect();
+    let name = std::iter::once(("name".to_owned(), json!(name)));
+    (!members.is_empty()).then(|| Value::Object(name.chain(members).collect()))
 }
 
 fn embedded(name: &str, value: &Value) -> Value {
