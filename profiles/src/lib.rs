@@ -14,6 +14,7 @@ mod enable_when;
 mod equality;
 mod error;
 mod extension;
+mod fhirpath_host;
 mod in_force;
 mod item;
 mod limits;
@@ -43,6 +44,7 @@ mod vital_signs;
 mod walk;
 
 pub use error::ProfilesError;
+pub use fhirpath_host::FhirpathHost;
 pub use in_force::InForce;
 pub use options::{AnsweredFacts, Options, Question, Strictness, Verdict};
 pub use text::parse_text;

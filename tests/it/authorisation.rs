@@ -72,8 +72,8 @@ fn a_token_without_the_scope_opens_no_route() {
             let answer = call(&api, route.method, route.pattern, route.interaction).send().await;
             let status = match route.interaction {
                 Interaction::Capabilities => 200,
-                // A batch opens nothing by itself, its entries are asked below; validation reads nothing.
-                Interaction::Batch | Interaction::Validate => 400,
+                // A batch opens nothing by itself, its entries are asked below; validation and FHIRPath read nothing.
+                Interaction::Batch | Interaction::Validate | Interaction::Fhirpath => 400,
                 // There is none of that name.
                 interaction if is_own(interaction) => 404,
                 _ => 403,

@@ -24,6 +24,7 @@ mod everything;
 mod expand;
 mod export;
 mod feed;
+mod fhirpath;
 mod format;
 mod history;
 mod http_expression;

@@ -30,6 +30,23 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Checks resources against R4 and UK Core; one OperationOutcome a file. Exit code 1 on errors.
     Validate(ValidateArgs),
+    /// Evaluates a FHIRPath expression, on a resource or without one.
+    ///
+    /// Prints the results as a JSON array: dates and times as ISO text, quantities as {"value","unit"}, elements and resources as FHIR JSON. Exit code 1
+    /// on an error, which is told with its place in the expression. What `trace()` is given goes to standard error.
+    ///
+    /// An expression that can mean nothing on the type of the resource is an error: a name that no element there has, `as` on many items, the order of
+    /// children. --lenient evaluates it all the same.
+    ///
+    /// Examples:
+    ///   weir fhirpath "name.where(use = 'official').given.first()" patient.json
+    ///   weir fhirpath "1 '[lb_av]' > 400 'g'"
+    ///   curl -s https://example.org/fhir/Patient/1 | weir fhirpath birthDate -
+    ///   weir fhirpath --batch < questions.ndjson
+    ///       {"id":1,"expression":"name.family","resource":"patient.xml"} gives {"id":1,"result":["Ash"]}
+    ///       {"id":2,"expression":"nam","resource":"patient.xml"} gives {"id":2,"error":"offset 0: ..."}
+    #[command(verbatim_doc_comment)]
+    Fhirpath(FhirpathArgs),
     /// Registers apps and services.
     #[command(subcommand)]
     Client(ClientCommand),
@@ -188,6 +205,30 @@ pub struct ValidateArgs {
     /// Files (JSON or XML), or folders of them.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+/// `weir fhirpath`.
+#[derive(Debug, Args)]
+pub struct FhirpathArgs {
+    /// The expression.
+    #[arg(
+        value_name = "EXPR",
+        required_unless_present = "batch",
+        conflicts_with = "batch",
+        allow_hyphen_values = true
+    )]
+    pub expression: Option<String>,
+    /// The resource that it is asked about, JSON or XML; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Read questions from standard input, a JSON object with id, expression and resource (a path, or null) a line, and answer each with a line of its own.
+    ///
+    /// A question that cannot be answered stops none of the others; exit code 0.
+    #[arg(long)]
+    pub batch: bool,
+    /// Evaluate also what can mean nothing on the type of the resource.
+    #[arg(long)]
+    pub lenient: bool,
 }
 
 /// Output for people or for programs.

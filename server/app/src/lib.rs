@@ -41,6 +41,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => return command::demo::run(arguments).await,
         Command::Ingest(arguments) => return command::ingest::run(arguments).await,
         Command::Validate(arguments) => return command::validate::run(&arguments),
+        Command::Fhirpath(arguments) => return command::fhirpath::run(&arguments),
         Command::Check(arguments) => return command::check::run(&arguments).await,
         Command::Quarantine(command) => return command::quarantine::run(command).await,
         Command::Serve(arguments) => command::serve::run(&arguments).await?,
@@ -62,6 +63,6 @@ pub fn out(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "weir: {text}");
 }

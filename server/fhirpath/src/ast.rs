@@ -83,6 +83,13 @@ pub(crate) enum Namespace {
     System,
 }
 
+impl Operator {
+    /// Whether it works on truth values.
+    pub(crate) fn is_logical(self) -> bool {
+        matches!(self, Operator::And | Operator::Or | Operator::Xor | Operator::Implies)
+    }
+}
+
 /// A binary operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {

@@ -87,6 +87,14 @@ impl<'a> Element<'a> {
         self.shape.name()
     }
 
+    /// Name of the element's type; of an element with children of its own (`Patient.contact`) its path.
+    pub fn type_path(&self) -> Option<&'a str> {
+        match self.shape {
+            Shape::Nested(definition) => Some(&definition.path),
+            shape => shape.name(),
+        }
+    }
+
     /// Whether the element is a primitive.
     pub fn is_primitive(&self) -> bool {
         match self.shape {
@@ -98,6 +106,14 @@ impl<'a> Element<'a> {
     /// Whether the element's type is that type or derives from it.
     pub fn is_a(&self, type_name: &str, definitions: &Definitions) -> bool {
         self.shape.name().is_some_and(|own| definitions.is_subtype(own, type_name))
+    }
+
+    /// Whether the element is that text; `None` when it is none, or one that stands for something else.
+    pub(crate) fn is_text(&self, text: &str) -> Option<bool> {
+        if matches!(self.type_name(), Some("date" | "dateTime" | "instant" | "time")) {
+            return None;
+        }
+        Some(self.node?.as_str()? == text)
     }
 
     /// The text of a property of a complex element.

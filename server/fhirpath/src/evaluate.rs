@@ -49,7 +49,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// Notes the place of a fault; the innermost is the first to do so.
-    fn locate<T>(&self, outcome: Result<T, FhirpathError>, offset: u32) -> Result<T, FhirpathError> {
+    pub(crate) fn locate<T>(&self, outcome: Result<T, FhirpathError>, offset: u32) -> Result<T, FhirpathError> {
         if outcome.is_err() && self.fault_offset.get().is_none() {
             self.fault_offset.set(Some(offset));
         }
@@ -150,8 +150,13 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     /// Evaluates, and forgets the variables that were defined on the way.
     pub(crate) fn scoped(&self, expression: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        self.apart(|| self.evaluate(expression, scope))
+    }
+
+    /// Forgets the variables that are defined on the way.
+    pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> T {
         let defined = self.variables.borrow().len();
-        let outcome = self.evaluate(expression, scope);
+        let outcome = work();
         self.variables.borrow_mut().truncate(defined);
         outcome
     }
@@ -174,7 +179,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Ok(found)
     }
 
-    fn walk(&self, value: &Value<'a>, steps: &[Step], out: Sink<'_, 'a>) {
+    pub(crate) fn walk(&self, value: &Value<'a>, steps: &[Step], out: Sink<'_, 'a>) {
         let Some((step, rest)) = steps.split_first() else {
             out(value.clone());
             return;
@@ -237,6 +242,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     /// A chain of operators nests to the left: it is walked in a loop, so that a long one does not take a deep stack.
     fn binary(&self, chain: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
+        if matches!(chain, Expr::Binary { operator, .. } if operator.is_logical()) {
+            return Ok(operators::boolean(self.logical(chain, scope)?));
+        }
         let mut rights = Vec::new();
         let mut leftmost = chain;
         while let Expr::Binary { operator, left, right, offset } = leftmost {
@@ -252,12 +260,14 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn apply(&self, operator: Operator, left: Items<'a>, right: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
         self.spend(1)?;
-        // A decided left side spares the right one, which may be the dear one.
-        if matches!(operator, Operator::And | Operator::Or | Operator::Implies) {
-            let truth = truth(&left)?;
-            if let Some(decided) = operators::decided(operator, truth) {
-                return Ok(vec![Value::Boolean(decided)]);
-            }
+        if operator.is_logical() {
+            let left = truth(&left)?;
+            // A decided left side spares the right one, which may be the dear one.
+            let found = match operators::decided(operator, left) {
+                Some(decided) => Some(decided),
+                None => operators::logic(operator, left, self.holds_apart(right, scope)?),
+            };
+            return Ok(operators::boolean(found));
         }
         if let Some(is_equal) = equals_constant(operator, &left, right) {
             return Ok(vec![Value::Boolean(is_equal)]);
@@ -325,10 +335,7 @@ fn equals_constant(operator: Operator, left: &[Value<'_>], right: &Expr) -> Opti
         Operator::NotEqual => true,
         _ => return None,
     };
-    if matches!(element.type_name(), Some("date" | "dateTime" | "instant" | "time")) {
-        return None;
-    }
-    Some((element.node?.as_str()? == text.as_str()) != is_negated)
+    element.is_text(text).map(|is_equal| is_equal != is_negated)
 }
 
 fn constant<'a>(literal: &Literal) -> Value<'a> {

@@ -44,7 +44,7 @@ impl Expression {
 
     /// Whether the expression holds for a focus, as an invariant; `None` when its answer is empty.
     pub fn holds<'a>(&self, focus: &Value<'a>, context: &Context<'a>) -> Result<Option<bool>, FhirpathError> {
-        crate::evaluate::truth(&self.evaluate(focus, context)?)
+        Evaluator::new(context, focus).holds(&self.root, Scope { this: focus, index: None, total: None })
     }
 
     /// The alternatives of a union at the top (`a | b | c`), each an expression; itself when it is no union.

@@ -15,6 +15,7 @@ mod parser;
 mod patch;
 mod quantity;
 mod temporal;
+mod truth;
 mod ucum;
 mod value;
 

@@ -8,7 +8,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::ast::Operator;
 use crate::equality;
 use crate::error::FhirpathError;
-use crate::evaluate::{Items, Outcome, single, truth};
+use crate::evaluate::{Items, Outcome, single};
 use crate::quantity::Quantity;
 use crate::temporal::Precision;
 use crate::value::Value;
@@ -30,9 +30,6 @@ pub(crate) fn decided(operator: Operator, left: Option<bool>) -> Option<bool> {
 /// Applies an operator to its evaluated sides.
 pub(crate) fn apply<'a>(operator: Operator, left: Items<'a>, right: Items<'a>) -> Outcome<'a> {
     match operator {
-        Operator::And | Operator::Or | Operator::Xor | Operator::Implies => {
-            Ok(boolean(logic(operator, truth(&left)?, truth(&right)?)))
-        }
         Operator::Union => Ok(equality::distinct(left.into_iter().chain(right))),
         Operator::Equal => Ok(boolean(equality::equal(&left, &right))),
         Operator::NotEqual => Ok(boolean(equality::equal(&left, &right).map(|is_equal| !is_equal))),
@@ -68,11 +65,13 @@ pub(crate) fn negate(items: Items<'_>) -> Outcome<'_> {
     }])
 }
 
-fn boolean<'a>(value: Option<bool>) -> Items<'a> {
+/// A collection of one truth value, or of none.
+pub(crate) fn boolean<'a>(value: Option<bool>) -> Items<'a> {
     value.map(Value::Boolean).into_iter().collect()
 }
 
-fn logic(operator: Operator, left: Option<bool>, right: Option<bool>) -> Option<bool> {
+/// A logical operator on three values.
+pub(crate) fn logic(operator: Operator, left: Option<bool>, right: Option<bool>) -> Option<bool> {
     match operator {
         Operator::And => match (left, right) {
             (Some(false), _) | (_, Some(false)) => Some(false),

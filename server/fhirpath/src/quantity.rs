@@ -96,6 +96,11 @@ impl Quantity {
         self.is_calendar && matches!(self.unit.as_str(), "year" | "month")
     }
 
+    /// Whether the unit is a calendar word (`year`), not a UCUM code.
+    pub fn is_calendar(&self) -> bool {
+        self.is_calendar
+    }
+
     fn has_unit_of(&self, other: &Quantity) -> bool {
         self.unit == other.unit && self.is_calendar == other.is_calendar
     }

@@ -115,6 +115,16 @@ impl Temporal {
         (is_date && hour < 24 && minute < 60 && second <= 60).then_some(self)
     }
 
+    /// How precise it is.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Whether it tells its offset from UTC.
+    pub fn has_offset(&self) -> bool {
+        self.offset_minutes.is_some()
+    }
+
     pub(crate) fn part(&self, precision: Precision) -> i64 {
         self.parts.get(precision as usize).copied().unwrap_or_default()
     }

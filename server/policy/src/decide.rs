@@ -79,7 +79,7 @@ fn direct_care(
     match interaction {
         I::Feed => feed(subject, principal, type_name),
         I::Export => export(subject, principal, type_name),
-        I::ExportStatus | I::ExportFile | I::ExportDelete | I::Batch | I::Validate | I::Capabilities => {
+        I::ExportStatus | I::ExportFile | I::ExportDelete | I::Batch | I::Validate | I::Fhirpath | I::Capabilities => {
             Ok(grant(subject, interaction, type_name, nothing()))
         }
         _ if interaction.is_async() => Ok(grant(subject, interaction, type_name, nothing())),

@@ -39,6 +39,8 @@ pub enum Interaction {
     Everything,
     /// `$validate`: reads nothing that is stored; its modes are decided as what they ask about.
     Validate,
+    /// `$fhirpath`: evaluates on what is sent along and reads nothing that is stored.
+    Fhirpath,
     /// `$meta` of one resource.
     MetaInstance,
     /// `$meta` of a type: the labels that its resources bear.
@@ -106,9 +108,14 @@ impl Interaction {
             }
             I::Everything | I::Export => Some(Permissions::READ.and(Permissions::SEARCH)),
             I::MetaAdd | I::MetaDelete => Some(Permissions::READ.and(Permissions::UPDATE)),
-            I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {
-                None
-            }
+            I::Capabilities
+            | I::Batch
+            | I::Validate
+            | I::Fhirpath
+            | I::ExportStatus
+            | I::ExportFile
+            | I::ExportDelete
+            | I::Feed => None,
             I::Purge | I::Reindex | I::ReindexStatus | I::AsyncStatus | I::AsyncFile | I::AsyncDelete => None,
         }
     }

@@ -10,8 +10,8 @@ use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
 use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{
-    async_answer, document, everything, expand, export_delete, export_file, export_kick_off, export_status, lastn,
-    lookup, meta, meta_change, patient_match, purge, reindex, subsumes, translate, validate, validate_code,
+    async_answer, document, everything, expand, export_delete, export_file, export_kick_off, export_status, fhirpath,
+    lastn, lookup, meta, meta_change, patient_match, purge, reindex, subsumes, translate, validate, validate_code,
 };
 use crate::remote_terminology::or_elsewhere;
 use crate::request::{Caller, Request};
@@ -67,6 +67,7 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::AsyncDelete => async_answer::async_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
         Interaction::Validate => validate::validate(&context).await,
+        Interaction::Fhirpath => fhirpath::fhirpath(&context),
         Interaction::MetaInstance => meta::meta_instance(&context).await,
         Interaction::MetaType | Interaction::MetaSystem => meta::meta_in_use(&context).await,
         Interaction::MetaAdd | Interaction::MetaDelete => meta_change::meta_change(&context).await,

@@ -84,6 +84,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
     route("GET", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
     route("POST", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/$fhirpath", Interaction::Fhirpath, Level::Operation),
     route("POST", "/$validate", Interaction::Validate, Level::Operation),
     route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
     route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),

@@ -4,6 +4,7 @@ pub mod check;
 pub mod client;
 pub mod demo;
 pub mod evidence;
+pub mod fhirpath;
 pub mod ingest;
 pub mod ingest_ndjson;
 pub mod migrate;

@@ -33,6 +33,7 @@ fn every_command_helps() {
         "serve",
         "ingest",
         "validate",
+        "fhirpath",
         "client add",
         "user add",
         "opt-out request",

@@ -11,6 +11,7 @@
 )]
 
 mod acknowledged;
+mod cli_fhirpath;
 mod cli_help;
 mod cli_ingest;
 mod cli_package;

@@ -77,7 +77,8 @@ fn count_argument(call: &Call<'_, '_, '_, '_>) -> Result<usize, FhirpathError> {
 }
 
 fn condition<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>, index: usize) -> Result<Option<bool>, FhirpathError> {
-    truth(&call.of_item(0, item, index)?)
+    let scope = Scope { this: item, index: Some(index), total: call.scope.total };
+    call.arguments.first().map_or(Ok(None), |condition| call.evaluator.holds_apart(condition, scope))
 }
 
 fn filter<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {

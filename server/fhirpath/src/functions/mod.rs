@@ -6,7 +6,7 @@ mod collections;
 mod conversions;
 mod narrative;
 mod numbers;
-mod resources;
+pub(crate) mod resources;
 pub(crate) mod strings;
 
 pub(crate) use call::{Call, Function, Group, boolean, optional};

@@ -97,7 +97,8 @@ fn extensions<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>], url: &str) -
     found
 }
 
-fn has_value(item: &Value<'_>) -> bool {
+/// Whether the item has a value, and not extensions alone.
+pub(crate) fn has_value(item: &Value<'_>) -> bool {
     item.element().is_none_or(|element| element.is_primitive() && element.node.is_some())
 }
 
@@ -151,7 +152,7 @@ fn holder<'a>(root: fhir::Node<'a>, place: Option<fhir::Node<'a>>) -> fhir::Node
 
 fn entries<'a>(root: fhir::Node<'a>) -> impl Iterator<Item = fhir::Node<'a>> {
     let is_bundle = root.str("resourceType").is_some_and(|name| name == "Bundle");
-    root.get("entry").filter(|_| is_bundle).into_iter().flat_map(|list| list.items())
+    is_bundle.then(|| root.get("entry")).flatten().into_iter().flat_map(|list| list.items())
 }
 
 /// The resource of a Bundle that a reference means: by fullUrl, or by type and id at its end.

@@ -93,3 +93,16 @@ fn every_expression_of_r4_has_a_meaning_on_its_type() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 2500, "{count}");
 }
+
+#[test]
+fn long_expressions_are_checked_within_the_stack() {
+    for source in [
+        format!("1{}", "+1".repeat(390)),
+        format!("name{}", ".first()".repeat(190)),
+        format!("name{}", " | name".repeat(390)),
+        format!("name{}", ".where(use = 'a')".repeat(85)),
+        format!("{}1{}", "iif(true, ".repeat(40), ")".repeat(40)),
+    ] {
+        assert_eq!(check("Patient", &source), Ok(()), "{source:.40}");
+    }
+}

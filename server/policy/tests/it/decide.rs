@@ -6,7 +6,7 @@ use policy::{
 
 use Interaction as I;
 
-const ALL: [Interaction; 34] = [
+const ALL: [Interaction; 35] = [
     I::Capabilities,
     I::Read,
     I::Vread,
@@ -22,6 +22,7 @@ const ALL: [Interaction; 34] = [
     I::Batch,
     I::Everything,
     I::Validate,
+    I::Fhirpath,
     I::MetaInstance,
     I::MetaType,
     I::MetaSystem,

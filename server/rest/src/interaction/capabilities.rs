@@ -42,7 +42,7 @@ fn statement(weir: &Weir) -> Value {
             "security": security(weir),
             "resource": resources,
             "interaction": system_interactions(),
-            "operation": operations(|listed| listed == Listed::Everywhere),
+            "operation": operations(|listed| matches!(listed, Listed::Everywhere | Listed::System)),
         }],
     })
 }
@@ -106,6 +106,7 @@ fn resource(weir: &Weir, name: &str) -> Value {
         let is_listed = |listed| match listed {
             Listed::Type(only) => only == name,
             Listed::EveryType | Listed::Everywhere => true,
+            Listed::System => false,
         };
         members.insert("operation".to_owned(), operations(is_listed));
     }

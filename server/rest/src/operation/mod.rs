@@ -9,6 +9,8 @@ pub(crate) mod export_delete;
 pub(crate) mod export_file;
 pub(crate) mod export_kick_off;
 pub(crate) mod export_status;
+pub(crate) mod fhirpath;
+mod fhirpath_part;
 pub(crate) mod lastn;
 pub(crate) mod lookup;
 pub(crate) mod meta;
@@ -32,10 +34,12 @@ pub(crate) enum Listed {
     EveryType,
     /// With every type and for the whole server.
     Everywhere,
+    /// For the whole server.
+    System,
 }
 
 /// An operation of the CapabilityStatement: its name, its OperationDefinition, where it is listed.
-pub(crate) const OPERATIONS: [(&str, &str, Listed); 16] = [
+pub(crate) const OPERATIONS: [(&str, &str, Listed); 17] = [
     ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate", Listed::Everywhere),
     ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta", Listed::Everywhere),
     ("meta-add", "http://hl7.org/fhir/OperationDefinition/Resource-meta-add", Listed::EveryType),
@@ -53,4 +57,6 @@ pub(crate) const OPERATIONS: [(&str, &str, Listed); 16] = [
     ("lookup", "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup", Listed::Type("CodeSystem")),
     ("subsumes", "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes", Listed::Type("CodeSystem")),
     ("translate", "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate", Listed::Type("ConceptMap")),
+    // Of the FHIRPath Lab; it has no OperationDefinition.
+    ("fhirpath", "urn:weir:operation:fhirpath", Listed::System),
 ];
