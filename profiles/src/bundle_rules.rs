@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fhir::{Node, Reference};
+use fhir::{Node, Reference, Severity};
 
 use crate::datatype_rules::is_absolute;
 use crate::walk::{Place, Walk, shown};
@@ -123,7 +123,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let place = Place { node: reference, path: &step, rule: place.rule };
             match self.entries_of(&text, entries) {
                 1 => {}
-                0 => self.error(place, "not-found", || format!("no entry of the bundle is `{}`", shown(&text))),
+                0 => {
+                    // What lies on another server can still be fetched there.
+                    let is_error = self.options.exacting || !is_absolute(&text) || text.starts_with("urn:");
+                    let severity = if is_error { Severity::Error } else { Severity::Warning };
+                    self.report(severity, place, "not-found", || format!("no entry of the bundle is `{}`", shown(&text)));
+                }
                 count => self.error(place, "not-found", || {
                     format!("{count} entries of the bundle are `{}`, expected one", shown(&text))
                 }),

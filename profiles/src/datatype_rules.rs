@@ -112,9 +112,6 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if text.starts_with('#') {
             return;
         }
-        if !is_absolute(&text) {
-            return self.error(place, "value", || "a canonical url must be absolute".to_owned());
-        }
         let definitions = self.validator.definitions();
         let found = if definitions.value_set(&text).is_some() {
             "ValueSet"

@@ -82,7 +82,10 @@ fn required_codes_are_checked() {
     let system = "http://terminology.hl7.org/CodeSystem/condition-clinical";
     check(condition(system, "active"), &[]);
     check(condition(system, "alive"), &["code-invalid Condition.clinicalStatus"]);
-    check(condition("http://snomed.info/sct", "active"), &["code-invalid Condition.clinicalStatus"]);
+    check(
+        condition("http://snomed.info/sct", "active"),
+        &["code-invalid Condition.clinicalStatus.coding[0]", "code-invalid Condition.clinicalStatus"],
+    );
 }
 
 #[test]

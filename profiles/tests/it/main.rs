@@ -5,6 +5,8 @@
 mod base_r4;
 mod counts;
 mod mutants;
+mod rules;
+mod spec_examples;
 mod uk_core;
 mod uk_core_examples;
 mod uk_core_facts;
