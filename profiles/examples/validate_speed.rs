@@ -21,7 +21,9 @@ fn main() {
     let base = Definitions::r4().expect("the definitions load");
     let validator = Validator::new(Arc::new(with_uk_core(&base).expect("UK Core loads")));
     say(&format!("definitions ready: {} ms", start.elapsed().as_millis()));
-    for (name, resource) in [("Patient", patient()), ("blood pressure", blood_pressure(1)), ("MedicationRequest", medication(1))] {
+    for (name, resource) in
+        [("Patient", patient()), ("blood pressure", blood_pressure(1)), ("MedicationRequest", medication(1))]
+    {
         let text = resource.to_string();
         errors(&validator, &text, name);
         let started = Instant::now();
@@ -31,7 +33,12 @@ fn main() {
             count += 1;
         }
         let each = started.elapsed() / count;
-        say(&format!("{name}: {} a second, {} us each, {} bytes", 1_000_000_000 / each.as_nanos().max(1), each.as_micros(), text.len()));
+        say(&format!(
+            "{name}: {} a second, {} us each, {} bytes",
+            1_000_000_000 / each.as_nanos().max(1),
+            each.as_micros(),
+            text.len()
+        ));
     }
     let text = bundle().to_string();
     errors(&validator, &text, "bundle");
@@ -115,7 +122,11 @@ fn bundle() -> Value {
             _ if number % 2 == 0 => blood_pressure(number),
             _ => medication(number),
         };
-        let name = format!("{}/{}", resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default());
+        let name = format!(
+            "{}/{}",
+            resource["resourceType"].as_str().unwrap_or_default(),
+            resource["id"].as_str().unwrap_or_default()
+        );
         json!({"fullUrl": format!("https://example.org/fhir/{name}"), "resource": resource})
     });
     json!({"resourceType": "Bundle", "type": "collection", "entry": entries.collect::<Vec<Value>>()})

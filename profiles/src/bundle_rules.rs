@@ -127,7 +127,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                     // What lies on another server can still be fetched there.
                     let is_error = self.options.exacting || !is_absolute(&text) || text.starts_with("urn:");
                     let severity = if is_error { Severity::Error } else { Severity::Warning };
-                    self.report(severity, place, "not-found", || format!("no entry of the bundle is `{}`", shown(&text)));
+                    self.report(severity, place, "not-found", || {
+                        format!("no entry of the bundle is `{}`", shown(&text))
+                    });
                 }
                 count => self.error(place, "not-found", || {
                     format!("{count} entries of the bundle are `{}`, expected one", shown(&text))
@@ -163,7 +165,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let step = step.child("resource");
             let place = Place { node: resource, path: &step, rule: place.rule };
             let type_name = resource.str("resourceType").unwrap_or_default();
-            let is_match = entry.at(&["search", "mode"]).and_then(|mode| mode.as_str()).is_none_or(|mode| mode == "match");
+            let is_match =
+                entry.at(&["search", "mode"]).and_then(|mode| mode.as_str()).is_none_or(|mode| mode == "match");
             if resource.get("id").is_none() && type_name != "OperationOutcome" {
                 self.error(place, "invalid", || "what a search finds must have an id".to_owned());
             }

@@ -50,7 +50,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 format!("`{}` is a value set, expected the url of a code system", shown(&system))
             });
         }
-        if definitions.code_system(&system).is_some_and(|found| found.supplements.is_some() || found.content == "supplement") {
+        if definitions
+            .code_system(&system)
+            .is_some_and(|found| found.supplements.is_some() || found.content == "supplement")
+        {
             return self.error(place, "value", || {
                 format!("`{}` only adds to a code system, so it has no codes of its own", shown(&system))
             });

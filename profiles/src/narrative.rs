@@ -8,10 +8,59 @@ use crate::walk::{Place, Walk};
 
 /// The elements of chapters 7 to 11 and 15 of HTML 4.0, without those that act or load.
 const ELEMENTS: [&str; 53] = [
-    "p", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "a", "span", "b", "em", "i", "strong", "small", "big", "tt",
-    "dfn", "q", "var", "abbr", "acronym", "cite", "blockquote", "hr", "ul", "ol", "li", "dl", "dt", "dd", "pre",
-    "table", "caption", "colgroup", "col", "thead", "tr", "tfoot", "tbody", "th", "td", "code", "samp", "img", "map",
-    "area", "kbd", "address", "sub", "sup", "s",
+    "p",
+    "br",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "a",
+    "span",
+    "b",
+    "em",
+    "i",
+    "strong",
+    "small",
+    "big",
+    "tt",
+    "dfn",
+    "q",
+    "var",
+    "abbr",
+    "acronym",
+    "cite",
+    "blockquote",
+    "hr",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "pre",
+    "table",
+    "caption",
+    "colgroup",
+    "col",
+    "thead",
+    "tr",
+    "tfoot",
+    "tbody",
+    "th",
+    "td",
+    "code",
+    "samp",
+    "img",
+    "map",
+    "area",
+    "kbd",
+    "address",
+    "sub",
+    "sup",
+    "s",
 ];
 /// Elements that browsers also know and the reference accepts.
 const MORE_ELEMENTS: [&str; 7] = ["del", "ins", "u", "bdo", "center", "strike", "font"];
@@ -21,9 +70,38 @@ const ATTRIBUTES: [&str; 9] = ["title", "style", "class", "id", "idref", "lang",
 
 /// Attributes of one element or another.
 const OWN_ATTRIBUTES: [&str; 32] = [
-    "href", "name", "rel", "target", "src", "alt", "width", "height", "usemap", "border", "colspan", "rowspan",
-    "align", "valign", "cellpadding", "cellspacing", "summary", "abbr", "axis", "headers", "scope", "span", "shape",
-    "coords", "nohref", "cite", "charoff", "char", "frame", "rules", "bgcolor", "type",
+    "href",
+    "name",
+    "rel",
+    "target",
+    "src",
+    "alt",
+    "width",
+    "height",
+    "usemap",
+    "border",
+    "colspan",
+    "rowspan",
+    "align",
+    "valign",
+    "cellpadding",
+    "cellspacing",
+    "summary",
+    "abbr",
+    "axis",
+    "headers",
+    "scope",
+    "span",
+    "shape",
+    "coords",
+    "nohref",
+    "cite",
+    "charoff",
+    "char",
+    "frame",
+    "rules",
+    "bgcolor",
+    "type",
 ];
 
 /// The places of entities that a numeric or named reference may name without a document type.
@@ -33,7 +111,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds the text of a narrative against the xhtml that is allowed.
     pub(crate) fn narrative(&mut self, place: Place<'_, 'a>, text: &str) {
         if let Err(fault) = check(text) {
-            self.error(place, "invalid", || format!("the narrative is not the xhtml that is allowed: {fault} (`txt-1`)"));
+            self.error(place, "invalid", || {
+                format!("the narrative is not the xhtml that is allowed: {fault} (`txt-1`)")
+            });
         }
         self.links(place, text);
     }
@@ -149,8 +229,10 @@ fn check_attributes(text: &str, is_root: bool) -> Result<(), String> {
         let (name, after) = rest.split_once('=').ok_or("an attribute has no value")?;
         let name = name.trim();
         let after = after.trim_start();
-        let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or("an attribute is not quoted")?;
-        let (value, after) = after.get(1..).and_then(|after| after.split_once(quote)).ok_or("an attribute is not closed")?;
+        let quote =
+            after.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or("an attribute is not quoted")?;
+        let (value, after) =
+            after.get(1..).and_then(|after| after.split_once(quote)).ok_or("an attribute is not closed")?;
         rest = after.trim_start();
         if name == "xmlns" || name.starts_with("xmlns:") {
             has_namespace |= name == "xmlns";

@@ -20,7 +20,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let (Some(given), Some(own)) = (value(answer, "value"), value_type(answer, "value")) else { return };
         // Of a type that no answer may have, the walk over the base has told.
         let is_answer = self.validator.definitions().element("QuestionnaireResponse.item.answer.value");
-        if !is_answer.is_some_and(|element| element.types.iter().any(|one| element.json_name(&one.code) == format!("value{own}"))) {
+        if !is_answer.is_some_and(|element| {
+            element.types.iter().any(|one| element.json_name(&one.code) == format!("value{own}"))
+        }) {
             return;
         }
         let wanted: &[&str] = match type_code {
@@ -166,7 +168,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let given = if place.node.is_object() { quantity.unwrap_or(place.node) } else { place.node };
         let limit = |name: &str| {
             let plain = extensions(asked, name).next();
-            let of_quantity = if place.node.is_object() { extensions(asked, &format!("questionnaire-{name}")).next() } else { None };
+            let of_quantity =
+                if place.node.is_object() { extensions(asked, &format!("questionnaire-{name}")).next() } else { None };
             of_quantity.or(plain).map(|limit| limit.get("value").unwrap_or(limit))
         };
         if limit("minValue").is_some_and(|min| compare(given, min) == Some(Ordering::Less)) {
@@ -196,7 +199,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     fn has_right_display(&self, coding: Node<'a>) -> bool {
-        let (Some(system), Some(code), Some(display)) = (coding.str("system"), coding.str("code"), coding.str("display"))
+        let (Some(system), Some(code), Some(display)) =
+            (coding.str("system"), coding.str("code"), coding.str("display"))
         else {
             return true;
         };

@@ -44,7 +44,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.answered_items(place, questionnaire, &[place.node], form);
             }
             None => self.report(Severity::Warning, at_url, "not-found", || {
-                format!("the questionnaire `{}` is not known here, so the answers were not held against it", shown(&url))
+                format!(
+                    "the questionnaire `{}` is not known here, so the answers were not held against it",
+                    shown(&url)
+                )
             }),
         }
     }
@@ -59,7 +62,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let place = Place { node: item, path: &step, rule: place.rule };
             // Its absence is an error of cardinality already.
             let Some(link_id) = item.str("linkId") else { continue };
-            let Some(position) = asked.iter().position(|one| one.str("linkId").is_some_and(|own| own == link_id)) else {
+            let Some(position) = asked.iter().position(|one| one.str("linkId").is_some_and(|own| own == link_id))
+            else {
                 let is_elsewhere = has_item(form.questionnaire, &link_id);
                 self.error(place, "structure", || match is_elsewhere {
                     true => format!("the item `{}` stands in the wrong place", shown(&link_id)),

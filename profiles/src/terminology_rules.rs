@@ -35,7 +35,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if self.validator.definitions().code_system(&system).is_none()
             && self.validator.definitions().value_set(&system).is_some()
         {
-            return self.error(place, "invalid", || format!("`{}` is a value set, expected a code system", shown(&system)));
+            return self
+                .error(place, "invalid", || format!("`{}` is a value set, expected a code system", shown(&system)));
         }
         for (index, concept) in list(place.node, "concept").enumerate() {
             let Some(code) = concept.str("code") else { continue };
@@ -94,12 +95,16 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             }
             self.supplemented(place, &base);
         } else if content.as_deref() == Some("supplement") {
-            self.error(place, "business-rule", || "a supplement must name the code system that it supplements".to_owned());
+            self.error(place, "business-rule", || {
+                "a supplement must name the code system that it supplements".to_owned()
+            });
         }
         let count = node.get("count").and_then(|count| count.as_i64());
         let own = concepts(node);
         if let Some(count) = count.filter(|count| content.as_deref() == Some("complete") && *count != own) {
-            self.error(place, "business-rule", || format!("`count` is {count}, found {own} concepts in a complete code system"));
+            self.error(place, "business-rule", || {
+                format!("`count` is {count}, found {own} concepts in a complete code system")
+            });
         }
     }
 

@@ -55,7 +55,10 @@ fn primitive_forms_are_checked() {
         json!({"resourceType": "Patient", "multipleBirthInteger": 1.5}),
         &["value Patient.multipleBirth.ofType(integer)"],
     );
-    check(json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}), &["value Patient.photo[0].data", "invariant Patient.photo[0]"]);
+    check(
+        json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}),
+        &["value Patient.photo[0].data", "invariant Patient.photo[0]"],
+    );
 }
 
 #[test]

@@ -31,9 +31,18 @@ fn invariants_of_types_elements_and_backbones_hold() {
     };
     check(observation(json!({"valueString": "1"})), &[]);
     check(observation(json!({"valueString": "1", "dataAbsentReason": {"text": "x"}})), &["invariant Observation"]);
-    check(observation(json!({"valueQuantity": {"value": 1, "code": "kg"}})), &["invariant Observation.value.ofType(Quantity)"]);
-    check(observation(json!({"referenceRange": [{"appliesTo": [{"text": "x"}]}]})), &["invariant Observation.referenceRange[0]"]);
-    check(observation(json!({"effectivePeriod": {"start": "2020-02-01", "end": "2020-01-01"}})), &["invariant Observation.effective.ofType(Period)"]);
+    check(
+        observation(json!({"valueQuantity": {"value": 1, "code": "kg"}})),
+        &["invariant Observation.value.ofType(Quantity)"],
+    );
+    check(
+        observation(json!({"referenceRange": [{"appliesTo": [{"text": "x"}]}]})),
+        &["invariant Observation.referenceRange[0]"],
+    );
+    check(
+        observation(json!({"effectivePeriod": {"start": "2020-02-01", "end": "2020-01-01"}})),
+        &["invariant Observation.effective.ofType(Period)"],
+    );
     check(json!({"resourceType": "Patient", "contact": [{"gender": "male"}]}), &["invariant Patient.contact[0]"]);
     check(json!({"resourceType": "Patient", "name": [{"id": "x"}]}), &["invariant Patient.name[0]"]);
     let found = issues(&json!({"resourceType": "Patient", "contact": [{"gender": "male"}]}), &Options::default());
@@ -42,12 +51,24 @@ fn invariants_of_types_elements_and_backbones_hold() {
 
 #[test]
 fn narrative_is_held_to_the_xhtml_that_is_allowed() {
-    let patient = |div: &str| json!({"resourceType": "Patient", "text": {"status": "generated",
-        "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{div}</div>")}});
-    for good in ["<p>x</p>", "a<br/>b", "<p class=\"x\">a &amp; b &#160;</p><!-- note -->", "<img src=\"#x\" alt=\"y\"/>"] {
+    let patient = |div: &str| {
+        json!({"resourceType": "Patient", "text": {"status": "generated",
+        "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{div}</div>")}})
+    };
+    for good in
+        ["<p>x</p>", "a<br/>b", "<p class=\"x\">a &amp; b &#160;</p><!-- note -->", "<img src=\"#x\" alt=\"y\"/>"]
+    {
         check(patient(good), &[]);
     }
-    for bad in ["<script>x</script>", "<p onclick=\"x\">x</p>", "<p>x", "", "a & b", "<a href=\"javascript:x\">x</a>", "<p class=x>x</p>"] {
+    for bad in [
+        "<script>x</script>",
+        "<p onclick=\"x\">x</p>",
+        "<p>x",
+        "",
+        "a & b",
+        "<a href=\"javascript:x\">x</a>",
+        "<p class=x>x</p>",
+    ] {
         check(patient(bad), &["invalid Patient.text.div"]);
     }
 }
@@ -57,29 +78,42 @@ fn contained_resources_are_used_and_plain() {
     let patient = |contained: Value| json!({"resourceType": "Patient", "managingOrganization": {"reference": "#o"}, "contained": contained});
     let organization = json!({"resourceType": "Organization", "id": "o", "name": "x"});
     check(patient(json!([organization])), &[]);
-    check(patient(json!([organization, {"resourceType": "Organization", "id": "p", "name": "x"}])), &["invariant Patient.contained[1]"]);
-    check(patient(json!([{"resourceType": "Organization", "id": "o", "name": "x", "meta": {"versionId": "1"}}])), &["invariant Patient.contained[0]"]);
+    check(
+        patient(json!([organization, {"resourceType": "Organization", "id": "p", "name": "x"}])),
+        &["invariant Patient.contained[1]"],
+    );
+    check(
+        patient(json!([{"resourceType": "Organization", "id": "o", "name": "x", "meta": {"versionId": "1"}}])),
+        &["invariant Patient.contained[0]"],
+    );
     check(patient(json!([organization, organization])), &["duplicate Patient.contained[1]"]);
 }
 
 #[test]
 fn bundles_are_held_to_their_type() {
     let entry = |url: &str, id: &str| json!({"fullUrl": url, "resource": {"resourceType": "Patient", "id": id}});
-    let bundle = |type_code: &str, entries: Value| json!({"resourceType": "Bundle", "type": type_code, "entry": entries});
+    let bundle =
+        |type_code: &str, entries: Value| json!({"resourceType": "Bundle", "type": type_code, "entry": entries});
     let good = entry("https://example.org/Patient/a", "a");
     check(bundle("collection", json!([good])), &[]);
     check(bundle("collection", json!([entry("Patient/a", "a")])), &["invalid Bundle.entry[0]"]);
     check(bundle("collection", json!([entry("https://example.org/Patient/b", "a")])), &["invalid Bundle.entry[0]"]);
-    check(bundle("collection", json!([{"resource": {"resourceType": "Patient", "id": "a"}}])), &["required Bundle.entry[0]"]);
+    check(
+        bundle("collection", json!([{"resource": {"resourceType": "Patient", "id": "a"}}])),
+        &["required Bundle.entry[0]"],
+    );
     check(bundle("collection", json!([good, good])), &["invariant Bundle"]);
     check(bundle("transaction", json!([{"resource": {"resourceType": "Patient"}}])), &["invariant Bundle"]);
-    let composition = |subject: &str| json!({"fullUrl": "https://example.org/Composition/c", "resource": {"resourceType": "Composition",
+    let composition = |subject: &str| {
+        json!({"fullUrl": "https://example.org/Composition/c", "resource": {"resourceType": "Composition",
         "id": "c", "status": "final", "type": {"text": "x"}, "date": "2020-01-01", "title": "x", "author": [{"display": "x"}],
         "subject": {"reference": subject}, "section": [{"text": {"status": "generated",
-            "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"}}]}});
+            "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"}}]}})
+    };
     let document = |subject: &str| {
         let mut made = bundle("document", json!([composition(subject), good]));
-        made["identifier"] = json!({"system": "urn:ietf:rfc:3986", "value": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"});
+        made["identifier"] =
+            json!({"system": "urn:ietf:rfc:3986", "value": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"});
         made["timestamp"] = json!("2020-01-01T00:00:00Z");
         made
     };
@@ -97,13 +131,19 @@ fn extensions_stand_where_they_may() {
         let found = issues(resource, &Options::default());
         found.iter().filter(|issue| issue.code == "extension" && issue.severity == fhir::Severity::Warning).count()
     };
-    assert_eq!(warnings(&json!({"resourceType": "Patient", "birthDate": "2020-01-01", "_birthDate": {"extension": birth_time}})), 0);
+    assert_eq!(
+        warnings(
+            &json!({"resourceType": "Patient", "birthDate": "2020-01-01", "_birthDate": {"extension": birth_time}})
+        ),
+        0
+    );
     assert_eq!(warnings(&json!({"resourceType": "Patient", "extension": birth_time})), 1);
     assert_eq!(warnings(&json!({"resourceType": "Patient", "extension": sex})), 0);
     let wrong = json!({"resourceType": "Practitioner", "extension": sex});
     assert_eq!(warnings(&wrong), 1);
     assert!(errors(&wrong, &exacting).contains(&"extension Practitioner.extension[0]".to_owned()));
-    let unknown = json!({"resourceType": "Patient", "extension": [{"url": "https://elsewhere.invalid/x", "valueString": "x"}]});
+    let unknown =
+        json!({"resourceType": "Patient", "extension": [{"url": "https://elsewhere.invalid/x", "valueString": "x"}]});
     assert_eq!(errors(&unknown, &Options::default()), [""; 0]);
     assert_eq!(errors(&unknown, &exacting), ["extension Patient.extension[0]"]);
     let of_r5 = json!({"resourceType": "Patient", "extension":
@@ -115,14 +155,19 @@ fn extensions_stand_where_they_may() {
 fn codes_are_held_against_their_system() {
     let patient = |coding: Value| json!({"resourceType": "Patient", "maritalStatus": {"coding": [coding]}});
     let married = |code: &str, display: &str| {
-        patient(json!({"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": code, "display": display}))
+        patient(
+            json!({"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": code, "display": display}),
+        )
     };
     let exacting = Options { exacting: true, ..Options::default() };
     assert_eq!(errors(&married("M", "Married"), &exacting), [""; 0]);
     assert_eq!(errors(&married("M", "Single"), &exacting), ["invalid Patient.maritalStatus.coding[0]"]);
     assert_eq!(errors(&married("M", "Single"), &Options::default()), [""; 0]);
     check(patient(json!({"system": "http://snomed.info/sct", "code": "87915002"})), &[]);
-    check(patient(json!({"system": "http://snomed.info/sct", "code": "87915003"})), &["code-invalid Patient.maritalStatus.coding[0]"]);
+    check(
+        patient(json!({"system": "http://snomed.info/sct", "code": "87915003"})),
+        &["code-invalid Patient.maritalStatus.coding[0]"],
+    );
     check(patient(json!({"system": "MaritalStatus", "code": "M"})), &["value Patient.maritalStatus.coding[0]"]);
 }
 
@@ -136,26 +181,49 @@ fn answers_are_held_against_the_questionnaire() {
             {"linkId": "c", "type": "choice", "answerOption": [{"valueInteger": 1}, {"valueInteger": 2}]}]}]});
     let response = |items: Value| json!({"resourceType": "QuestionnaireResponse", "questionnaire": url, "status": "completed", "item": items});
     let check = |items: Value, expected: &[&str]| {
-        assert_eq!(errors_with(std::slice::from_ref(&questionnaire), &response(items.clone()), &Options::default()), expected, "{items}");
+        assert_eq!(
+            errors_with(std::slice::from_ref(&questionnaire), &response(items.clone()), &Options::default()),
+            expected,
+            "{items}"
+        );
     };
     let a = |truth: bool| json!({"linkId": "a", "answer": [{"valueBoolean": truth}]});
     let group = |items: Value| json!({"linkId": "g", "item": items});
     check(json!([a(true), group(json!([{"linkId": "b", "answer": [{"valueString": "x"}]}]))]), &[]);
-    check(json!([a(false), group(json!([{"linkId": "b", "answer": [{"valueString": "x"}]}]))]), &["structure QuestionnaireResponse.item[1].item[0]"]);
-    check(json!([group(json!([{"linkId": "c", "answer": [{"valueInteger": 1}]}]))]), &["required QuestionnaireResponse"]);
-    check(json!([a(true), group(json!([{"linkId": "c", "answer": [{"valueInteger": 3}]}]))]),
-        &["code-invalid QuestionnaireResponse.item[1].item[0].answer[0].value"]);
-    check(json!([a(true), {"linkId": "z", "answer": [{"valueString": "x"}]}]), &["structure QuestionnaireResponse.item[1]"]);
-    check(json!([a(true), {"linkId": "c", "answer": [{"valueInteger": 1}]}]), &["structure QuestionnaireResponse.item[1]"]);
-    check(json!([{"linkId": "a", "answer": [{"valueString": "x"}]}]), &["structure QuestionnaireResponse.item[0].answer[0].value"]);
+    check(
+        json!([a(false), group(json!([{"linkId": "b", "answer": [{"valueString": "x"}]}]))]),
+        &["structure QuestionnaireResponse.item[1].item[0]"],
+    );
+    check(
+        json!([group(json!([{"linkId": "c", "answer": [{"valueInteger": 1}]}]))]),
+        &["required QuestionnaireResponse"],
+    );
+    check(
+        json!([a(true), group(json!([{"linkId": "c", "answer": [{"valueInteger": 3}]}]))]),
+        &["code-invalid QuestionnaireResponse.item[1].item[0].answer[0].value"],
+    );
+    check(
+        json!([a(true), {"linkId": "z", "answer": [{"valueString": "x"}]}]),
+        &["structure QuestionnaireResponse.item[1]"],
+    );
+    check(
+        json!([a(true), {"linkId": "c", "answer": [{"valueInteger": 1}]}]),
+        &["structure QuestionnaireResponse.item[1]"],
+    );
+    check(
+        json!([{"linkId": "a", "answer": [{"valueString": "x"}]}]),
+        &["structure QuestionnaireResponse.item[0].answer[0].value"],
+    );
 }
 
 #[test]
 fn slices_are_told_by_every_kind_of_discriminator() {
     let url = "http://example.org/StructureDefinition/sliced";
-    let profile = |elements: Value| json!({"resourceType": "StructureDefinition", "url": url, "name": "S", "kind": "resource",
+    let profile = |elements: Value| {
+        json!({"resourceType": "StructureDefinition", "url": url, "name": "S", "kind": "resource",
         "type": "Observation", "derivation": "constraint", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
-        "differential": {"element": elements}});
+        "differential": {"element": elements}})
+    };
     let observation = |more: Value| {
         let mut made = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}});
         made.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -177,13 +245,16 @@ fn slices_are_told_by_every_kind_of_discriminator() {
             "type": [{"code": "Reference", "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Organization"]}]}]);
     check(by_target.clone(), json!({"performer": [{"reference": "Organization/1"}]}), &[]);
     check(by_target, json!({"performer": [{"reference": "Patient/1"}]}), &["required Observation"]);
-    let ordered = |rules: &str, is_ordered: bool| json!([
+    let ordered = |rules: &str, is_ordered: bool| {
+        json!([
         {"id": "Observation.category", "path": "Observation.category", "slicing": {"discriminator": [{"type": "value", "path": "text"}], "rules": rules, "ordered": is_ordered}},
         {"id": "Observation.category:a", "path": "Observation.category", "sliceName": "a"},
         {"id": "Observation.category:a.text", "path": "Observation.category.text", "fixedString": "a"},
         {"id": "Observation.category:b", "path": "Observation.category", "sliceName": "b"},
-        {"id": "Observation.category:b.text", "path": "Observation.category.text", "fixedString": "b"}]);
-    let texts = |texts: &[&str]| json!({"category": texts.iter().map(|text| json!({"text": text})).collect::<Vec<_>>()});
+        {"id": "Observation.category:b.text", "path": "Observation.category.text", "fixedString": "b"}])
+    };
+    let texts =
+        |texts: &[&str]| json!({"category": texts.iter().map(|text| json!({"text": text})).collect::<Vec<_>>()});
     check(ordered("open", true), texts(&["a", "x", "b"]), &[]);
     check(ordered("open", true), texts(&["b", "a"]), &["structure Observation.category[1]"]);
     check(ordered("openAtEnd", false), texts(&["b", "a", "x"]), &[]);
@@ -227,8 +298,10 @@ fn limits_of_a_profile_hold() {
 #[test]
 fn a_definition_at_fault_is_named_with_its_element() {
     let url = "http://example.org/StructureDefinition/p";
-    let profile = |base: &str, type_name: &str, element: Value| json!({"resourceType": "StructureDefinition", "url": url, "name": "P",
-        "kind": "resource", "type": type_name, "derivation": "constraint", "baseDefinition": base, "differential": {"element": [element]}});
+    let profile = |base: &str, type_name: &str, element: Value| {
+        json!({"resourceType": "StructureDefinition", "url": url, "name": "P",
+        "kind": "resource", "type": type_name, "derivation": "constraint", "baseDefinition": base, "differential": {"element": [element]}})
+    };
     let base = "http://hl7.org/fhir/StructureDefinition/Patient";
     let plain = json!({"id": "Patient", "path": "Patient"});
     let options = Options { profiles: vec![url.to_owned()], ..Options::default() };
@@ -241,14 +314,20 @@ fn a_definition_at_fault_is_named_with_its_element() {
     };
     assert_eq!(found(profile(base, "Patient", plain.clone())), "");
     assert!(found(profile(url, "Patient", plain.clone())).contains("derives from itself"));
-    assert!(found(profile("http://example.org/gone", "Patient", plain.clone())).contains("`http://example.org/gone` is not known here"));
+    assert!(
+        found(profile("http://example.org/gone", "Patient", plain.clone()))
+            .contains("`http://example.org/gone` is not known here")
+    );
     assert!(found(profile(base, "Pateint", plain)).contains("`Pateint`"));
     let element = |more: Value| {
         let mut made = json!({"id": "Patient.name", "path": "Patient.name"});
         made.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         made
     };
-    assert!(found(profile(base, "Patient", element(json!({"min": 2, "max": "1"})))).contains("element `Patient.name`: `min` is 2"));
+    assert!(
+        found(profile(base, "Patient", element(json!({"min": 2, "max": "1"}))))
+            .contains("element `Patient.name`: `min` is 2")
+    );
     let unknown = json!({"id": "Patient.nam", "path": "Patient.nam"});
     assert!(found(profile(base, "Patient", unknown)).contains("element `Patient.nam`: there is no `nam`"));
 }

@@ -30,7 +30,8 @@ fn examples_of_the_standard_are_valid() {
         let bytes = std::fs::read(entry.path()).expect("the example can be read");
         count += 1;
         for issue in validator().validate_text(&bytes, &Options::default()) {
-            let is_known = WRONG.iter().any(|(start, words)| name.starts_with(start) && issue.diagnostics.contains(words));
+            let is_known =
+                WRONG.iter().any(|(start, words)| name.starts_with(start) && issue.diagnostics.contains(words));
             if issue.is_error() && !is_known {
                 failed.push(format!("{name}: {} {}", issue.expression.unwrap_or_default(), issue.diagnostics));
             }

@@ -46,7 +46,8 @@ fn outcomes_agree_with_the_reference() {
             println!("   {} {}", issue.expression.as_deref().unwrap_or_default(), issue.diagnostics);
         }
     }
-    let listed: BTreeSet<&str> = DISAGREEMENTS.lines().filter_map(|line| line.split_once(": ")).map(|(key, _)| key).collect();
+    let listed: BTreeSet<&str> =
+        DISAGREEMENTS.lines().filter_map(|line| line.split_once(": ")).map(|(key, _)| key).collect();
     let found: BTreeSet<&str> = wrong.keys().map(String::as_str).collect();
     let new: Vec<_> = found.difference(&listed).collect();
     let gone: Vec<_> = listed.difference(&found).collect();

@@ -8,6 +8,7 @@ mod population;
 mod report;
 mod server;
 mod session;
+mod validate;
 mod workload;
 
 use std::path::{Path, PathBuf};
@@ -35,9 +36,14 @@ use server::Validation;
 ///       loads once and keeps the store; the next time it measures without loading
 ///   cargo xtask bench --database-url postgres://postgres@127.0.0.1/postgres
 ///       on PostgreSQL; makes databases of its own there and drops them
+///   cargo xtask bench validate
+///       resources a second of the validator, on one core; needs no server
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
+    /// Measure this part alone, without a server.
+    #[arg(value_enum)]
+    part: Option<Part>,
     /// Patients to load; 1000, 10000 and 64000 are what docs/performance.md compares.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     patients: u64,
@@ -71,6 +77,13 @@ pub(crate) struct Options {
     /// Write the resources of --patients patients to a folder, one a file, and do nothing else: to look at them or to validate them.
     #[arg(long, value_name = "DIR")]
     write_resources: Option<PathBuf>,
+}
+
+/// A part that can be measured without a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Resources held against UK Core, a Bundle, and what the definitions take: a few seconds.
+    Validate,
 }
 
 /// What can be measured.
@@ -110,6 +123,10 @@ impl Options {
 
 /// Builds what is measured and measures it; the answer is the table.
 pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
+    match options.part {
+        Some(Part::Validate) => return validate::run(root),
+        None => {}
+    }
     if cfg!(debug_assertions) {
         return run_released(root);
     }
