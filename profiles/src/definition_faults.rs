@@ -75,7 +75,7 @@ fn element_fault(element: &Value, path: &str, definition: &ProfileDef, definitio
         return element.get("slicing").map(|_| "the root of a profile cannot be sliced".to_owned());
     };
     let types = &definitions.type_named(type_name)?.elements;
-    let Some(base) = find(types, rest, definitions) else { return None };
+    let base = find(types, rest, definitions)?;
     let base = match base {
         Ok(base) => base,
         Err(name) => return Some(format!("there is no `{name}`")),

@@ -304,8 +304,8 @@ impl Profile {
             return (*value).clone();
         }
         let fixed = self.elements.iter().filter(|one| one["id"] == id);
-        let fixed = fixed.filter_map(|one| one.as_object()?.iter().find(|(key, _)| key.starts_with("fixed")));
-        if let Some((_, value)) = fixed.last() {
+        let mut fixed = fixed.filter_map(|one| one.as_object()?.iter().find(|(key, _)| key.starts_with("fixed")));
+        if let Some((_, value)) = fixed.next_back() {
             return value.clone();
         }
         match type_code {
