@@ -59,10 +59,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             });
         }
         let Some(code) = node.str("code") else { return };
-        if system == SNOMED_CT && !is_snomed_code(&code) {
-            return self.error(place, "code-invalid", || format!("`{}` is not a code of SNOMED CT", shown(&code)));
-        }
-        match self.validator.terminology().check_code(&system, &code) {
+        let is_malformed = system == SNOMED_CT && !is_snomed_code(&code);
+        let membership = self.validator.terminology().check_code(&system, &code);
+        match if is_malformed { Membership::NotMember } else { membership } {
             Membership::NotMember => {
                 let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
                 self.report(severity, place, "code-invalid", || {

@@ -4,6 +4,7 @@
 use fhir::{Node, Severity};
 
 use crate::enable_when::is_enabled;
+use crate::questionnaire_answer::extensions;
 use crate::walk::{Place, Walk, shown};
 
 /// The Questionnaire that a response is held against.
@@ -100,6 +101,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if is_group && given.len() > 1 && !truth(asked, "repeats") {
             self.error(place, "structure", || format!("the item `{}` may be given once only", shown(&link_id)));
         }
+        if is_group {
+            self.occurrences(place, asked, given.len());
+        }
         for (index, item) in given {
             let step = place.path.child("item").at(*index);
             let place = Place { node: *item, path: &step, rule: place.rule };
@@ -120,6 +124,20 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.missing_answer(place, &link_id, form);
             }
             self.item_by_type(place, asked, form);
+        }
+    }
+
+    /// Holds the number of answers, or of a group's repetitions, against the limits that extensions set.
+    fn occurrences(&mut self, place: Place<'_, 'a>, asked: Node<'v>, count: usize) {
+        let limit = |name: &str| {
+            let limit = extensions(asked, name).next().and_then(|limit| limit.as_i64());
+            limit.and_then(|limit| usize::try_from(limit).ok())
+        };
+        if let Some(min) = limit("questionnaire-minOccurs").filter(|min| count < *min) {
+            self.error(place, "required", || format!("found {count} answers, at least {min} are required"));
+        }
+        if let Some(max) = limit("questionnaire-maxOccurs").filter(|max| count > *max) {
+            self.error(place, "structure", || format!("found {count} answers, at most {max} are allowed"));
         }
     }
 
@@ -149,6 +167,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if answers.len() > 1 && !truth(asked, "repeats") {
             self.error(place, "structure", || format!("the item `{}` takes one answer only", shown(&link_id)));
         }
+        self.occurrences(place, asked, answers.len());
         if matches!(&*type_code, "display" | "question") {
             return;
         }

@@ -14,6 +14,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "Binary" | "Parameters" => return,
             "CapabilityStatement" => self.capability_statement(place),
             "CodeSystem" => self.code_system(place),
+            "ConceptMap" => self.concept_map(place),
             "MeasureReport" => self.measure_report(place),
             "Observation" => self.vital_signs(place),
             "QuestionnaireResponse" => self.questionnaire_response(place),

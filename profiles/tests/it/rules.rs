@@ -164,10 +164,9 @@ fn codes_are_held_against_their_system() {
     assert_eq!(errors(&married("M", "Single"), &exacting), ["invalid Patient.maritalStatus.coding[0]"]);
     assert_eq!(errors(&married("M", "Single"), &Options::default()), [""; 0]);
     check(patient(json!({"system": "http://snomed.info/sct", "code": "87915002"})), &[]);
-    check(
-        patient(json!({"system": "http://snomed.info/sct", "code": "87915003"})),
-        &["code-invalid Patient.maritalStatus.coding[0]"],
-    );
+    let malformed = patient(json!({"system": "http://snomed.info/sct", "code": "87915003"}));
+    assert_eq!(errors(&malformed, &exacting), ["code-invalid Patient.maritalStatus.coding[0]"]);
+    check(malformed, &[]);
     check(patient(json!({"system": "MaritalStatus", "code": "M"})), &["value Patient.maritalStatus.coding[0]"]);
 }
 
@@ -214,6 +213,28 @@ fn answers_are_held_against_the_questionnaire() {
         json!([{"linkId": "a", "answer": [{"valueString": "x"}]}]),
         &["structure QuestionnaireResponse.item[0].answer[0].value"],
     );
+}
+
+#[test]
+fn answers_are_held_to_the_limits_of_extensions() {
+    let url = "http://example.org/Questionnaire/q";
+    let hl7 = |name: &str, key: &str, value: Value| json!({"url": format!("http://hl7.org/fhir/StructureDefinition/{name}"), key: value});
+    let found = |question: Value, answers: Value| {
+        let questionnaire =
+            json!({"resourceType": "Questionnaire", "url": url, "status": "active", "item": [question]});
+        let response = json!({"resourceType": "QuestionnaireResponse", "questionnaire": url, "status": "completed",
+            "item": [{"linkId": "a", "answer": answers}]});
+        errors_with(&[questionnaire], &response, &Options::default()).len()
+    };
+    let pattern =
+        json!({"linkId": "a", "type": "string", "extension": [hl7("regex", "valueString", json!("[A-Z]\\d+"))]});
+    assert_eq!(found(pattern.clone(), json!([{"valueString": "A12"}])), 0);
+    assert_eq!(found(pattern, json!([{"valueString": "xA12"}])), 1);
+    let range = json!({"linkId": "a", "type": "integer", "repeats": true, "extension": [hl7("minValue", "valueInteger", json!(1)),
+        hl7("maxValue", "valueInteger", json!(3)), hl7("questionnaire-maxOccurs", "valueInteger", json!(2))]});
+    assert_eq!(found(range.clone(), json!([{"valueInteger": 1}, {"valueInteger": 3}])), 0);
+    assert_eq!(found(range.clone(), json!([{"valueInteger": 0}, {"valueInteger": 4}])), 2);
+    assert_eq!(found(range, json!([{"valueInteger": 1}, {"valueInteger": 1}, {"valueInteger": 2}])), 1);
 }
 
 #[test]
