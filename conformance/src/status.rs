@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::run::Outcome;
 use crate::suite::{Suite, suites};
 
-/// The text of `STATUS.md`.
-pub fn status(outcomes: &[(&str, Vec<Outcome>)]) -> String {
+/// The text of `STATUS.md`; `counts` are what other tests count, each with its title.
+pub fn status(outcomes: &[(&str, Vec<Outcome>)], counts: &[(&str, String)]) -> String {
     let all = outcomes.iter().flat_map(|(_, list)| list);
     let (count, faults) =
         all.fold((0, 0), |(count, faults), one| (count + 1, faults + usize::from(one.fault.is_some())));
@@ -23,6 +23,9 @@ pub fn status(outcomes: &[(&str, Vec<Outcome>)]) -> String {
             let source = format!("[{}]({})", section(&requirement.source), requirement.source);
             let _ = writeln!(text, "| {} | {} | {source} | {holds} |", requirement.id, requirement.says);
         }
+    }
+    for (title, count) in counts {
+        let _ = write!(text, "\n## {title}\n\n{count}");
     }
     text
 }

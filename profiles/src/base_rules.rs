@@ -145,7 +145,8 @@ impl BaseRules {
         properties.sort_by(|left, right| left.name.cmp(&right.name));
         // The invariants of a backbone element stand on the element itself.
         let own = backbone_rules(name, definitions).or(type_def.map(|found| found.constraints.as_slice()));
-        let constraints = own.unwrap_or_default().iter().filter_map(|rule| Constraint::of_type(rule, elements)).collect();
+        let constraints =
+            own.unwrap_or_default().iter().filter_map(|rule| Constraint::of_type(rule, elements)).collect();
         let elements = elements.iter().map(|element| self.element(element)).collect();
         let is_backbone = type_def.is_none();
         TypeRules { name: name.to_owned(), is_resource, elements, constraints, is_backbone, properties }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fhir::{Node, Reference};
+use fhir::{Node, Reference, Severity};
 
 use crate::datatype_rules::is_absolute;
 use crate::walk::{Place, Walk, shown};
@@ -123,7 +123,14 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let place = Place { node: reference, path: &step, rule: place.rule };
             match self.entries_of(&text, entries) {
                 1 => {}
-                0 => self.error(place, "not-found", || format!("no entry of the bundle is `{}`", shown(&text))),
+                0 => {
+                    // What lies on another server can still be fetched there.
+                    let is_error = self.options.exacting || !is_absolute(&text) || text.starts_with("urn:");
+                    let severity = if is_error { Severity::Error } else { Severity::Warning };
+                    self.report(severity, place, "not-found", || {
+                        format!("no entry of the bundle is `{}`", shown(&text))
+                    });
+                }
                 count => self.error(place, "not-found", || {
                     format!("{count} entries of the bundle are `{}`, expected one", shown(&text))
                 }),
@@ -158,7 +165,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let step = step.child("resource");
             let place = Place { node: resource, path: &step, rule: place.rule };
             let type_name = resource.str("resourceType").unwrap_or_default();
-            let is_match = entry.at(&["search", "mode"]).and_then(|mode| mode.as_str()).is_none_or(|mode| mode == "match");
+            let is_match =
+                entry.at(&["search", "mode"]).and_then(|mode| mode.as_str()).is_none_or(|mode| mode == "match");
             if resource.get("id").is_none() && type_name != "OperationOutcome" {
                 self.error(place, "invalid", || "what a search finds must have an id".to_owned());
             }

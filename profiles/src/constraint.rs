@@ -12,7 +12,8 @@ const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefi
 
 /// The rules that other parts of the walk look after, with better words and without FHIRPath: what every element must have, local
 /// references, periods, narrative and contained resources.
-const ELSEWHERE: [&str; 10] = ["ele-1", "ref-1", "per-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6"];
+const ELSEWHERE: [&str; 10] =
+    ["ele-1", "ref-1", "per-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6"];
 
 /// A compiled invariant.
 #[derive(Debug, Clone)]

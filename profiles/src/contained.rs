@@ -43,7 +43,8 @@ impl<'a> Walk<'_, 'a> {
             };
             if !is_used {
                 self.error(place, "invariant", || {
-                    "nothing in the resource refers to this contained one, and it refers to nothing there (`dom-3`)".to_owned()
+                    "nothing in the resource refers to this contained one, and it refers to nothing there (`dom-3`)"
+                        .to_owned()
                 });
             }
         }

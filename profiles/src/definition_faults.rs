@@ -26,7 +26,9 @@ pub(crate) fn faults(definition: &ProfileDef, definitions: &Definitions) -> Vec<
             faults.push("an element has no `path`".to_owned());
             continue;
         };
-        faults.extend(element_fault(element, path, definition, definitions).map(|fault| format!("element `{path}`: {fault}")));
+        faults.extend(
+            element_fault(element, path, definition, definitions).map(|fault| format!("element `{path}`: {fault}")),
+        );
     }
     faults
 }
@@ -40,7 +42,10 @@ fn base_fault(definition: &ProfileDef, definitions: &Definitions) -> Option<Stri
         }
         match definitions.profile(base) {
             Some(next) if next.type_name != definition.type_name => {
-                return Some(format!("it is for `{}`, its base `{base}` for `{}`", definition.type_name, next.type_name));
+                return Some(format!(
+                    "it is for `{}`, its base `{base}` for `{}`",
+                    definition.type_name, next.type_name
+                ));
             }
             Some(next) => current = next,
             None if base.strip_prefix(BASE).is_some_and(|name| definitions.type_named(name).is_some()) => return None,
@@ -50,12 +55,7 @@ fn base_fault(definition: &ProfileDef, definitions: &Definitions) -> Option<Stri
     Some("its chain of bases is circular or too long".to_owned())
 }
 
-fn element_fault(
-    element: &Value,
-    path: &str,
-    definition: &ProfileDef,
-    definitions: &Definitions,
-) -> Option<String> {
+fn element_fault(element: &Value, path: &str, definition: &ProfileDef, definitions: &Definitions) -> Option<String> {
     let min = element.get("min").and_then(Value::as_u64);
     let max = element.get("max").and_then(Value::as_str);
     let max_number = max.and_then(|max| max.parse::<u64>().ok());
@@ -75,7 +75,7 @@ fn element_fault(
         return element.get("slicing").map(|_| "the root of a profile cannot be sliced".to_owned());
     };
     let types = &definitions.type_named(type_name)?.elements;
-    let Some(base) = find(types, rest, definitions) else { return None };
+    let base = find(types, rest, definitions)?;
     let base = match base {
         Ok(base) => base,
         Err(name) => return Some(format!("there is no `{name}`")),
@@ -103,7 +103,8 @@ fn find<'d>(
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let plain = name.split(':').next().unwrap_or(name).trim_end_matches("[x]");
     let is_it = |element: &&ElementDef| {
-        element.name == plain || (element.is_choice && element.types.iter().any(|one| element.json_name(&one.code) == plain))
+        element.name == plain
+            || (element.is_choice && element.types.iter().any(|one| element.json_name(&one.code) == plain))
     };
     let Some(element) = elements.iter().find(is_it) else { return Some(Err(plain.to_owned())) };
     let Some(rest) = rest else { return Some(Ok(element)) };

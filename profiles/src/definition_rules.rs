@@ -30,7 +30,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let Some(base) = place.node.str("derivedFrom") else { return };
         let Some(base) = self.search_parameter_kind(&base) else { return };
         if place.node.str("type").is_some_and(|own| own != base) {
-            self.error(place, "business-rule", || format!("the type is not `{base}`, that of the parameter it derives from"));
+            self.error(place, "business-rule", || {
+                format!("the type is not `{base}`, that of the parameter it derives from")
+            });
         }
     }
 

@@ -53,7 +53,8 @@ fn locate<'a>(root: &'a mut Rule, id: &str) -> &'a mut Rule {
         let (name, slice) = segment.split_once(':').map_or((segment, None), |(name, slice)| (name, Some(slice)));
         rule = child_of(rule, name);
         // `a/b` is the slice `b` within the slice `a`.
-        let parts = slice.into_iter().flat_map(|slice| slice.match_indices('/').map(|(end, _)| end).chain([slice.len()]));
+        let parts =
+            slice.into_iter().flat_map(|slice| slice.match_indices('/').map(|(end, _)| end).chain([slice.len()]));
         for end in parts {
             rule = slice_of(rule, slice.and_then(|slice| slice.get(..end)).unwrap_or_default());
         }
@@ -68,7 +69,14 @@ fn child_of<'a>(rule: &'a mut Rule, name: &str) -> &'a mut Rule {
     let index = rule.children.iter().position(|child| child.name == name).unwrap_or_else(|| {
         let (name, shadow_name) = (name.to_owned(), format!("_{name}"));
         let rule_of_child = Rule::default();
-        rule.children.push(Child { name, shadow_name, is_choice, type_code: None, backbone: None, rule: rule_of_child });
+        rule.children.push(Child {
+            name,
+            shadow_name,
+            is_choice,
+            type_code: None,
+            backbone: None,
+            rule: rule_of_child,
+        });
         rule.children.len() - 1
     });
     &mut rule.children[index].rule
@@ -153,8 +161,8 @@ fn binding(value: &Value) -> Option<Binding> {
         (strength(&part("purpose", "valueCode")), without_version(&part("valueSet", "valueCanonical")).to_owned())
     });
     let of_members = value.get("additional").and_then(Value::as_array).into_iter().flatten();
-    let of_members = of_members
-        .map(|one| (strength(&text(one, "purpose")), without_version(&text(one, "valueSet")).to_owned()));
+    let of_members =
+        of_members.map(|one| (strength(&text(one, "purpose")), without_version(&text(one, "valueSet")).to_owned()));
     let value_set = without_version(value_set);
     let own = strength(value.get("strength")?.as_str()?);
     Some(Binding {

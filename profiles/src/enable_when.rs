@@ -78,7 +78,9 @@ pub(crate) fn compare(left: Node<'_>, right: Node<'_>) -> Option<Ordering> {
             }
         }
         (Kind::Object, Kind::Object) if left.get("value").is_some() => {
-            let unit = |node: Node<'_>| (node.str("system").map(|own| own.into_owned()), node.str("code").map(|own| own.into_owned()));
+            let unit = |node: Node<'_>| {
+                (node.str("system").map(|own| own.into_owned()), node.str("code").map(|own| own.into_owned()))
+            };
             if unit(left) != unit(right) {
                 return None;
             }

@@ -56,7 +56,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             None => {
                 let is_hl7 = url.starts_with(HL7) || url.starts_with(HL7_TOOLS) || is_of_other_version(&url);
                 let is_allowed = is_hl7 || EXAMPLES.iter().any(|part| url.contains(part));
-                let severity = if self.options.exacting && !is_allowed { Severity::Error } else { Severity::Information };
+                let severity =
+                    if self.options.exacting && !is_allowed { Severity::Error } else { Severity::Information };
                 self.report(severity, place, "extension", || {
                     format!("extension `{}` is not known here and was not checked", shown(&url))
                 });
@@ -110,6 +111,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
 
 /// Says whether an extension carries an element of another version of FHIR, as `http://hl7.org/fhir/5.0/StructureDefinition/extension-...`.
 fn is_of_other_version(url: &str) -> bool {
-    let version = url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split_once("/StructureDefinition/extension-"));
+    let version =
+        url.strip_prefix("http://hl7.org/fhir/").and_then(|rest| rest.split_once("/StructureDefinition/extension-"));
     version.is_some_and(|(version, _)| matches!(version, "1.0" | "3.0" | "4.0" | "4.3" | "5.0" | "6.0"))
 }

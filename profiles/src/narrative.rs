@@ -1,15 +1,66 @@
 //! The xhtml of narratives (`txt-1`, `txt-2`): <https://hl7.org/fhir/R4/narrative.html#xhtml>.
 
+use std::collections::HashSet;
+
 use fhir::Severity;
 
 use crate::walk::{Place, Walk};
 
 /// The elements of chapters 7 to 11 and 15 of HTML 4.0, without those that act or load.
 const ELEMENTS: [&str; 53] = [
-    "p", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "a", "span", "b", "em", "i", "strong", "small", "big", "tt",
-    "dfn", "q", "var", "abbr", "acronym", "cite", "blockquote", "hr", "ul", "ol", "li", "dl", "dt", "dd", "pre",
-    "table", "caption", "colgroup", "col", "thead", "tr", "tfoot", "tbody", "th", "td", "code", "samp", "img", "map",
-    "area", "kbd", "address", "sub", "sup", "s",
+    "p",
+    "br",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "a",
+    "span",
+    "b",
+    "em",
+    "i",
+    "strong",
+    "small",
+    "big",
+    "tt",
+    "dfn",
+    "q",
+    "var",
+    "abbr",
+    "acronym",
+    "cite",
+    "blockquote",
+    "hr",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "pre",
+    "table",
+    "caption",
+    "colgroup",
+    "col",
+    "thead",
+    "tr",
+    "tfoot",
+    "tbody",
+    "th",
+    "td",
+    "code",
+    "samp",
+    "img",
+    "map",
+    "area",
+    "kbd",
+    "address",
+    "sub",
+    "sup",
+    "s",
 ];
 /// Elements that browsers also know and the reference accepts.
 const MORE_ELEMENTS: [&str; 7] = ["del", "ins", "u", "bdo", "center", "strike", "font"];
@@ -19,9 +70,38 @@ const ATTRIBUTES: [&str; 9] = ["title", "style", "class", "id", "idref", "lang",
 
 /// Attributes of one element or another.
 const OWN_ATTRIBUTES: [&str; 32] = [
-    "href", "name", "rel", "target", "src", "alt", "width", "height", "usemap", "border", "colspan", "rowspan",
-    "align", "valign", "cellpadding", "cellspacing", "summary", "abbr", "axis", "headers", "scope", "span", "shape",
-    "coords", "nohref", "cite", "charoff", "char", "frame", "rules", "bgcolor", "type",
+    "href",
+    "name",
+    "rel",
+    "target",
+    "src",
+    "alt",
+    "width",
+    "height",
+    "usemap",
+    "border",
+    "colspan",
+    "rowspan",
+    "align",
+    "valign",
+    "cellpadding",
+    "cellspacing",
+    "summary",
+    "abbr",
+    "axis",
+    "headers",
+    "scope",
+    "span",
+    "shape",
+    "coords",
+    "nohref",
+    "cite",
+    "charoff",
+    "char",
+    "frame",
+    "rules",
+    "bgcolor",
+    "type",
 ];
 
 /// The places of entities that a numeric or named reference may name without a document type.
@@ -31,7 +111,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds the text of a narrative against the xhtml that is allowed.
     pub(crate) fn narrative(&mut self, place: Place<'_, 'a>, text: &str) {
         if let Err(fault) = check(text) {
-            self.error(place, "invalid", || format!("the narrative is not the xhtml that is allowed: {fault} (`txt-1`)"));
+            self.error(place, "invalid", || {
+                format!("the narrative is not the xhtml that is allowed: {fault} (`txt-1`)")
+            });
         }
         self.links(place, text);
     }
@@ -39,31 +121,37 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Says so when a link within the page leads nowhere; who stores it loses nothing by that, so it is an error only where asked for.
     fn links(&mut self, place: Place<'_, 'a>, text: &str) {
         let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
-        let mut seen = Vec::new();
+        let mut anchors = None;
         for part in text.split("href=").skip(1) {
             let Some(target) = part.get(1..).and_then(|rest| rest.strip_prefix('#')) else { continue };
             let target = target.split(['"', '\'']).next().unwrap_or_default();
-            if target.is_empty() || seen.contains(&target) {
-                continue;
-            }
-            seen.push(target);
-            let is_anchor = |text: &str| {
-                let mut ends = text.match_indices(target).map(|(start, _)| (start, start + target.len()));
-                ends.any(|(start, end)| {
-                    let before = text.get(..start).unwrap_or_default();
-                    let after = text.get(end..).unwrap_or_default();
-                    let name = before.trim_end_matches(['"', '\'', '\\']).strip_suffix('=').unwrap_or_default();
-                    after.starts_with(['"', '\'', '\\']) && (name.ends_with("id") || name.ends_with("name"))
-                })
-            };
-            let contained = self.container.get("contained").into_iter().flat_map(|list| list.items());
-            let is_contained = contained.filter_map(|one| one.str("id")).any(|id| id == target);
-            if !is_contained && !is_anchor(text) && !is_anchor(self.resource.raw()) {
+            let anchors = anchors.get_or_insert_with(|| self.anchors());
+            if !target.is_empty() && anchors.insert(target) {
                 self.report(severity, place, "not-found", || {
                     format!("a link of the narrative leads to `#{}`, which is not there", crate::walk::shown(target))
                 });
             }
         }
+    }
+
+    /// Gathers the ids and names that a link may lead to: those in any narrative of the resource, and of what it contains.
+    fn anchors(&self) -> HashSet<&'a str> {
+        let text: &'a str = self.resource.raw();
+        let mut anchors = HashSet::new();
+        for (place, _) in text.match_indices('=') {
+            let (before, after) = text.split_at(place);
+            let after = after.get(1..).unwrap_or_default().trim_start_matches('\\');
+            let is_anchor = before.ends_with("id") || before.ends_with("name");
+            if let Some(name) = after.strip_prefix(['"', '\'']).filter(|_| is_anchor) {
+                anchors.insert(name.split(['"', '\'', '\\']).next().unwrap_or_default());
+            }
+        }
+        for contained in self.container.get("contained").into_iter().flat_map(|list| list.items()) {
+            if let Some(std::borrow::Cow::Borrowed(id)) = contained.str("id") {
+                anchors.insert(id);
+            }
+        }
+        anchors
     }
 }
 
@@ -141,8 +229,10 @@ fn check_attributes(text: &str, is_root: bool) -> Result<(), String> {
         let (name, after) = rest.split_once('=').ok_or("an attribute has no value")?;
         let name = name.trim();
         let after = after.trim_start();
-        let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or("an attribute is not quoted")?;
-        let (value, after) = after.get(1..).and_then(|after| after.split_once(quote)).ok_or("an attribute is not closed")?;
+        let quote =
+            after.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or("an attribute is not quoted")?;
+        let (value, after) =
+            after.get(1..).and_then(|after| after.split_once(quote)).ok_or("an attribute is not closed")?;
         rest = after.trim_start();
         if name == "xmlns" || name.starts_with("xmlns:") {
             has_namespace |= name == "xmlns";

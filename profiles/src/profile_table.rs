@@ -74,9 +74,10 @@ fn compile(url: &str, definitions: &Definitions) -> Option<ProfileRules> {
         type_name: definition.type_name.clone(),
         ancestors,
         root: merge(&chain, &definition.type_name, definitions),
-        is_modifier: definition.differential.first().is_some_and(|root| {
-            root.get("isModifier").and_then(serde_json::Value::as_bool) == Some(true)
-        }),
+        is_modifier: definition
+            .differential
+            .first()
+            .is_some_and(|root| root.get("isModifier").and_then(serde_json::Value::as_bool) == Some(true)),
         faults: faults(definition, definitions),
     })
 }

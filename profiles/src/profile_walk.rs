@@ -94,7 +94,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 let own_type = item.value.and_then(|value| value.str("resourceType"));
                 let code = own_type.as_deref().or(items.type_code.as_deref()).or(child.type_code.as_deref());
                 let typed = Typed { code, backbone: child.backbone.as_deref() };
-                let slice = self.item(item, child, typed, profile, &step, &mut tally);
+                if let Some(node) = item.node() {
+                    self.own_rules(Place { node, path: &step, rule: place.rule }, item, &child.rule, typed);
+                }
+                let slice = self.sliced((item, typed), child, &child.rule, (profile, &step), &mut tally);
                 if let (Some(slicing), Some(node)) = (&child.rule.slicing, item.node()) {
                     let place = Place { node, path: &step, rule: place.rule };
                     self.in_order(place, slicing, slice, &mut order);
@@ -137,28 +140,13 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    /// Walks one value and gives the place of the slice that it belongs to.
-    fn item(
-        &mut self,
-        item: Item<'a>,
-        child: &Child,
-        typed: Typed<'_>,
-        profile: &ProfileRules,
-        path: &Path<'_>,
-        tally: &mut Tally,
-    ) -> Option<usize> {
-        let place = Place { node: item.node()?, path, rule: Some(profile.url.as_str()) };
-        self.own_rules(place, item, &child.rule, typed);
-        self.sliced(item, child, &child.rule, typed, (profile, path), tally)
-    }
-
-    /// Finds the slice of a value, then the slice within it, and walks the children by the rules of the innermost.
+    /// Finds the slice of a value, then the slice within it, and walks the children by the rules of the innermost; gives the place of
+    /// the outermost.
     fn sliced(
         &mut self,
-        item: Item<'a>,
+        (item, typed): (Item<'a>, Typed<'_>),
         child: &Child,
         rule: &Rule,
-        typed: Typed<'_>,
         (profile, path): (&ProfileRules, &Path<'_>),
         tally: &mut Tally,
     ) -> Option<usize> {
@@ -168,7 +156,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             self.own_rules(place, item, &slice.rule, typed);
             if let Some(tally) = tally.slices.get_mut(index) {
                 tally.count += 1;
-                self.sliced(item, child, &slice.rule, typed, (profile, path), tally);
+                self.sliced((item, typed), child, &slice.rule, (profile, path), tally);
             }
             return found;
         }

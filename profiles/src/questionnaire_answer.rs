@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use fhir::{Node, Reference};
+use fhirpath::{Element, Expression};
 use terminology::Membership;
 
 use crate::datatype_rules::is_absolute;
@@ -20,7 +21,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let (Some(given), Some(own)) = (value(answer, "value"), value_type(answer, "value")) else { return };
         // Of a type that no answer may have, the walk over the base has told.
         let is_answer = self.validator.definitions().element("QuestionnaireResponse.item.answer.value");
-        if !is_answer.is_some_and(|element| element.types.iter().any(|one| element.json_name(&one.code) == format!("value{own}"))) {
+        if !is_answer.is_some_and(|element| {
+            element.types.iter().any(|one| element.json_name(&one.code) == format!("value{own}"))
+        }) {
             return;
         }
         let wanted: &[&str] = match type_code {
@@ -164,11 +167,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     fn answer_bounds(&mut self, place: Place<'_, 'a>, asked: Node<'v>) {
         let quantity = place.node.get("value");
         let given = if place.node.is_object() { quantity.unwrap_or(place.node) } else { place.node };
-        let limit = |name: &str| {
-            let plain = extensions(asked, name).next();
-            let of_quantity = if place.node.is_object() { extensions(asked, &format!("questionnaire-{name}")).next() } else { None };
-            of_quantity.or(plain).map(|limit| limit.get("value").unwrap_or(limit))
-        };
+        let limit = |name: &str| extensions(asked, name).next().map(|limit| limit.get("value").unwrap_or(limit));
         if limit("minValue").is_some_and(|min| compare(given, min) == Some(Ordering::Less)) {
             self.error(place, "value", || "the answer is below the least that the question allows".to_owned());
         }
@@ -189,14 +188,27 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if let Some(max) = asked.get("maxLength").and_then(|max| max.as_i64()).filter(|max| length > *max) {
             self.error(place, "too-long", || format!("the answer has {length} characters, at most {max} are allowed"));
         }
+        let pattern = extensions(asked, "regex").next().and_then(|pattern| pattern.as_str());
+        if pattern.is_some_and(|pattern| !self.has_form(place.node, &pattern)) {
+            self.error(place, "value", || "the answer does not have the form that the question asks for".to_owned());
+        }
         let min = extensions(asked, "minLength").next().and_then(|min| min.as_i64());
         if let Some(min) = min.filter(|min| length < *min) {
             self.error(place, "value", || format!("the answer has {length} characters, at least {min} are required"));
         }
     }
 
+    /// Says whether a text matches a regular expression as a whole; one that cannot be read asks nothing.
+    fn has_form(&self, text: Node<'a>, pattern: &str) -> bool {
+        let quoted = pattern.replace('\\', "\\\\").replace('\'', "\\'");
+        let Ok(expression) = Expression::parse(&format!("$this.matches('^(?:{quoted})$')")) else { return true };
+        let element = Element::new(text, Some("string"), self.validator.definitions());
+        self.answer(&expression, element) != Ok(Some(false))
+    }
+
     fn has_right_display(&self, coding: Node<'a>) -> bool {
-        let (Some(system), Some(code), Some(display)) = (coding.str("system"), coding.str("code"), coding.str("display"))
+        let (Some(system), Some(code), Some(display)) =
+            (coding.str("system"), coding.str("code"), coding.str("display"))
         else {
             return true;
         };
@@ -206,7 +218,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
 }
 
 /// Lists the values of the extensions of a name of HL7's.
-fn extensions<'q>(asked: Node<'q>, name: &str) -> impl Iterator<Item = Node<'q>> {
+pub(crate) fn extensions<'q>(asked: Node<'q>, name: &str) -> impl Iterator<Item = Node<'q>> {
     let url = format!("{EXTENSION}{name}");
     let found = list(asked, "extension").filter(move |one| one.str("url").is_some_and(|own| own == url));
     found.filter_map(|one| value(one, "value"))

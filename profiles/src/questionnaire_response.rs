@@ -4,6 +4,7 @@
 use fhir::{Node, Severity};
 
 use crate::enable_when::is_enabled;
+use crate::questionnaire_answer::extensions;
 use crate::walk::{Place, Walk, shown};
 
 /// The Questionnaire that a response is held against.
@@ -44,7 +45,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.answered_items(place, questionnaire, &[place.node], form);
             }
             None => self.report(Severity::Warning, at_url, "not-found", || {
-                format!("the questionnaire `{}` is not known here, so the answers were not held against it", shown(&url))
+                format!(
+                    "the questionnaire `{}` is not known here, so the answers were not held against it",
+                    shown(&url)
+                )
             }),
         }
     }
@@ -59,7 +63,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let place = Place { node: item, path: &step, rule: place.rule };
             // Its absence is an error of cardinality already.
             let Some(link_id) = item.str("linkId") else { continue };
-            let Some(position) = asked.iter().position(|one| one.str("linkId").is_some_and(|own| own == link_id)) else {
+            let Some(position) = asked.iter().position(|one| one.str("linkId").is_some_and(|own| own == link_id))
+            else {
                 let is_elsewhere = has_item(form.questionnaire, &link_id);
                 self.error(place, "structure", || match is_elsewhere {
                     true => format!("the item `{}` stands in the wrong place", shown(&link_id)),
@@ -96,6 +101,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if is_group && given.len() > 1 && !truth(asked, "repeats") {
             self.error(place, "structure", || format!("the item `{}` may be given once only", shown(&link_id)));
         }
+        if is_group {
+            self.occurrences(place, asked, given.len());
+        }
         for (index, item) in given {
             let step = place.path.child("item").at(*index);
             let place = Place { node: *item, path: &step, rule: place.rule };
@@ -116,6 +124,20 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.missing_answer(place, &link_id, form);
             }
             self.item_by_type(place, asked, form);
+        }
+    }
+
+    /// Holds the number of answers, or of a group's repetitions, against the limits that extensions set.
+    fn occurrences(&mut self, place: Place<'_, 'a>, asked: Node<'v>, count: usize) {
+        let limit = |name: &str| {
+            let limit = extensions(asked, name).next().and_then(|limit| limit.as_i64());
+            limit.and_then(|limit| usize::try_from(limit).ok())
+        };
+        if let Some(min) = limit("questionnaire-minOccurs").filter(|min| count < *min) {
+            self.error(place, "required", || format!("found {count} answers, at least {min} are required"));
+        }
+        if let Some(max) = limit("questionnaire-maxOccurs").filter(|max| count > *max) {
+            self.error(place, "structure", || format!("found {count} answers, at most {max} are allowed"));
         }
     }
 
@@ -145,6 +167,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if answers.len() > 1 && !truth(asked, "repeats") {
             self.error(place, "structure", || format!("the item `{}` takes one answer only", shown(&link_id)));
         }
+        self.occurrences(place, asked, answers.len());
         if matches!(&*type_code, "display" | "question") {
             return;
         }

@@ -75,9 +75,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 return Ok(self.container.str("resourceType"));
             }
             let found = self.contained_type(id);
-            return found
-                .map(Some)
-                .ok_or("the reference names a contained resource that is not there (`ref-1`)");
+            return found.map(Some).ok_or("the reference names a contained resource that is not there (`ref-1`)");
         }
         if let Some(found) = self.around.entry(text) {
             return Ok(found.str("resourceType"));

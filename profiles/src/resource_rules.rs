@@ -2,8 +2,9 @@
 
 use fhir::Severity;
 
+use crate::datatype_rules::is_absolute;
 use crate::differential::without_version;
-use crate::walk::{Place, Walk};
+use crate::walk::{Place, Walk, shown};
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a resource against the rules of its type.
@@ -13,6 +14,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "Binary" | "Parameters" => return,
             "CapabilityStatement" => self.capability_statement(place),
             "CodeSystem" => self.code_system(place),
+            "ConceptMap" => self.concept_map(place),
             "MeasureReport" => self.measure_report(place),
             "Observation" => self.vital_signs(place),
             "QuestionnaireResponse" => self.questionnaire_response(place),
@@ -22,7 +24,23 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             _ => {}
         }
         self.contained_ids(place);
+        self.own_url(place, type_name);
         self.contained_rules(place);
+    }
+
+    /// The canonical url of a definition, by which others name it, is absolute.
+    fn own_url(&mut self, place: Place<'_, 'a>, type_name: &str) {
+        let Some(url) = place.node.str("url").filter(|url| !is_absolute(url)) else { return };
+        let definition = self.validator.definitions().type_named(type_name);
+        let is_canonical = definition.is_some_and(|found| {
+            found.child("url").is_some_and(|url| url.has_type("uri")) && found.child("experimental").is_some()
+        });
+        if is_canonical {
+            let step = place.path.child("url");
+            self.error(Place { path: &step, ..place }, "value", || {
+                format!("the url `{}`, by which others name this, must be absolute", shown(&url))
+            });
+        }
     }
 
     /// Says what is wrong with a profile itself, once for each fault.

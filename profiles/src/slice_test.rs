@@ -94,9 +94,8 @@ fn type_test(slice: &Rule, steps: Vec<Step>) -> Option<SliceTest> {
 
 fn profiles_at(slice: &Rule, steps: &[Step]) -> Vec<String> {
     let profiles = match steps.split_last() {
-        Some((Step::Resolve, before)) => walk(slice, before).map(|rule| {
-            rule.types.iter().flat_map(|one| &one.target_profiles).cloned().collect::<Vec<_>>()
-        }),
+        Some((Step::Resolve, before)) => walk(slice, before)
+            .map(|rule| rule.types.iter().flat_map(|one| &one.target_profiles).cloned().collect::<Vec<_>>()),
         _ => walk(slice, steps).map(|rule| rule.types.iter().flat_map(|one| &one.profiles).cloned().collect()),
     };
     profiles.unwrap_or_default()

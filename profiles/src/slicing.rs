@@ -30,13 +30,11 @@ impl<'a> Walk<'_, 'a> {
                 let type_code = if node.get("coding").is_some() { "CodeableConcept" } else { "Coding" };
                 self.membership(node, type_code, value_set) == Some(Membership::Member)
             }),
-            SliceTestKind::Type(types) => {
-                any(&|node, code| {
-                    let own = node.str("resourceType");
-                    let code = own.as_deref().or(code);
-                    code.is_some_and(|code| types.iter().any(|one| self.validator.definitions().is_subtype(code, one)))
-                })
-            }
+            SliceTestKind::Type(types) => any(&|node, code| {
+                let own = node.str("resourceType");
+                let code = own.as_deref().or(code);
+                code.is_some_and(|code| types.iter().any(|one| self.validator.definitions().is_subtype(code, one)))
+            }),
             SliceTestKind::Profile(profiles) => {
                 any(&|node, _| profiles.iter().any(|url| self.around.conforms(node, url, self.container) == Some(true)))
             }

@@ -119,9 +119,8 @@ impl<'a> Surroundings<'a> {
         self.conformance.borrow_mut().insert(key.clone(), Some(true));
         self.depth.set(self.depth.get() + 1);
         let own_type = node.str("resourceType");
-        let is_of_type = own_type
-            .as_deref()
-            .is_none_or(|own| self.validator.definitions().is_subtype(own, &profile.type_name));
+        let is_of_type =
+            own_type.as_deref().is_none_or(|own| self.validator.definitions().is_subtype(own, &profile.type_name));
         let is_within = (container.offset()..container.end_offset()).contains(&node.offset());
         let mut walk = Walk::new(self, if is_within { container } else { node });
         if own_type.is_some() {

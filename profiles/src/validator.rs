@@ -14,8 +14,8 @@ use crate::options::{AnsweredFacts, Options, Strictness, Verdict};
 use crate::path::Path;
 use crate::profile_table::ProfileTable;
 use crate::rule::ProfileRules;
-use crate::validated::Validated;
 use crate::surroundings::Surroundings;
+use crate::validated::Validated;
 use crate::walk::Walk;
 
 /// Holds resources against base R4 and profiles; each profile is compiled when it is first met.

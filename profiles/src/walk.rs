@@ -157,6 +157,8 @@ impl<'v, 'a> Walk<'v, 'a> {
             counted = offset;
             issue.line_column = Some((line, column));
         }
+        // What the sender must act on comes first; within that the order of the text's walk stays.
+        self.issues.sort_by_key(|issue| issue.severity);
         self.issues
     }
 }

@@ -225,7 +225,7 @@ fn the_whereabouts_of_a_sensitive_person_are_taken_out() {
         // Nor where the person goes, from whichever end it is asked.
         let place = all.create(&json!({"resourceType": "Location", "name": format!("Refuge {}", person.family)})).await;
         let takes_part = |name: String| json!({"actor": {"reference": name}, "status": "accepted"});
-        let appointment = json!({"resourceType": "Appointment", "status": "booked",
+        let appointment = json!({"resourceType": "Appointment", "status": "proposed",
             "participant": [takes_part(format!("Patient/{id}")), takes_part(format!("Location/{place}"))]});
         let appointment = all.create(&appointment).await;
         assert_eq!(all.find(&format!("Appointment?patient={id}")).await, [appointment.as_str()]);

@@ -42,8 +42,11 @@ fn reads_and_histories_are_of_the_own_record() {
             api.get(&format!("Observation/{}{path}", two.other.observation)).await.refused(404);
         }
         // What is about nobody is for everybody, unless it holds somebody's record.
-        let medication =
-            |contained: Value| json!({"resourceType": "Medication", "code": {"text": "X"}, "contained": contained});
+        let medication = |contained: Value| {
+            let about = json!({"reference": format!("#{}", contained[0]["id"].as_str().unwrap())});
+            json!({"resourceType": "Medication", "code": {"text": "X"}, "contained": contained,
+                "extension": [{"url": "http://example.org/about", "valueReference": about}]})
+        };
         let with = two.all.create(&medication(json!([{"resourceType": "Patient", "id": "p", "gender": "male"}]))).await;
         let without =
             two.all.create(&medication(json!([{"resourceType": "Organization", "id": "o", "name": "Maker"}]))).await;

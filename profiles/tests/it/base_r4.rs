@@ -55,7 +55,10 @@ fn primitive_forms_are_checked() {
         json!({"resourceType": "Patient", "multipleBirthInteger": 1.5}),
         &["value Patient.multipleBirth.ofType(integer)"],
     );
-    check(json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}), &["value Patient.photo[0].data", "invariant Patient.photo[0]"]);
+    check(
+        json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}),
+        &["value Patient.photo[0].data", "invariant Patient.photo[0]"],
+    );
 }
 
 #[test]
@@ -82,7 +85,10 @@ fn required_codes_are_checked() {
     let system = "http://terminology.hl7.org/CodeSystem/condition-clinical";
     check(condition(system, "active"), &[]);
     check(condition(system, "alive"), &["code-invalid Condition.clinicalStatus"]);
-    check(condition("http://snomed.info/sct", "active"), &["code-invalid Condition.clinicalStatus"]);
+    check(
+        condition("http://snomed.info/sct", "active"),
+        &["code-invalid Condition.clinicalStatus.coding[0]", "code-invalid Condition.clinicalStatus"],
+    );
 }
 
 #[test]

@@ -70,13 +70,17 @@ fn every_rule_of_uk_core_is_held() {
     println!("{all} mutants of {} definitions: {total:?}, {} not refused", facts.len(), failed.len());
     assert!(failed.is_empty(), "{} of {all} failed:\n{}", failed.len(), failed.join("\n"));
     assert!(all > 300, "only {all} mutants");
-    let table = format!("{all} mutants, each refused by its rule.\n\n| definition | mutants |\n|---|---|\n{}\n", lines.join("\n"));
+    let table = format!(
+        "{all} mutants, each refused by its rule.\n\n| definition | mutants |\n|---|---|\n{}\n",
+        lines.join("\n")
+    );
     counts::keep("mutants", &table);
 }
 
 fn profile(fact: &Value, facts: &BTreeMap<String, Value>) -> Profile {
     let mut chain = vec![fact];
-    while let Some(base) = chain.last().and_then(|last| facts.get(last["baseDefinition"].as_str().unwrap_or_default())) {
+    while let Some(base) = chain.last().and_then(|last| facts.get(last["baseDefinition"].as_str().unwrap_or_default()))
+    {
         chain.push(base);
     }
     let elements = chain.iter().rev().flat_map(|one| one["differential"].as_array().into_iter().flatten().cloned());
@@ -98,7 +102,8 @@ fn mutants(profile: &Profile, fact: &Value) -> Vec<Mutant> {
         if let Some((_, value)) = fixed {
             mutants.extend(fixed_value(profile, id, value));
         }
-        let value_set = element["binding"]["valueSet"].as_str().filter(|_| element["binding"]["strength"] == "required");
+        let value_set =
+            element["binding"]["valueSet"].as_str().filter(|_| element["binding"]["strength"] == "required");
         if let Some(url) = value_set.filter(|url| !OF_LATER_VERSIONS.contains(url)) {
             assert!(validator().definitions().value_set(url).is_some(), "{url} is not known");
             mutants.push(binding(profile, id));
@@ -131,7 +136,13 @@ fn cardinality(profile: &Profile, element: &Value, id: &str, mutants: &mut Vec<M
     let is_single = profile.definition(id).is_none_or(|found| found.max == Some(1));
     if let Some(max) = number("max").filter(|max| *max == 0 || !is_single) {
         let (control, breach) = (profile.build(id, max, &[]), profile.build(id, max + 1, &[]));
-        mutants.push(Mutant { rule: format!("cardinality {id} max {max}"), control, breach, codes: &["structure"], path });
+        mutants.push(Mutant {
+            rule: format!("cardinality {id} max {max}"),
+            control,
+            breach,
+            codes: &["structure"],
+            path,
+        });
     }
 }
 
@@ -167,7 +178,9 @@ fn binding(profile: &Profile, id: &str) -> Mutant {
     let (good, wrong) = match code {
         "code" => (json!("AU"), json!("other")),
         "Coding" => (json!({"display": "x"}), json!({"system": "http://example.org/system", "code": "other"})),
-        "Quantity" => (json!({"value": 1}), json!({"value": 1, "system": "http://example.org/system", "code": "other"})),
+        "Quantity" => {
+            (json!({"value": 1}), json!({"value": 1, "system": "http://example.org/system", "code": "other"}))
+        }
         _ => (json!({"extension": [{"url": "http://example.org/x", "valueString": "x"}]}), wrong),
     };
     let (control, breach) = (profile.build(id, 1, &[(id, &good)]), profile.build(id, 1, &[(id, &wrong)]));
@@ -176,14 +189,17 @@ fn binding(profile: &Profile, id: &str) -> Mutant {
 
 /// Invariants are FHIRPath, so the breach of each is written by hand.
 fn invariant(key: &str, id: &str) -> Mutant {
-    let media = |link: Value| json!({"resourceType": "DiagnosticReport", "media": [{"link": link, "extension":
+    let media = |link: Value| {
+        json!({"resourceType": "DiagnosticReport", "media": [{"link": link, "extension":
         [{"url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.media.link",
-        "valueReference": {"reference": "DocumentReference/1"}}]}]});
+        "valueReference": {"reference": "DocumentReference/1"}}]}]})
+    };
     let collection = |collector: Value| json!({"resourceType": "Specimen", "collection": {"collector": collector}});
     let both = json!({"reference": "Practitioner/1", "extension":
         [{"url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-Specimen.collection.collector",
         "valueReference": {"reference": "Patient/1"}}]});
-    let vital = |system: &str| json!({"resourceType": "Observation", "code": {"coding": [{"system": system, "code": "1"}]}});
+    let vital =
+        |system: &str| json!({"resourceType": "Observation", "code": {"coding": [{"system": system, "code": "1"}]}});
     let immunization = |status: &str| json!({"resourceType": "Immunization", "status": status});
     let (control, breach) = match key {
         "ukcore-diag-lab-002" => (media(json!({"display": "x"})), media(json!({"reference": "Media/1"}))),
@@ -214,8 +230,16 @@ impl Mutant {
         if breach.iter().any(|one| !control.contains(one)) {
             return Ok(());
         }
-        Err(format!("{} in place of {}; {:?}", self.breach, self.control, issues(&self.breach, &options)
-            .iter().filter(|issue| issue.is_error()).map(|issue| format!("{} {:?} {}", issue.code, issue.expression, issue.diagnostics)).collect::<Vec<_>>()))
+        Err(format!(
+            "{} in place of {}; {:?}",
+            self.breach,
+            self.control,
+            issues(&self.breach, &options)
+                .iter()
+                .filter(|issue| issue.is_error())
+                .map(|issue| format!("{} {:?} {}", issue.code, issue.expression, issue.diagnostics))
+                .collect::<Vec<_>>()
+        ))
     }
 }
 
@@ -235,7 +259,14 @@ impl Profile {
     }
 
     /// Adds the element of one segment, and below it those that follow.
-    fn fill(&self, object: &mut Map<String, Value>, elements: &'static [ElementDef], segments: &[&str], at: usize, (count, values): (usize, &[(&str, &Value)])) {
+    fn fill(
+        &self,
+        object: &mut Map<String, Value>,
+        elements: &'static [ElementDef],
+        segments: &[&str],
+        at: usize,
+        (count, values): (usize, &[(&str, &Value)]),
+    ) {
         let Some(segment) = segments.get(at) else { return };
         let id = segments[..=at].join(".");
         let (name, slice) = segment.split_once(':').map_or((*segment, None), |(name, slice)| (name, Some(slice)));
@@ -249,7 +280,8 @@ impl Profile {
         let mut items = Vec::new();
         for _ in 0..count {
             let held = if is_last || slice.is_some() { None } else { take(object, element, &type_code) };
-            let mut item = if is_last { self.sample(&id, &type_code, values) } else { held.unwrap_or_else(|| json!({})) };
+            let mut item =
+                if is_last { self.sample(&id, &type_code, values) } else { held.unwrap_or_else(|| json!({})) };
             if let (Some(below), true) = (item.as_object_mut(), slice.is_some()) {
                 self.set_fixed(below, &id, children(element, &type_code), values);
                 if let Some(url) = self.extension_url(&id) {
@@ -272,8 +304,8 @@ impl Profile {
             return (*value).clone();
         }
         let fixed = self.elements.iter().filter(|one| one["id"] == id);
-        let fixed = fixed.filter_map(|one| one.as_object()?.iter().find(|(key, _)| key.starts_with("fixed")));
-        if let Some((_, value)) = fixed.last() {
+        let mut fixed = fixed.filter_map(|one| one.as_object()?.iter().find(|(key, _)| key.starts_with("fixed")));
+        if let Some((_, value)) = fixed.next_back() {
             return value.clone();
         }
         match type_code {
@@ -290,7 +322,13 @@ impl Profile {
     }
 
     /// Gives an item of a slice the values that are fixed below it.
-    fn set_fixed(&self, item: &mut Map<String, Value>, slice: &str, elements: &'static [ElementDef], values: &[(&str, &Value)]) {
+    fn set_fixed(
+        &self,
+        item: &mut Map<String, Value>,
+        slice: &str,
+        elements: &'static [ElementDef],
+        values: &[(&str, &Value)],
+    ) {
         // What holds for the slice of every item holds for it within a slice, too.
         let (above, last) = slice.rsplit_once('.').expect("a slice is below the root");
         let general = format!("{}.{last}", names(above));
@@ -305,7 +343,14 @@ impl Profile {
         }
     }
 
-    fn set(&self, object: &mut Map<String, Value>, elements: &'static [ElementDef], rest: &str, id: &str, value: &Value) {
+    fn set(
+        &self,
+        object: &mut Map<String, Value>,
+        elements: &'static [ElementDef],
+        rest: &str,
+        id: &str,
+        value: &Value,
+    ) {
         let (name, below) = rest.split_once('.').map_or((rest, None), |(name, below)| (name, Some(below)));
         let plain = name.trim_end_matches("[x]");
         let element = elements.iter().find(|one| one.name == plain).unwrap_or_else(|| panic!("{id} is not known"));
@@ -337,7 +382,11 @@ impl Profile {
         for (end, _) in id.match_indices('.').chain([(id.len(), "")]) {
             let slice = &id[..end];
             let Some((list, _)) = slice.rsplit_once(':').filter(|(_, name)| !name.contains('.')) else { continue };
-            let slicing = self.elements.iter().filter(|one| one["id"] == list).find_map(|one| one["slicing"]["discriminator"].as_array());
+            let slicing = self
+                .elements
+                .iter()
+                .filter(|one| one["id"] == list)
+                .find_map(|one| one["slicing"]["discriminator"].as_array());
             let rest = id.strip_prefix(slice)?.trim_start_matches('.');
             let is_url = list.ends_with("extension") && rest == "url";
             if is_url || slicing.into_iter().flatten().any(|one| one["path"] == rest) {
@@ -354,7 +403,11 @@ impl Profile {
         for at in 1..segments.len() {
             let name = segments[at].split(':').next()?.trim_end_matches("[x]");
             let element = elements.iter().find(|one| one.name == name)?;
-            let type_code = self.types(&segments[..=at].join(".")).first().cloned().or(element.types.first().map(|one| one.code.clone()));
+            let type_code = self
+                .types(&segments[..=at].join("."))
+                .first()
+                .cloned()
+                .or(element.types.first().map(|one| one.code.clone()));
             elements = children(element, type_code.as_deref().unwrap_or_default());
             found = Some(element);
         }
@@ -419,7 +472,11 @@ fn element_at(path: &str) -> &'static ElementDef {
 fn children(element: &'static ElementDef, type_code: &str) -> &'static Vec<ElementDef> {
     let definitions = validator().definitions();
     let own = definitions.children(element);
-    if own.is_empty() { &definitions.type_named(type_code).unwrap_or_else(|| panic!("{type_code} is no type")).elements } else { own }
+    if own.is_empty() {
+        &definitions.type_named(type_code).unwrap_or_else(|| panic!("{type_code} is no type")).elements
+    } else {
+        own
+    }
 }
 
 /// Takes what stands under a property; of a list its first item.

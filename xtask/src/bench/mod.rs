@@ -9,6 +9,7 @@ mod population;
 mod report;
 mod server;
 mod session;
+mod validate;
 mod workload;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ use server::Validation;
 ///       on PostgreSQL; makes databases of its own there and drops them
 ///   cargo xtask bench fhirpath
 ///       nanoseconds of one evaluation; needs no server
+///   cargo xtask bench validate
+///       resources a second of the validator, on one core; needs no server
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -84,6 +87,8 @@ pub(crate) struct Options {
 enum Part {
     /// One evaluation of typical invariants and search expressions: a few seconds.
     Fhirpath,
+    /// Resources held against UK Core, a Bundle, and what the definitions take: a few seconds.
+    Validate,
 }
 
 /// What can be measured.
@@ -125,12 +130,14 @@ impl Options {
 
 /// Builds what is measured and measures it; the answer is the table.
 pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
+    if options.part == Some(Part::Validate) {
+        return validate::run(root);
+    }
     if cfg!(debug_assertions) {
         return run_released(root, &options);
     }
-    match options.part {
-        Some(Part::Fhirpath) => return fhirpath::run(options.json.as_deref()),
-        None => {}
+    if options.part == Some(Part::Fhirpath) {
+        return fhirpath::run(options.json.as_deref());
     }
     if options.smoke {
         options.patients = 20;

@@ -51,7 +51,8 @@ fn validator(knowledge: &Knowledge, files: &[PathBuf]) -> Result<Arc<Validator>>
     let mut resources = Vec::new();
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        let json = profiles::parse_text(&bytes).map_err(|issue| anyhow!("{}: {}", file.display(), issue.diagnostics))?;
+        let json =
+            profiles::parse_text(&bytes).map_err(|issue| anyhow!("{}: {}", file.display(), issue.diagnostics))?;
         let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
         let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
         match json.resource_type() {
@@ -61,7 +62,10 @@ fn validator(knowledge: &Knowledge, files: &[PathBuf]) -> Result<Arc<Validator>>
         }
         // A definition at fault is named with its file, before anything is held against it.
         let values = resources.iter().map(|resource| resource.root().to_value()).collect();
-        knowledge.definitions.with_overlay(values).with_context(|| format!("take the definitions of {}", file.display()))?;
+        knowledge
+            .definitions
+            .with_overlay(values)
+            .with_context(|| format!("take the definitions of {}", file.display()))?;
     }
     let values = resources.iter().map(|resource| resource.root().to_value()).collect();
     let definitions = knowledge.definitions.with_overlay(values).context("take the definitions of --with")?;

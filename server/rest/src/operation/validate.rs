@@ -59,7 +59,8 @@ fn mode(text: Option<&str>, is_instance: bool) -> Result<Option<Interaction>, Fa
 async fn stored(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Failure> {
     let profile = parameters.one("profile")?;
     if context.request.id.is_none() || profile.is_none() || parameters.resource()?.is_some() {
-        let message = "mode profile is for one stored resource, [type]/[id]/$validate, and needs the parameter `profile`";
+        let message =
+            "mode profile is for one stored resource, [type]/[id]/$validate, and needs the parameter `profile`";
         return Err(Failure::bad_request("required", message));
     }
     let (type_name, id) = (context.request.type_str(), context.request.id_str());
