@@ -189,7 +189,7 @@ fn killed_in_the_middle_it_leaves_a_sound_store_and_is_begun_again() {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         // More is to come when it is killed: it cannot have ended.
         let mut input = child.stdin.take().unwrap();
-        input.write_all(text[..text.len() * killed / 4].as_bytes()).unwrap();
+        input.write_all(&text.as_bytes()[..text.len() * killed / 4]).unwrap();
         while stored(&place) < 1000 * killed as u64 {}
         child.kill().unwrap();
         child.wait().unwrap();

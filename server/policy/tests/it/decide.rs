@@ -126,7 +126,8 @@ fn no_resource_scope_makes_an_administrator() {
 
 #[test]
 fn an_administrator_gains_labels_erasure_and_indexing_and_nothing_else() {
-    for interaction in ALL.into_iter().filter(|interaction| *interaction != I::Capabilities) {
+    // A request that is answered later was decided itself.
+    for interaction in ALL.into_iter().filter(|one| *one != I::Capabilities && !one.is_async()) {
         let is_open = interaction.needs_administrator() || matches!(interaction, I::MetaInstance | I::MetaDelete);
         let answer = ask(principal(Purpose::Administration, "weir/administrator"), interaction, Some("Patient"));
         assert_eq!(answer.is_ok(), is_open, "{interaction:?}");
