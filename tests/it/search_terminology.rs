@@ -24,7 +24,8 @@ fn stored_value_sets_and_code_systems_count_in_searches() {
         let check = async |search: &str, places: &[usize]| {
             let mut found = api.find(&format!("Basic?code={system}%7C&{search}")).await;
             let mut expected: Vec<&String> = places.iter().map(|place| &basics[*place]).collect();
-            (found.sort(), expected.sort());
+            found.sort();
+            expected.sort();
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{search}");
         };
         check(&format!("code:in={set}"), &[0, 1]).await;
