@@ -91,11 +91,13 @@ proptest! {
         let patient = json!({"resourceType": "Patient", "name": [{"given": ["a", "b"]}], "birthDate": "1970-01"});
         let _ = evaluate(&patient, &text);
         let words: Vec<&str> = words.into_iter().map(|word| WORDS[word]).collect();
-        let _ = evaluate(&patient, &words.join(" "));
+        let source = words.join(" ");
+        let _ = evaluate(&patient, &source);
+        let _ = Expression::parse(&source).map(|expression| expression.check("Patient", definitions()));
     }
 }
 
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 53] = [
     "name",
     "given",
     ".",
@@ -130,6 +132,25 @@ const WORDS: [&str; 34] = [
     ".round(99)",
     ".toString()",
     "[0]",
+    "$this",
+    "$total",
+    "%resource",
+    ".where(",
+    ".repeat(",
+    ".aggregate(",
+    ".select(",
+    ".sort(",
+    ".toQuantity('g')",
+    ".lowBoundary()",
+    ".replaceMatches('a', 'b')",
+    ".descendants()",
+    ".iif(",
+    ".resolve()",
+    ".children()",
+    "1 'Cel'",
+    "{}",
+    ",",
+    "-2147483648",
 ];
 
 #[test]

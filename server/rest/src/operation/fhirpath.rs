@@ -1,7 +1,7 @@
 //! `$fhirpath`: an expression on a resource that is sent along, as the FHIRPath Lab asks engines.
 //! <https://github.com/brianpos/fhirpath-lab/blob/master/server-api.md>
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use fhir::{Json, Node};
 use fhirpath::{Context as Surroundings, Element, Expression, Fault, Host, Temporal, Value as Item};
@@ -17,8 +17,10 @@ use crate::weir::Weir;
 
 /// The other form in which the lab embeds a resource that is not of R4.
 const XML_VALUE: &str = "http://fhir.forms-lab.com/StructureDefinition/xml-value";
-/// How many items of `context` are evaluated.
+/// How many items `context` may find; they share the steps of one evaluation.
 const CONTEXTS_MAX: usize = 1000;
+/// How much results and traces may hold: a few steps can name a large resource over and over.
+const RESULTS_MAX_BYTES: usize = 32 << 20;
 
 /// Parameters with what was asked and a `result` for each context.
 pub(crate) fn fhirpath(context: &Context<'_>) -> Result<Answer, Failure> {
@@ -35,7 +37,7 @@ pub(crate) fn fhirpath(context: &Context<'_>) -> Result<Answer, Failure> {
     let focus = focus.map_err(|error| refused("context", error.into()))?;
 
     let validator = &weir.validator;
-    let host = Tracing { host: FhirpathHost::new(validator), weir, traces: RefCell::new(Vec::new()) };
+    let host = Tracing::new(FhirpathHost::new(validator), weir);
     let mut around = Surroundings::new(resource.root(), &weir.definitions, &host);
     around.now = Temporal::from_instant(weir.now().0);
     around.is_strict = asked.is_strict;
@@ -46,7 +48,11 @@ pub(crate) fn fhirpath(context: &Context<'_>) -> Result<Answer, Failure> {
     let mut foci = vec![(None, root.clone())];
     if let (Some(expression), Some(source)) = (&focus, &asked.context) {
         let found = evaluate(expression, &root, &around, type_name).map_err(|fault| refused("context", fault))?;
-        let named = found.into_iter().take(CONTEXTS_MAX).enumerate();
+        if found.len() > CONTEXTS_MAX {
+            return Err(too_costly(format!("parameter `context` may find {CONTEXTS_MAX} items, and finds more")));
+        }
+        around.steps_max /= found.len().max(1) as u64;
+        let named = found.into_iter().enumerate();
         foci = named.map(|(index, item)| (Some(format!("{source}[{index}]")), item)).collect();
     }
     // What the context expression traced is no part of a result.
@@ -55,8 +61,11 @@ pub(crate) fn fhirpath(context: &Context<'_>) -> Result<Answer, Failure> {
     for (name, item) in foci {
         let of_type = item.element().and_then(Element::type_name).unwrap_or_default();
         let found = evaluate(&expression, &item, &around, of_type).map_err(|fault| refused("expression", fault))?;
-        let mut parts: Vec<Value> = found.iter().filter_map(|item| part(item, weir)).collect();
+        let mut parts = host.parts(&found);
         parts.append(&mut host.traces.borrow_mut());
+        if host.size_bytes.get() > RESULTS_MAX_BYTES {
+            return Err(too_costly("the results are larger than 32 MB".to_owned()));
+        }
         parameters.push(with_parts("result", name, parts));
     }
     let answer = json!({"resourceType": "Parameters", "id": "fhirpath", "parameter": parameters});
@@ -74,6 +83,10 @@ fn evaluate<'a>(
         expression.check(type_name, around.definitions)?;
     }
     expression.evaluate_located(focus, around)
+}
+
+fn too_costly(message: String) -> Failure {
+    Failure::bad_request("too-costly", message)
 }
 
 /// A parameter with a text and parts, each left out when there is none.
@@ -190,6 +203,29 @@ struct Tracing<'w> {
     host: FhirpathHost<'w>,
     weir: &'w Weir,
     traces: RefCell<Vec<Value>>,
+    /// What has been given as results and traces, about.
+    size_bytes: Cell<usize>,
+}
+
+impl<'w> Tracing<'w> {
+    fn new(host: FhirpathHost<'w>, weir: &'w Weir) -> Self {
+        Tracing { host, weir, traces: RefCell::new(Vec::new()), size_bytes: Cell::new(0) }
+    }
+
+    /// The items as parts; none beyond the size that an answer may have, which is refused as a whole.
+    fn parts(&self, items: &[Item<'_>]) -> Vec<Value> {
+        let within = items.iter().take_while(|item| {
+            let size_bytes = match item {
+                Item::Node(element) => element.node.map_or(0, |node| node.raw().len()),
+                Item::String(text) => text.len(),
+                _ => 0,
+            };
+            // A part takes something beside its value.
+            self.size_bytes.set(self.size_bytes.get().saturating_add(size_bytes + 32));
+            self.size_bytes.get() <= RESULTS_MAX_BYTES
+        });
+        within.filter_map(|item| part(item, self.weir)).collect()
+    }
 }
 
 impl Host for Tracing<'_> {
@@ -206,7 +242,7 @@ impl Host for Tracing<'_> {
     }
 
     fn trace(&self, name: &str, items: &[Item<'_>]) {
-        let parts: Vec<Value> = items.iter().filter_map(|item| part(item, self.weir)).collect();
+        let parts = self.parts(items);
         self.traces.borrow_mut().push(with_parts("trace", Some(name.to_owned()), parts));
     }
 }
