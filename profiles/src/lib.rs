@@ -40,6 +40,7 @@ mod validated;
 mod validator;
 mod vital_signs;
 mod walk;
+mod xml_places;
 
 pub use error::ProfilesError;
 pub use options::{AnsweredFacts, Options, Question, Strictness, Verdict};
