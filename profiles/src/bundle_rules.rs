@@ -1,7 +1,5 @@
 //! Rules on a Bundle: <https://hl7.org/fhir/R4/bundle.html>.
 
-use std::collections::HashMap;
-
 use fhir::{Node, Reference, Severity};
 
 use crate::datatype_rules::is_absolute;
@@ -20,6 +18,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let step = place.path.child("entry").at(index);
             self.entry_identity(Place { node: *entry, path: &step, rule: place.rule }, &type_code);
         }
+        let outer = self.around.enter_entry(entries.first().and_then(|entry| entry.str("fullUrl")));
         match &*type_code {
             "document" if entries.is_empty() => {
                 self.error(place, "invalid", || "a document must have an entry, the Composition".to_owned());
@@ -32,6 +31,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "searchset" => self.search_results(place, &entries),
             _ => {}
         }
+        self.around.enter_entry(outer);
     }
 
     fn relations(&mut self, place: Place<'_, 'a>) {
@@ -79,7 +79,6 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if composition.str("resourceType").as_deref() != Some("Composition") {
             return;
         }
-        let _ = self.around.enter_entry(first.str("fullUrl"));
         let step = place.path.child("entry").at(0);
         let step = step.child("resource");
         let place = Place { node: composition, path: &step, rule: place.rule };
@@ -108,7 +107,6 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if header.str("resourceType").as_deref() != Some("MessageHeader") {
             return;
         }
-        let _ = self.around.enter_entry(entries.first().and_then(|entry| entry.str("fullUrl")));
         let step = place.path.child("entry").at(0);
         let step = step.child("resource");
         self.must_lead_to_entry(Place { node: header, path: &step, rule: place.rule }, "focus", entries);
@@ -158,7 +156,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let own: Vec<Node<'a>> = links.filter(|link| link.str("relation").as_deref() == Some("self")).collect();
         let asked = own.first().and_then(|link| link.str("url")).and_then(|url| searched_type(&url));
         let asked = asked.filter(|name| self.validator.definitions().is_resource_type(name));
-        let mut seen: HashMap<&str, ()> = HashMap::new();
+        let mut is_told = false;
         for (index, entry) in entries.iter().enumerate() {
             let Some(resource) = entry.get("resource") else { continue };
             let step = place.path.child("entry").at(index);
@@ -172,7 +170,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             }
             if let Some(asked) = asked.as_deref().filter(|asked| is_match && *asked != type_name)
                 && type_name != "OperationOutcome"
-                && seen.insert("type", ()).is_none()
+                && !std::mem::replace(&mut is_told, true)
             {
                 self.error(place, "invalid", || {
                     format!("the search was for `{asked}`, found `{}` as a match", shown(&type_name))

@@ -11,6 +11,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a complex value against the rules of its type.
     pub(crate) fn datatype_rules(&mut self, place: Place<'_, 'a>, code: &str) {
         match code {
+            "Attachment" => self.attachment(place),
             "Coding" => self.coding(place),
             "Identifier" => self.identifier(place),
             "Period" => self.period(place),
@@ -28,6 +29,19 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             Primitive::Canonical => self.canonical(place, targets),
             Primitive::Uri | Primitive::Url => self.uri(place),
             _ => {}
+        }
+    }
+
+    /// The stated size is that of the data, which says that nothing was lost on the way.
+    fn attachment(&mut self, place: Place<'_, 'a>) {
+        let stated = place.node.get("size").and_then(|size| size.as_i64());
+        let (Some(stated), Some(data)) = (stated, place.node.str("data")) else { return };
+        let digits = data.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').count();
+        // Four characters carry three bytes, six bits each.
+        let found = i64::try_from(digits * 6 / 8).unwrap_or(i64::MAX);
+        if stated != found {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "value", || format!("`size` is {stated}, the data have {found} bytes"));
         }
     }
 

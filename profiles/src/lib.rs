@@ -42,6 +42,7 @@ mod validated;
 mod validator;
 mod vital_signs;
 mod walk;
+mod xml_places;
 
 pub use error::ProfilesError;
 pub use fhirpath_host::FhirpathHost;

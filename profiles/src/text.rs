@@ -4,6 +4,7 @@ use fhir::{Issue, Json, Severity};
 
 use crate::options::Options;
 use crate::validator::Validator;
+use crate::xml_places::set_places;
 
 impl Validator {
     /// Validates a text; the first character that is not white space tells JSON from XML.
@@ -14,8 +15,8 @@ impl Validator {
             Err(issue) => return vec![*issue],
         };
         if is_xml(bytes) {
-            // The places are those of the JSON form, which the sender of XML has never seen.
-            issues.iter_mut().for_each(|issue| issue.line_column = None);
+            let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+            set_places(std::str::from_utf8(text).unwrap_or_default(), &mut issues);
         }
         issues
     }

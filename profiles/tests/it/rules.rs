@@ -171,6 +171,15 @@ fn codes_are_held_against_their_system() {
 }
 
 #[test]
+fn size_of_an_attachment_is_that_of_its_data() {
+    let patient = |size: i64| json!({"resourceType": "Patient", "photo": [{"contentType": "image/png", "data": "aGVsbG8=", "size": size}]});
+    let exacting = Options { exacting: true, ..Options::default() };
+    assert_eq!(errors(&patient(5), &exacting), [""; 0]);
+    assert_eq!(errors(&patient(6), &exacting), ["value Patient.photo[0]"]);
+    assert_eq!(errors(&patient(6), &Options::default()), [""; 0]);
+}
+
+#[test]
 fn answers_are_held_against_the_questionnaire() {
     let url = "http://example.org/Questionnaire/q";
     let questionnaire = json!({"resourceType": "Questionnaire", "url": url, "status": "active", "item": [

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use definitions::Definitions;
 use fhir::{Issue, Json, operation_outcome};
 use profiles::{Options, Validator};
 use serde_json::{Value, json};
@@ -48,6 +49,7 @@ fn validator(knowledge: &Knowledge, files: &[PathBuf]) -> Result<Arc<Validator>>
     if files.is_empty() {
         return Ok(Arc::clone(&knowledge.validator));
     }
+    let mut definitions = Definitions::clone(&knowledge.definitions);
     let mut resources = Vec::new();
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
@@ -55,20 +57,16 @@ fn validator(knowledge: &Knowledge, files: &[PathBuf]) -> Result<Arc<Validator>>
             profiles::parse_text(&bytes).map_err(|issue| anyhow!("{}: {}", file.display(), issue.diagnostics))?;
         let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
         let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
-        match json.resource_type() {
-            Some("Bundle") => resources.extend(entries),
-            Some(_) => resources.push(json),
+        let added = match json.resource_type() {
+            Some("Bundle") => entries,
+            Some(_) => vec![json],
             None => bail!("{}: there is no `resourceType`, so it defines nothing", file.display()),
-        }
-        // A definition at fault is named with its file, before anything is held against it.
-        let values = resources.iter().map(|resource| resource.root().to_value()).collect();
-        knowledge
-            .definitions
-            .with_overlay(values)
-            .with_context(|| format!("take the definitions of {}", file.display()))?;
+        };
+        let values = added.iter().map(|resource| resource.root().to_value()).collect();
+        let taken = definitions.with_overlay(values);
+        definitions = taken.with_context(|| format!("take the definitions of {}", file.display()))?;
+        resources.extend(added);
     }
-    let values = resources.iter().map(|resource| resource.root().to_value()).collect();
-    let definitions = knowledge.definitions.with_overlay(values).context("take the definitions of --with")?;
     Ok(Arc::new(Validator::new(Arc::new(definitions)).with_resources(resources)))
 }
 
