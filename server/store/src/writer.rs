@@ -9,7 +9,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -23,8 +22,6 @@ use crate::transaction::{Numbers, Transaction};
 const GROUP_MAX: usize = 128;
 /// How many writes of resources share one fsync at most: some tenths of a second.
 const GROUP_WEIGHT_MAX: usize = 4_096;
-/// How long a group waits for writes that are sure to come soon: a fraction of its commit, whose pages many then share.
-const GATHER: Duration = Duration::from_micros(300);
 /// How often a group that gave way to another transaction is run again.
 const ATTEMPTS_MAX: u32 = 4;
 
@@ -136,20 +133,14 @@ impl Writer {
 fn serve(jobs: &Receiver<Box<dyn Job>>, clock: &Clock, opener: &Opener, commits: &AtomicU64) {
     let mut session: Option<Box<dyn Session>> = None;
     let mut interner = Interner::default();
-    let mut before = 1;
     while let Ok(first) = jobs.recv() {
         let mut weight = first.weight().unwrap_or(1);
         let mut group = vec![first];
-        let until = Instant::now() + GATHER;
         while group.len() < GROUP_MAX && weight < GROUP_WEIGHT_MAX {
-            // Those of the last group come again with their next write: a lone one never waits.
-            let wait =
-                if group.len() < before { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
-            let Ok(next) = jobs.recv_timeout(wait) else { break };
+            let Ok(next) = jobs.try_recv() else { break };
             weight += next.weight().unwrap_or(1);
             group.push(next);
         }
-        before = group.len();
         let mut current = match session.take().map_or_else(opener, Ok) {
             Ok(current) => current,
             Err(error) => {
