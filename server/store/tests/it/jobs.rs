@@ -62,7 +62,7 @@ fn jobs_are_leased_oldest_first_each_to_one_holder() {
         assert_eq!(leased, ["j0", "j1", "j2", "j3", "j4"]);
         let other = Lease { kind: "import".to_owned(), ..lease("x", 999) };
         assert_eq!(test.store.lease_job(&other).await.unwrap(), None);
-        assert_eq!(test.store.unended_jobs("analyst", &["export"]).await.unwrap(), 1);
+        assert_eq!(test.store.unended_jobs("analyst", &["export"]).await.unwrap(), 5);
         assert_eq!(test.store.unended_jobs("analyst", &["other"]).await.unwrap(), 0);
         assert_eq!(test.store.unended_jobs("other", &["export"]).await.unwrap(), 0);
     });
