@@ -11,8 +11,10 @@ use crate::functions::{Call, Function, boolean, optional};
 use crate::value::Value;
 
 /// Compiled size of a pattern; the largest of R4 and UK Core takes a few hundred kilobytes.
-const PATTERN_SIZE_MAX_BYTES: usize = 4 << 20;
+const PATTERN_SIZE_MAX_BYTES: usize = 1 << 20;
 const PATTERN_LENGTH_MAX_BYTES: usize = 4096;
+/// What compiling a pattern that is no constant counts for: a hostile one takes milliseconds.
+const PATTERN_STEPS: usize = 5_000;
 
 pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     if call.function == Function::Join {
@@ -103,8 +105,7 @@ fn with_pattern<'a>(call: &Call<'_, '_, '_, 'a>, subject: &str) -> Outcome<'a> {
         None => {
             let Some(source) = call.text_argument(0)? else { return Ok(Vec::new()) };
             let flags = call.text_argument(flags_position(call.function))?.unwrap_or_default();
-            // Compiling is the dear part of matching.
-            call.evaluator.spend(source.len())?;
+            call.evaluator.spend(PATTERN_STEPS)?;
             Cow::Owned(compile(call.function, &source, &flags)?)
         }
     };

@@ -533,7 +533,24 @@ fn no_expression_runs_or_grows_without_end() {
         let error = evaluate(&patient(), expression).unwrap_err();
         assert_eq!(error, fhirpath::FhirpathError::TooManySteps, "{expression}");
     }
+    let often = "'0123456789'.toChars().select('a'.matches('(a{9}){9}' & $this))";
+    assert_eq!(evaluate(&patient(), often).unwrap_err(), fhirpath::FhirpathError::TooManySteps);
     // A pattern that would make a backtracking engine try for ever is just matched.
     let long = format!("'{}b'.matches('^(a+)+$')", "a".repeat(5_000));
     assert_eq!(evaluate(&patient(), &long).unwrap(), ["false"]);
+}
+
+#[test]
+fn the_patterns_of_r4_can_be_used() {
+    let rules = crate::evaluate::definitions().types().flat_map(|found| &found.constraints);
+    let mut count = 0;
+    for rule in rules {
+        for piece in rule.expression.split("matches('").skip(1) {
+            let (pattern, _) = piece.split_once("')").unwrap();
+            let call = format!("'x'.matches('{pattern}')");
+            assert!(evaluate(&patient(), &call).is_ok(), "{}: {call}", rule.key);
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }
