@@ -36,8 +36,8 @@ pub(crate) fn fhirpath(context: &Context<'_>) -> Result<Answer, Failure> {
     let focus = asked.context.as_deref().map(Expression::parse).transpose();
     let focus = focus.map_err(|error| refused("context", error.into()))?;
 
-    let validator = &weir.validator;
-    let host = Tracing::new(FhirpathHost::new(validator), weir);
+    let validator = weir.validator();
+    let host = Tracing::new(FhirpathHost::new(&validator), weir);
     let mut around = Surroundings::new(resource.root(), &weir.definitions, &host);
     around.now = Temporal::from_instant(weir.now().0);
     around.is_strict = asked.is_strict;
