@@ -79,7 +79,9 @@ async fn expect(app: &TestApp, query: &str, code: Option<&str>) {
     let api = app.system("system/*.rs").await;
     let began = Instant::now();
     loop {
-        let answer = api.get(&format!("ValueSet/$expand?url={query}")).await;
+        // A connection that is kept may be closed just now, when the machine has stood still for some seconds.
+        let call = api.call("GET", &format!("ValueSet/$expand?url={query}")).header("connection", "close");
+        let answer = call.send().await;
         let found = (answer.status == 200).then(|| answer.json()["expansion"]["contains"][0]["code"].clone());
         if found.as_ref().and_then(Value::as_str) == code && (code.is_some() || answer.status == 404) {
             return;
