@@ -62,6 +62,8 @@ struct State {
     tables: PathBuf,
     session: Option<SqliteSession>,
     journal: Journal,
+    /// Up to where the records are in the tables for sure.
+    moved: Link,
     progress: Arc<Progress>,
 }
 
@@ -73,8 +75,13 @@ impl Absorber {
         let own = Journal::open(journal, end)?;
         let (wake, woken) = sync_channel(1);
         let progress = Arc::new(Progress::new(wake));
-        let state =
-            State { tables: tables.to_owned(), session: Some(session), journal: own, progress: Arc::clone(&progress) };
+        let state = State {
+            tables: tables.to_owned(),
+            session: Some(session),
+            moved: own.at(),
+            journal: own,
+            progress: Arc::clone(&progress),
+        };
         let absorber = Absorber { state: Arc::new(Mutex::new(state)) };
         absorber.absorb()?;
         absorber.check_end()?;
@@ -126,17 +133,19 @@ impl State {
     fn absorb(&mut self) -> Result<(), StoreError> {
         // Read first: what is written from now on may or may not be seen.
         let written = self.progress.written.load(Ordering::Acquire);
+        if self.journal.at() != self.moved {
+            // An attempt failed after it had read: from the start again, passing over what the tables have.
+            self.journal.go_back()?;
+            self.moved = self.journal.at();
+        }
         loop {
             let before = self.journal.at();
             let entries = self.some()?;
             if entries.is_empty() {
                 break;
             }
-            if let Err(error) = self.insert(before, entries) {
-                // The next attempt passes over what the tables have.
-                self.journal.go_back()?;
-                return Err(error);
-            }
+            self.insert(before, entries)?;
+            self.moved = self.journal.at();
         }
         let reached = self.journal.at().seq;
         if reached < written {
@@ -144,7 +153,7 @@ impl State {
             return Err(StoreError::Corrupt(message));
         }
         self.progress.moved.store(reached, Ordering::Relaxed);
-        if self.journal.bytes_behind() >= ANEW_BYTES {
+        if self.journal.bytes_behind() >= ANEW_BYTES && self.journal.at() == self.moved {
             self.journal.begin_anew()?;
         }
         Ok(())

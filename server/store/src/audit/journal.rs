@@ -107,7 +107,7 @@ impl Journal {
     /// Appends texts and returns when they are on disk; gives the place of the first.
     pub(super) fn append<'t>(&mut self, texts: impl Iterator<Item = &'t [u8]>) -> Result<u64, StoreError> {
         let _lock = self.lock()?;
-        self.check_name()?;
+        self.check_file()?;
         while !self.read()?.is_empty() {}
         let mut bytes = Vec::new();
         let mut at = self.at;
@@ -199,13 +199,14 @@ impl Journal {
         Ok(Lock(Arc::clone(&self.file)))
     }
 
-    /// Somebody may have moved the file away: what goes into it then is lost.
-    fn check_name(&self) -> Result<(), StoreError> {
-        let inode = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
-        let named = std::fs::metadata(&self.path).map(inode);
-        let held = self.file.metadata().map(inode);
-        match (named, held) {
-            (Ok(named), Ok(held)) if named == held => Ok(()),
+    /// Looks at the file as it is now, the lock being held. Somebody may have moved it away: what goes into it then is lost. Another process may
+    /// have made it longer and have filled what was added.
+    fn check_file(&mut self) -> Result<(), StoreError> {
+        match (std::fs::metadata(&self.path), self.file.metadata()) {
+            (Ok(named), Ok(held)) if (named.dev(), named.ino()) == (held.dev(), held.ino()) => {
+                self.filled = held.len();
+                Ok(())
+            }
             _ => {
                 let reason = "it was moved or deleted while in use; put it back, or stop and start Weir";
                 Err(failed(&self.path, &std::io::Error::other(reason)))
@@ -321,16 +322,23 @@ fn header(base: Link) -> Vec<u8> {
 
 /// Makes the file whole under another name first: a crash leaves none without its header.
 fn make(path: &Path, tail: Link) -> std::io::Result<()> {
-    let new = path.with_extension("journal.new");
-    let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    // A name of this process alone. What a crash left under it may be the journal by its other name: it is unlinked, never written.
+    let new = path.with_extension(format!("journal.new.{}", std::process::id()));
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
     file.write_all_at(&header(tail), 0)?;
     let zeros = vec![0; usize::try_from(STEP_BYTES_MIN).unwrap_or(0).saturating_sub(HEADER_BYTES)];
     file.write_all_at(&zeros, HEADER_BYTES as u64)?;
     file.sync_all()?;
     // Does not replace one that another process has made meanwhile.
-    match std::fs::hard_link(&new, path) {
+    let linked = std::fs::hard_link(&new, path);
+    std::fs::remove_file(&new)?;
+    match linked {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-        _ => std::fs::remove_file(&new)?,
+        _ => {}
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()

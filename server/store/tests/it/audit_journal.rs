@@ -145,3 +145,33 @@ async fn opened(directory: &Path) -> Result<(), String> {
     let location = store::Location::Sqlite(directory.to_owned());
     Store::open(options(location, &clock)).await.map(|_| ()).map_err(|error| error.to_string())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_lengthen_one_file_and_lose_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (sqlite(directory.path()).await, sqlite(directory.path()).await);
+    // The first makes the file longer than the second knows it.
+    append(&one, 1..=500).await;
+    append(&two, 501..=501).await;
+    append(&one, 502..=900).await;
+    append(&two, 901..=1500).await;
+    let crashed = copy(directory.path());
+    for store in [&one, &two, &sqlite(crashed.path()).await] {
+        assert_eq!(sound(store).await, 1500);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tables_refuse_stays_in_the_journal_until_they_take_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = sqlite(directory.path()).await;
+    let tables = rusqlite::Connection::open(directory.path().join("audit.db")).unwrap();
+    tables.execute_batch("ALTER TABLE audit RENAME TO audit_away").unwrap();
+    append(&store, 1..=300).await;
+    for _ in 0..3 {
+        assert!(store.store.audit().tail().await.is_err());
+    }
+    tables.execute_batch("ALTER TABLE audit_away RENAME TO audit").unwrap();
+    append(&store, 301..=302).await;
+    assert_eq!(sound(&store).await, 302);
+}
