@@ -1,6 +1,6 @@
 //! Rules on CodeSystem, ValueSet and ConceptMap: <https://hl7.org/fhir/R4/valueset.html#compositions>.
 
-use fhir::Node;
+use fhir::{Node, Severity};
 use terminology::Membership;
 
 use crate::datatype_rules::is_absolute;
@@ -81,7 +81,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
         let is_malformed = system == SNOMED_CT && !is_snomed_code(code);
         if is_malformed || self.validator.terminology().check_code(system, code) == Membership::NotMember {
-            self.error(place, "code-invalid", || {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "code-invalid", || {
                 format!("code `{}` is not one of the code system `{}`", shown(code), shown(system))
             });
         }

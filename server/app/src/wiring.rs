@@ -152,7 +152,7 @@ impl House {
         let validation = &self.config.validation;
         Ndjson::new(NdjsonOptions {
             store: self.store.clone(),
-            validator: Arc::clone(&self.knowledge.validator),
+            validators: Arc::clone(&self.validators),
             validation: profiles::Options {
                 uk_core: validation.uk_core,
                 strictness: strictness(validation.strictness),

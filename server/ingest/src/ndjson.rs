@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fhir::{Issue, Json};
 use policy::{Grant, Interaction, Source, SystemToken, Task};
-use profiles::{AnsweredFacts, Options, Validated, Validator, Verdict};
+use profiles::{AnsweredFacts, InForce, Options, Validated, Verdict};
 use store::audit::{AuditOutcome, AuditRecord};
 use store::{Store, StoreError, WriteBatch, WriteOp, WriteStatus, Written};
 use tokio::sync::mpsc;
@@ -26,7 +26,7 @@ pub struct NdjsonOptions {
     /// Where it all goes.
     pub store: Store,
     /// Profiles.
-    pub validator: Arc<Validator>,
+    pub validators: Arc<InForce>,
     /// What resources are held against; as writes over REST are.
     pub validation: Options,
     /// The time.
@@ -124,14 +124,29 @@ impl Ndjson {
 
     /// Loads what comes, in its order where two lines are of one resource; `told` hears of each piece when it is durable.
     ///
-    /// On an error the pieces that `told` heard of are stored, others perhaps: everything may be loaded again.
+    /// On an error what was being written has ended, and is in the audit log if it is stored: everything may be loaded again.
     pub async fn load(
         self: &Arc<Self>,
-        mut pieces: mpsc::Receiver<Piece>,
+        pieces: mpsc::Receiver<Piece>,
         mut told: impl FnMut(Loaded),
     ) -> Result<(), IngestError> {
-        let mut reading: VecDeque<JoinHandle<Checked>> = VecDeque::new();
         let mut writing: VecDeque<Writing> = VecDeque::new();
+        let outcome = self.load_into(pieces, &mut told, &mut writing).await;
+        for one in writing {
+            if let Ok(Ok(loaded)) = one.task.await {
+                told(loaded);
+            }
+        }
+        outcome
+    }
+
+    async fn load_into(
+        self: &Arc<Self>,
+        mut pieces: mpsc::Receiver<Piece>,
+        told: &mut impl FnMut(Loaded),
+        writing: &mut VecDeque<Writing>,
+    ) -> Result<(), IngestError> {
+        let mut reading: VecDeque<JoinHandle<Checked>> = VecDeque::new();
         let mut is_open = true;
         loop {
             tokio::select! {
@@ -151,7 +166,7 @@ impl Ndjson {
                     let load = Arc::clone(self);
                     writing.push_back(Writing { names, task: tokio::spawn(async move { load.store(checked).await }) });
                 }
-                Some(loaded) = next(&mut writing, |writing| &mut writing.task) => told(loaded.map_err(ended_badly)??),
+                Some(loaded) = next(writing, |writing| &mut writing.task) => told(loaded.map_err(ended_badly)??),
                 else => return Ok(()),
             }
         }
@@ -184,14 +199,14 @@ impl Ndjson {
             issue.line_column = None;
             vec![issue]
         })?;
-        let validated = match self.options.validator.validate(json, &self.options.validation, &AnsweredFacts::default())
-        {
-            Verdict::Validated(validated) => validated,
-            Verdict::Refused(issues) => return Err(issues),
-            Verdict::Needs { .. } => {
-                return Err(refused("exception", "the resource could not be validated".to_owned()));
-            }
-        };
+        let validated =
+            match self.options.validators.get().validate(json, &self.options.validation, &AnsweredFacts::default()) {
+                Verdict::Validated(validated) => validated,
+                Verdict::Refused(issues) => return Err(issues),
+                Verdict::Needs { .. } => {
+                    return Err(refused("exception", "the resource could not be validated".to_owned()));
+                }
+            };
         let id = validated.id().unwrap_or_default().to_owned();
         if fhir::FhirId::parse(&id).is_none() {
             let message = "the resource needs an `id` of 1 to 64 letters, digits, `-` and `.`".to_owned();
