@@ -15,6 +15,7 @@ use serde_json::json;
 use store::{ASYNC_KINDS, ASYNC_READ, ASYNC_WRITE, Job, JobOutcome, Lease, NewJob, StoreError, Worker, lease_until};
 use tokio::runtime::Handle;
 
+use crate::access;
 use crate::answer::{Answer, Outcome, Touched};
 use crate::failure::{Failure, Reason};
 use crate::headers::{Conditions, EntityTags, PreferReturn};
@@ -255,15 +256,17 @@ impl Kept {
         serde_json::from_str(&job.request).map_err(|_| StoreError::Corrupt("the request of a job".to_owned()))
     }
 
-    /// The subject as it is now: a client that was disabled meanwhile gets nothing.
+    /// The subject as it is now: who was disabled or whose token was revoked meanwhile gets nothing.
     async fn caller(&self, weir: &Weir) -> Result<Caller, Failure> {
         let kept = &self.caller;
         let subject = match &kept.subject {
             None => Subject::OpenAccess,
             Some(kept) => {
-                let client = weir.store.control().client(&kept.client_id).await?;
-                if !client.is_some_and(|client| client.is_active) {
-                    return Err(Failure::new(Reason::Denied, "login", "the client is not active any more"));
+                // Its time may have run out while the request waited: it had not when the request was taken.
+                let hash = access::hash_bytes(&self.caller.token_hash).ok_or_else(Failure::internal)?;
+                if !weir.store.control().access_stands(&hash, weir.now()).await? {
+                    let message = "the access token was revoked, or its client, login or session ended, before the request was carried out; log in and send it again";
+                    return Err(Failure::new(Reason::Denied, "login", message));
                 }
                 let scopes = kept.scopes.iter().cloned().collect::<Vec<_>>().join(" ");
                 let mut principal = Principal::new(kept.client_id.clone(), kept.purpose, Scopes::read(&scopes).0);
