@@ -256,7 +256,7 @@ impl Run<'_> {
         record.detail = serde_json::from_str(&evidence).ok();
         options.store.audit().append(record).await?;
         let result = to_json(&JobResult { transaction_time_ms: transaction_time.0, folder: self.lease.to_owned() })?;
-        let outcome = JobOutcome { result, files: tally.files, evidence: Some(evidence) };
+        let outcome = JobOutcome { result, files: tally.files, evidence: Some(evidence), kept: None };
         Ok(options.store.complete_job(&self.job.id, self.lease, outcome, now).await?)
     }
 }

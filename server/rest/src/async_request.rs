@@ -6,15 +6,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use fhir::Instant;
-use policy::{Interaction, Principal, Purpose, Scopes, Subject};
+use policy::{Interaction, PersonKey, Principal, Purpose, Scopes, Subject};
 use search::Handling;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{ASYNC_KINDS, ASYNC_READ, ASYNC_WRITE, Job, JobOutcome, Lease, NewJob, StoreError, Worker, lease_until};
 use tokio::runtime::Handle;
 
+use crate::access;
 use crate::answer::{Answer, Outcome, Touched};
 use crate::failure::{Failure, Reason};
 use crate::headers::{Conditions, EntityTags, PreferReturn};
@@ -24,8 +26,15 @@ use crate::weir::Weir;
 
 /// Jobs that one client may have queued and running.
 const UNENDED_MAX: u64 = 16;
-/// How long an answer can be fetched.
-const LIFE_MS: i64 = 24 * 3_600_000;
+/// Jobs that are kept for one client, those included that have ended and can still be fetched.
+const KEPT_MAX: u64 = 64;
+/// How long a request may wait for its turn.
+const WAIT_MS: i64 = 24 * 3_600_000;
+/// How long an answer can be fetched: short, since policy was asked when it was made.
+const FETCH_MS: i64 = 15 * 60_000;
+/// How often the end of a job is written before it is left to its lease, and the pause between.
+const COMPLETE_ATTEMPTS: u32 = 5;
+const COMPLETE_PAUSE: Duration = Duration::from_secs(2);
 /// Between two looks for answers that have expired.
 const CLEAR_MS: i64 = 60_000;
 /// A reading job that was taken up that often is failed: it may be what kills its workers.
@@ -106,6 +115,8 @@ pub(crate) struct Ended {
     pub resources: Vec<String>,
     /// Patients of the answer.
     pub patients: Vec<String>,
+    /// The person whose records a patient's app was given.
+    pub person: Option<PersonKey>,
 }
 
 /// Whether `respond-async` can be asked of an interaction; exports and reindexing are so anyway, and an erasure takes its own job away.
@@ -136,6 +147,12 @@ pub(crate) async fn kick_off(context: &Context<'_>) -> Result<Answer, Failure> {
         let message = format!("the client has {UNENDED_MAX} requests waiting already; fetch or delete those first");
         return Err(Failure::new(Reason::TooManyRequests, "throttled", message));
     }
+    if weir.store.kept_jobs(client_id, &ASYNC_KINDS).await? >= KEPT_MAX {
+        let message = format!(
+            "{KEPT_MAX} requests and answers are kept for the client already; delete those at their status URLs that were fetched"
+        );
+        return Err(Failure::new(Reason::TooManyRequests, "throttled", message));
+    }
     let kept = Kept::of(context)?;
     let is_write = kept.interaction.is_write() || kept.interaction == Interaction::Batch;
     let created = weir.now();
@@ -145,7 +162,7 @@ pub(crate) async fn kick_off(context: &Context<'_>) -> Result<Answer, Failure> {
         client_id: client_id.to_owned(),
         request: serde_json::to_string(&kept).map_err(|_| Failure::internal())?,
         created,
-        expires: Instant(created.0.saturating_add(LIFE_MS)),
+        expires: Instant(created.0.saturating_add(WAIT_MS)),
     };
     weir.store.add_job(&job).await?;
     weir.wake.notify_waiters();
@@ -188,23 +205,44 @@ async fn work(weir: &Weir, kind: &str, attempts_max: u32) -> Result<bool, StoreE
     let wish = Lease { kind: kind.to_owned(), lease: lease.clone(), now, until: lease_until(now), attempts_max };
     let Some(job) = weir.store.lease_job(&wish).await? else { return Ok(false) };
     let mut run = std::pin::pin!(carry_out(weir, &job));
-    let ended = tokio::select! {
-        ended = &mut run => ended,
-        lost = weir.store.keep_job(&job.id, &lease, || None) => {
-            // A write that was begun is told of in the audit log, whoever still wants to know.
-            if kind == ASYNC_WRITE {
-                run.await?;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut run => break ended?,
+            lost = weir.store.keep_job(&job.id, &lease, || None) => match lost {
+                // It may have been stored by now, and only this run knows.
+                Err(error) => tracing::warn!(%error, "no sign of life could be given for a request that runs"),
+                Ok(()) => {
+                    // A write that was begun is told of in the audit log, whoever still wants to know.
+                    if kind == ASYNC_WRITE {
+                        run.await?;
+                    }
+                    return Ok(true);
+                }
             }
-            return lost.map(|()| true);
         }
-    }?;
-    let result =
-        serde_json::to_string(&ended).map_err(|_| StoreError::Invalid("an answer cannot be kept".to_owned()))?;
-    let outcome = JobOutcome { result, files: Vec::new(), evidence: None };
-    match weir.store.complete_job(&job.id, &lease, outcome, weir.now()).await {
-        // It was deleted meanwhile.
-        Err(StoreError::Conflict(_)) => Ok(true),
-        other => other.map(|()| true),
+    };
+    complete(weir, &job, &lease, &ended).await.map(|()| true)
+}
+
+/// Keeps what came of a request, without the body that it had. A database that is away for a moment is asked again: what was
+/// done is known here alone.
+async fn complete(weir: &Weir, job: &Job, lease: &str, ended: &Ended) -> Result<(), StoreError> {
+    let unkept = |_| StoreError::Invalid("an answer cannot be kept".to_owned());
+    let result = serde_json::to_string(ended).map_err(unkept)?;
+    let request = serde_json::to_string(&Kept { body: String::new(), ..Kept::of_job(job)? }).map_err(unkept)?;
+    let mut attempts = 1;
+    loop {
+        let now = weir.now();
+        let kept = Some((request.clone(), Instant(now.0.saturating_add(FETCH_MS))));
+        let outcome = JobOutcome { result: result.clone(), files: Vec::new(), evidence: None, kept };
+        match weir.store.complete_job(&job.id, lease, outcome, now).await {
+            // It was deleted meanwhile.
+            Ok(()) | Err(StoreError::Conflict(_)) => return Ok(()),
+            Err(error) if attempts >= COMPLETE_ATTEMPTS => return Err(error),
+            Err(error) => tracing::warn!(%error, "the outcome of a request could not be kept yet"),
+        }
+        attempts += 1;
+        tokio::time::sleep(COMPLETE_PAUSE).await;
     }
 }
 
@@ -212,14 +250,21 @@ async fn work(weir: &Weir, kind: &str, attempts_max: u32) -> Result<bool, StoreE
 async fn carry_out(weir: &Weir, job: &Job) -> Result<Ended, StoreError> {
     let kept = Kept::of_job(job)?;
     let at_ms = weir.now().0;
-    let result = match kept.caller(weir).await {
+    let (result, person) = match kept.caller(weir).await {
         Ok(caller) => {
             let request = kept.request();
-            Box::pin(perform(weir, &caller, &request)).await
+            (Box::pin(perform(weir, &caller, &request)).await, person_of(&caller.subject))
         }
-        Err(failure) => Err(failure),
+        Err(failure) => (Err(failure), None),
     };
-    Ok(Ended::of(at_ms, result))
+    Ok(Ended { person, ..Ended::of(at_ms, result) })
+}
+
+fn person_of(subject: &Subject) -> Option<PersonKey> {
+    match subject {
+        Subject::Principal(principal) => principal.person,
+        Subject::OpenAccess => None,
+    }
 }
 
 impl Kept {
@@ -255,15 +300,17 @@ impl Kept {
         serde_json::from_str(&job.request).map_err(|_| StoreError::Corrupt("the request of a job".to_owned()))
     }
 
-    /// The subject as it is now: a client that was disabled meanwhile gets nothing.
+    /// The subject as it is now: who was disabled or whose token was revoked meanwhile gets nothing.
     async fn caller(&self, weir: &Weir) -> Result<Caller, Failure> {
         let kept = &self.caller;
         let subject = match &kept.subject {
             None => Subject::OpenAccess,
             Some(kept) => {
-                let client = weir.store.control().client(&kept.client_id).await?;
-                if !client.is_some_and(|client| client.is_active) {
-                    return Err(Failure::new(Reason::Denied, "login", "the client is not active any more"));
+                // Its time may have run out while the request waited: it had not when the request was taken.
+                let hash = access::hash_bytes(&self.caller.token_hash).ok_or_else(Failure::internal)?;
+                if !weir.store.control().access_stands(&hash, weir.now()).await? {
+                    let message = "the access token was revoked, or its client, login or session ended, before the request was carried out; log in and send it again";
+                    return Err(Failure::new(Reason::Denied, "login", message));
                 }
                 let scopes = kept.scopes.iter().cloned().collect::<Vec<_>>().join(" ");
                 let mut principal = Principal::new(kept.client_id.clone(), kept.purpose, Scopes::read(&scopes).0);
@@ -328,7 +375,7 @@ impl Ended {
                 let body = one_line(&answer.body);
                 let type_name = fhir::Json::parse(body.as_bytes()).ok();
                 let type_name = type_name.and_then(|json| json.resource_type().map(str::to_owned));
-                Ended { at_ms, type_name, body, failed: None, resources, patients }
+                Ended { at_ms, type_name, body, failed: None, resources, patients, person: None }
             }
             Err(failure) => Ended {
                 at_ms,
@@ -337,8 +384,15 @@ impl Ended {
                 failed: Some(failure.reason),
                 resources: Vec::new(),
                 patients: Vec::new(),
+                person: None,
             },
         }
+    }
+
+    /// Whether a patient's app still stands for the person whose records it was given: the patient may have been linked to
+    /// another since.
+    pub(crate) fn is_about(&self, subject: &Subject) -> bool {
+        self.person == person_of(subject)
     }
 
     /// Reads it from its job.

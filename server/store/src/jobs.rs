@@ -124,6 +124,8 @@ pub struct JobOutcome {
     pub files: Vec<JobFile>,
     /// For the controller (counts by rule, age of the answer, who asked), as JSON; kept when the job is deleted.
     pub evidence: Option<String>,
+    /// What is kept of the request and until when; nothing where both stay as they are.
+    pub kept: Option<(String, Instant)>,
 }
 
 /// A wish to take up a job.
@@ -181,6 +183,17 @@ impl Store {
         Ok(count)
     }
 
+    /// How many jobs of those kinds are kept for a client, ended or not.
+    pub async fn kept_jobs(&self, client_id: &str, kinds: &[&str]) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for kind in kinds {
+            let sql = "SELECT count(*) FROM job WHERE client_id = $1 AND kind = $2";
+            let rows = self.query(Statement::new(sql, vec![client_id.into(), (*kind).into()])).await?;
+            count += rows.first().map_or(Ok(0), |row| row.i64(0))?.unsigned_abs();
+        }
+        Ok(count)
+    }
+
     /// Clears away the ended jobs of a kind that have expired and have no files.
     pub async fn clear_jobs(&self, kind: &str, now: Instant) -> Result<(), StoreError> {
         let sql = "DELETE FROM job WHERE kind = $1 AND expires <= $2 AND state NOT IN ('queued', 'running')";
@@ -225,6 +238,12 @@ impl Store {
         let work = move |transaction: &mut Transaction<'_>| {
             let session = &mut *transaction.session;
             end(session, (&id, &lease), JobState::Complete, &outcome.result, now)?;
+            if let Some((request, expires)) = &outcome.kept {
+                session.execute(&Statement::new(
+                    "UPDATE job SET request = $1, expires = $2 WHERE id = $3",
+                    vec![request.into(), (*expires).into(), (&id).into()],
+                ))?;
+            }
             for file in &outcome.files {
                 session.execute(&insert_file(&id, file))?;
             }

@@ -49,6 +49,10 @@ pub(crate) async fn async_file(context: &Context<'_>) -> Result<Answer, Failure>
     if ended.failed.is_some() || ended.type_name.is_none() {
         return Err(unknown());
     }
+    if !ended.is_about(&context.caller.subject) {
+        let message = "the patient belongs to another person now, so the answer is withheld; send the request again";
+        return Err(Failure::new(Reason::Gone, "deleted", message));
+    }
     let mut answer = Answer::json(Outcome::Ok, ended.body + "\n");
     answer.content_type = "application/fhir+ndjson";
     (answer.touched.resources, answer.touched.patients) = (ended.resources, ended.patients);

@@ -38,6 +38,7 @@ fn outcome() -> JobOutcome {
         result: "{}".to_owned(),
         files: vec![file],
         evidence: Some("{\"withheld\":{\"national-data-opt-out\":2}}".to_owned()),
+        kept: None,
     }
 }
 
