@@ -277,8 +277,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             self.spend(left.len().saturating_mul(right.len()))?;
         }
         if matches!(operator, Operator::Concatenate | Operator::Add) {
-            self.spend_copy(&left)?;
-            self.spend_copy(&right)?;
+            // The text of an element is copied as well.
+            self.spend_text(length_bytes(&left).saturating_add(length_bytes(&right)))?;
         }
         operators::apply(operator, left, right)
     }
@@ -349,6 +349,11 @@ fn constant<'a>(literal: &Literal) -> Value<'a> {
         Literal::Time(value) => Value::Time(*value),
         Literal::Quantity(value) => Value::Quantity(value.clone()),
     }
+}
+
+/// How much source text the items have, whether they are elements or were made.
+pub(crate) fn length_bytes(items: &[Value<'_>]) -> usize {
+    items.iter().map(Value::length_bytes).fold(0, usize::saturating_add)
 }
 
 /// The only item of a collection, if it has one.
