@@ -1,5 +1,8 @@
 //! Rules on a Bundle: <https://hl7.org/fhir/R4/bundle.html>.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
 use fhir::{Node, Reference, Severity};
 
 use crate::datatype_rules::is_absolute;
@@ -7,6 +10,40 @@ use crate::walk::{Place, Walk, shown};
 
 /// The elements of a Composition whose targets a document must hold.
 const DOCUMENT_REFERENCES: [&str; 4] = ["subject", "encounter", "author", "custodian"];
+
+/// The entries of one bundle, for counting those that are the same.
+struct EntryCounts<'a> {
+    /// The fullUrl of a resource, by the place of the resource.
+    url_of: HashMap<u32, Cow<'a, str>>,
+    by_url: HashMap<Cow<'a, str>, SameUrl<'a>>,
+}
+
+/// The entries with one fullUrl.
+#[derive(Default)]
+struct SameUrl<'a> {
+    count: usize,
+    by_version: HashMap<Cow<'a, str>, usize>,
+}
+
+impl<'a> EntryCounts<'a> {
+    fn new(entries: &[Node<'a>]) -> Self {
+        let (mut url_of, mut by_url) = (HashMap::new(), HashMap::<_, SameUrl<'a>>::new());
+        for entry in entries {
+            let Some(url) = entry.str("fullUrl") else { continue };
+            let resource = entry.get("resource");
+            if let Some(resource) = resource {
+                url_of.insert(resource.index(), url.clone());
+            }
+            let same = by_url.entry(url).or_default();
+            same.count += 1;
+            let version = resource.and_then(|resource| resource.at(&["meta", "versionId"]));
+            if let Some(version) = version.and_then(|version| version.as_str()) {
+                *same.by_version.entry(version).or_default() += 1;
+            }
+        }
+        Self { url_of, by_url }
+    }
+}
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a Bundle against the rules of its type.
@@ -35,7 +72,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     fn relations(&mut self, place: Place<'_, 'a>) {
-        let mut seen: Vec<std::borrow::Cow<'a, str>> = Vec::new();
+        let mut seen: HashSet<Cow<'a, str>> = HashSet::new();
         for (index, link) in place.node.get("link").into_iter().flat_map(|list| list.items()).enumerate() {
             let Some(relation) = link.str("relation") else { continue };
             let step = place.path.child("link").at(index);
@@ -44,7 +81,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 let place = Place { node: link, path: &step, rule: place.rule };
                 self.error(place, "invalid", || format!("the link `{relation}` may be given once only"));
             }
-            seen.push(relation);
+            seen.insert(relation);
         }
     }
 
@@ -82,13 +119,14 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let step = place.path.child("entry").at(0);
         let step = step.child("resource");
         let place = Place { node: composition, path: &step, rule: place.rule };
+        let entries = EntryCounts::new(entries);
         for name in DOCUMENT_REFERENCES {
-            self.must_lead_to_entry(place, name, entries);
+            self.must_lead_to_entry(place, name, &entries);
         }
-        self.sections(place, entries, 0);
+        self.sections(place, &entries, 0);
     }
 
-    fn sections(&mut self, place: Place<'_, 'a>, entries: &[Node<'a>], depth: u32) {
+    fn sections(&mut self, place: Place<'_, 'a>, entries: &EntryCounts<'a>, depth: u32) {
         for (index, section) in place.node.get("section").into_iter().flat_map(|list| list.items()).enumerate() {
             let step = place.path.child("section").at(index);
             let place = Place { node: section, path: &step, rule: place.rule };
@@ -109,10 +147,11 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
         let step = place.path.child("entry").at(0);
         let step = step.child("resource");
-        self.must_lead_to_entry(Place { node: header, path: &step, rule: place.rule }, "focus", entries);
+        let place = Place { node: header, path: &step, rule: place.rule };
+        self.must_lead_to_entry(place, "focus", &EntryCounts::new(entries));
     }
 
-    fn must_lead_to_entry(&mut self, place: Place<'_, 'a>, name: &str, entries: &[Node<'a>]) {
+    fn must_lead_to_entry(&mut self, place: Place<'_, 'a>, name: &str, entries: &EntryCounts<'a>) {
         let Some(references) = place.node.get(name) else { return };
         for (index, reference) in references.each().enumerate() {
             let Some(text) = reference.str("reference").filter(|text| !text.starts_with('#')) else { continue };
@@ -137,18 +176,15 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Counts the entries that a reference leads to; a version in it must be that of the resource.
-    fn entries_of(&self, text: &str, entries: &[Node<'a>]) -> usize {
+    fn entries_of(&self, text: &str, entries: &EntryCounts<'a>) -> usize {
         let (plain, version) = text.split_once("/_history/").map_or((text, None), |(plain, own)| (plain, Some(own)));
         let Some(target) = self.around.entry(plain) else { return 0 };
-        let url_of = |entry: &&Node<'a>| entry.get("resource").is_some_and(|own| own == target);
-        let Some(url) = entries.iter().find(url_of).and_then(|entry| entry.str("fullUrl")) else { return 1 };
-        let same = entries.iter().filter(|entry| entry.str("fullUrl").as_ref() == Some(&url));
-        same.filter(|entry| {
-            let own = entry.get("resource").and_then(|resource| resource.at(&["meta", "versionId"]));
-            let own = own.and_then(|own| own.as_str());
-            version.is_none_or(|version| own.as_deref() == Some(version))
-        })
-        .count()
+        let same = entries.url_of.get(&target.index()).and_then(|url| entries.by_url.get(url));
+        let Some(same) = same else { return 1 };
+        match version {
+            Some(version) => same.by_version.get(version).copied().unwrap_or_default(),
+            None => same.count,
+        }
     }
 
     fn search_results(&mut self, place: Place<'_, 'a>, entries: &[Node<'a>]) {

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 
 use fhir::{FhirDate, Kind, Node};
 
-use crate::questionnaire_response::{Form, list};
+use crate::form::Form;
+use crate::questionnaire_response::list;
 
 /// Evaluates the conditions of an item; those that lie outside these rules leave it enabled.
-pub(crate) fn is_enabled(asked: Node<'_>, form: Form<'_>) -> bool {
+pub(crate) fn is_enabled(asked: Node<'_>, form: &Form<'_>) -> bool {
     let conditions: Vec<Node<'_>> = list(asked, "enableWhen").collect();
     let mut outcomes = conditions.iter().map(|condition| holds(*condition, form));
     match asked.str("enableBehavior").as_deref() {
@@ -17,10 +18,9 @@ pub(crate) fn is_enabled(asked: Node<'_>, form: Form<'_>) -> bool {
     }
 }
 
-fn holds(condition: Node<'_>, form: Form<'_>) -> bool {
+fn holds(condition: Node<'_>, form: &Form<'_>) -> bool {
     let (Some(question), Some(operator)) = (condition.str("question"), condition.str("operator")) else { return true };
-    let mut answers = Vec::new();
-    gather(form.response, &question, &mut answers);
+    let answers = form.answers(&question);
     let Some(wanted) = value(condition, "answer") else { return true };
     match &*operator {
         "exists" => wanted.as_bool() == Some(!answers.is_empty()),
@@ -36,18 +36,6 @@ fn holds(condition: Node<'_>, form: Form<'_>) -> bool {
                 _ => true,
             }
         }),
-    }
-}
-
-/// Gathers the answers to a question wherever it stands.
-fn gather<'n>(parent: Node<'n>, link_id: &str, found: &mut Vec<Node<'n>>) {
-    for item in list(parent, "item") {
-        let is_it = item.str("linkId").is_some_and(|own| own == link_id);
-        for answer in list(item, "answer") {
-            found.extend(value(answer, "value").filter(|_| is_it));
-            gather(answer, link_id, found);
-        }
-        gather(item, link_id, found);
     }
 }
 

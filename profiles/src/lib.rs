@@ -15,6 +15,7 @@ mod equality;
 mod error;
 mod extension;
 mod fhirpath_host;
+mod form;
 mod in_force;
 mod item;
 mod limits;

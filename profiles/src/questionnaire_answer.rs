@@ -4,19 +4,20 @@
 use std::cmp::Ordering;
 
 use fhir::{Node, Reference};
-use fhirpath::{Element, Expression};
+use fhirpath::Element;
 use terminology::Membership;
 
 use crate::datatype_rules::is_absolute;
 use crate::enable_when::{compare, number, value, value_type};
-use crate::questionnaire_response::{Form, list};
+use crate::form::Form;
+use crate::questionnaire_response::list;
 use crate::walk::{Place, Walk, shown};
 
 const EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds an answer's value against the question.
-    pub(crate) fn answer_value(&mut self, place: Place<'_, 'a>, asked: Node<'v>, type_code: &str, form: Form<'v>) {
+    pub(crate) fn answer_value(&mut self, place: Place<'_, 'a>, asked: Node<'v>, type_code: &str, form: &Form<'v>) {
         let answer: Node<'a> = place.node;
         let (Some(given), Some(own)) = (value(answer, "value"), value_type(answer, "value")) else { return };
         // Of a type that no answer may have, the walk over the base has told.
@@ -63,7 +64,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_option(&mut self, place: Place<'_, 'a>, asked: Node<'v>, form: Form<'v>) {
+    fn answer_option(&mut self, place: Place<'_, 'a>, asked: Node<'v>, form: &Form<'v>) {
         let options: Vec<Node<'v>> = list(asked, "answerOption").filter_map(|option| value(option, "value")).collect();
         if !options.is_empty() {
             let is_option = options.iter().any(|option| compare(place.node, *option) == Some(Ordering::Equal));
@@ -200,8 +201,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
 
     /// Says whether a text matches a regular expression as a whole; one that cannot be read asks nothing.
     fn has_form(&self, text: Node<'a>, pattern: &str) -> bool {
-        let quoted = pattern.replace('\\', "\\\\").replace('\'', "\\'");
-        let Ok(expression) = Expression::parse(&format!("$this.matches('^(?:{quoted})$')")) else { return true };
+        let Some(expression) = self.around.pattern(pattern) else { return true };
         let element = Element::new(text, Some("string"), self.validator.definitions());
         self.answer(&expression, element) != Ok(Some(false))
     }

@@ -1,21 +1,14 @@
 //! A QuestionnaireResponse held against its Questionnaire: which items may stand where, which must.
 //! <https://hl7.org/fhir/R4/questionnaireresponse.html#notes>
 
+use std::collections::BTreeMap;
+
 use fhir::{Node, Severity};
 
 use crate::enable_when::is_enabled;
+use crate::form::Form;
 use crate::questionnaire_answer::extensions;
 use crate::walk::{Place, Walk, shown};
-
-/// The Questionnaire that a response is held against.
-#[derive(Clone, Copy)]
-pub(crate) struct Form<'q> {
-    pub(crate) questionnaire: Node<'q>,
-    /// The response as a whole, in which conditions look for answers.
-    pub(crate) response: Node<'q>,
-    /// What is missing is no error yet.
-    pub(crate) is_in_progress: bool,
-}
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Finds the Questionnaire and holds the response against it.
@@ -41,8 +34,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             }
             Some(questionnaire) => {
                 let is_in_progress = place.node.str("status").as_deref() == Some("in-progress");
-                let form = Form { questionnaire, response: place.node, is_in_progress };
-                self.answered_items(place, questionnaire, &[place.node], form);
+                let form = Form::new(questionnaire, place.node, is_in_progress);
+                self.answered_items(place, questionnaire, place.node, &form);
             }
             None => self.report(Severity::Warning, at_url, "not-found", || {
                 format!(
@@ -53,19 +46,20 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    /// Holds the items below `parents` against those that the Questionnaire has there.
-    fn answered_items(&mut self, place: Place<'_, 'a>, asked_parent: Node<'v>, parents: &[Node<'a>], form: Form<'v>) {
-        let asked: Vec<Node<'v>> = list(asked_parent, "item").collect();
-        let mut given: Vec<Vec<(usize, Node<'a>)>> = vec![Vec::new(); asked.len()];
+    /// Holds the items below `parent` against those that the Questionnaire has there.
+    fn answered_items(&mut self, place: Place<'_, 'a>, asked_parent: Node<'v>, parent: Node<'a>, form: &Form<'v>) {
+        let asked = form.below(asked_parent);
+        // What is not asked for and not given needs no look: a group may be repeated often.
+        let mut given: BTreeMap<usize, Vec<(usize, Node<'a>)>> =
+            asked.required.iter().map(|position| (*position, Vec::new())).collect();
         let mut last = 0;
-        for (index, item) in parents.iter().flat_map(|parent| list(*parent, "item")).enumerate() {
+        for (index, item) in list(parent, "item").enumerate() {
             let step = place.path.child("item").at(index);
             let place = Place { node: item, path: &step, rule: place.rule };
             // Its absence is an error of cardinality already.
             let Some(link_id) = item.str("linkId") else { continue };
-            let Some(position) = asked.iter().position(|one| one.str("linkId").is_some_and(|own| own == link_id))
-            else {
-                let is_elsewhere = has_item(form.questionnaire, &link_id);
+            let Some(position) = asked.positions.get(&link_id).copied() else {
+                let is_elsewhere = form.has_item(&link_id);
                 self.error(place, "structure", || match is_elsewhere {
                     true => format!("the item `{}` stands in the wrong place", shown(&link_id)),
                     false => format!("the questionnaire has no item `{}`", shown(&link_id)),
@@ -78,16 +72,16 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 });
             }
             last = position;
-            if let Some(given) = given.get_mut(position) {
-                given.push((index, item));
-            }
+            given.entry(position).or_default().push((index, item));
         }
-        for (asked, given) in asked.iter().zip(given) {
-            self.answered_item(place, *asked, &given, form);
+        for (position, given) in given {
+            if let Some(asked) = asked.items.get(position) {
+                self.answered_item(place, *asked, &given, form);
+            }
         }
     }
 
-    fn answered_item(&mut self, place: Place<'_, 'a>, asked: Node<'v>, given: &[(usize, Node<'a>)], form: Form<'v>) {
+    fn answered_item(&mut self, place: Place<'_, 'a>, asked: Node<'v>, given: &[(usize, Node<'a>)], form: &Form<'v>) {
         let link_id = asked.str("linkId").unwrap_or_default();
         let is_required = truth(asked, "required");
         let is_enabled = is_enabled(asked, form);
@@ -141,12 +135,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn missing_answer(&mut self, place: Place<'_, 'a>, link_id: &str, form: Form<'v>) {
+    fn missing_answer(&mut self, place: Place<'_, 'a>, link_id: &str, form: &Form<'v>) {
         let severity = if form.is_in_progress { Severity::Warning } else { Severity::Error };
         self.report(severity, place, "required", || format!("the required item `{}` has no answer", shown(link_id)));
     }
 
-    fn item_by_type(&mut self, place: Place<'_, 'a>, asked: Node<'v>, form: Form<'v>) {
+    fn item_by_type(&mut self, place: Place<'_, 'a>, asked: Node<'v>, form: &Form<'v>) {
         let link_id = asked.str("linkId").unwrap_or_default();
         let type_code = asked.str("type").unwrap_or_default();
         let answers: Vec<Node<'a>> = list(place.node, "answer").collect();
@@ -155,7 +149,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             self.error(place, "structure", || format!("an item of type `{type_code}` takes no answers"));
         }
         match &*type_code {
-            "group" => return self.answered_items(place, asked, &[place.node], form),
+            "group" => return self.answered_items(place, asked, place.node, form),
             "display" if has_items => {
                 self.error(place, "structure", || "an item of type `display` takes no items".to_owned());
             }
@@ -176,7 +170,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             let place = Place { node: *answer, path: &step, rule: place.rule };
             self.answer_value(place, asked, &type_code, form);
             if asked.get("item").is_some() || answer.get("item").is_some() {
-                self.answered_items(place, asked, &[*answer], form);
+                self.answered_items(place, asked, *answer, form);
             }
         }
     }
@@ -187,10 +181,7 @@ pub(crate) fn list<'n>(node: Node<'n>, name: &str) -> impl Iterator<Item = Node<
     node.get(name).into_iter().flat_map(|list| list.items()).filter(Node::is_object)
 }
 
-fn truth(node: Node<'_>, name: &str) -> bool {
+/// Says whether a property is true.
+pub(crate) fn truth(node: Node<'_>, name: &str) -> bool {
     node.get(name).and_then(|value| value.as_bool()) == Some(true)
-}
-
-fn has_item(parent: Node<'_>, link_id: &str) -> bool {
-    list(parent, "item").any(|item| item.str("linkId").is_some_and(|own| own == link_id) || has_item(item, link_id))
 }

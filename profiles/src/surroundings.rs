@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use fhir::{Node, Reference};
-use fhirpath::{Element, Host, Resolved};
+use fhirpath::{Element, Expression, Host, Resolved};
 use terminology::Membership;
 
 use crate::options::Options;
@@ -15,6 +16,8 @@ use crate::walk::Walk;
 
 /// Profiles of targets lead to profiles of their targets; deeper than this nothing is asked of them.
 const DEPTH_MAX: u32 = 6;
+/// How many compiled patterns are kept.
+const PATTERNS_MAX: usize = 64;
 
 /// The surroundings of one validation.
 pub(crate) struct Surroundings<'a> {
@@ -27,6 +30,8 @@ pub(crate) struct Surroundings<'a> {
     /// Whether a node meets a profile, by the node's place.
     conformance: RefCell<HashMap<(u32, String), Option<bool>>>,
     depth: Cell<u32>,
+    /// The patterns that questions ask of their answers, compiled.
+    patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
 }
 
 /// The entries of a Bundle by fullUrl, and by type and id.
@@ -46,7 +51,24 @@ impl<'a> Surroundings<'a> {
             entry_url: RefCell::new(None),
             conformance: RefCell::new(HashMap::new()),
             depth: Cell::new(0),
+            patterns: RefCell::new(HashMap::new()),
         }
+    }
+
+    /// Gives the test of a pattern that a whole text must match; `None` when it cannot be read.
+    pub(crate) fn pattern(&self, pattern: &str) -> Option<Rc<Expression>> {
+        if let Some(known) = self.patterns.borrow().get(pattern) {
+            return known.clone();
+        }
+        let quoted = pattern.replace('\\', "\\\\").replace('\'', "\\'");
+        let compiled = Expression::parse(&format!("$this.matches('^(?:{quoted})$')")).ok().map(Rc::new);
+        let mut known = self.patterns.borrow_mut();
+        // A compiled pattern may take a megabyte.
+        if known.len() >= PATTERNS_MAX {
+            known.clear();
+        }
+        known.insert(pattern.to_owned(), compiled.clone());
+        compiled
     }
 
     /// Says which entry's resource is walked from now on, and gives the fullUrl of the one before.

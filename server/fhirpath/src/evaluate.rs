@@ -6,13 +6,14 @@ use std::cell::{Cell, RefCell};
 use crate::ast::{Expr, Literal, Namespace, Operator, Step, TypeName};
 use crate::context::Context;
 use crate::element::Sink;
+use crate::equality;
 use crate::error::FhirpathError;
 use crate::functions::Call;
 use crate::operators;
 use crate::value::Value;
 
 /// How much text counts as one step.
-const BYTES_PER_STEP: usize = 64;
+pub(crate) const BYTES_PER_STEP: usize = 64;
 
 /// A collection.
 pub(crate) type Items<'a> = Vec<Value<'a>>;
@@ -75,6 +76,20 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     /// Counts a text that is looked through or made.
     pub(crate) fn spend_text(&self, length_bytes: usize) -> Result<(), FhirpathError> {
         self.spend(length_bytes / BYTES_PER_STEP)
+    }
+
+    /// Counts the comparison of each item of one collection with each of another.
+    pub(crate) fn spend_pairs(&self, left: &[Value<'a>], right: &[Value<'a>]) -> Result<(), FhirpathError> {
+        let of_left = weight(left).saturating_mul(right.len());
+        let of_right = weight(right).saturating_mul(left.len());
+        self.spend(left.len().saturating_mul(right.len()).saturating_add(of_left).saturating_add(of_right))
+    }
+
+    /// Counts the comparison of each item of two collections with those before it.
+    pub(crate) fn spend_union(&self, left: &[Value<'a>], right: &[Value<'a>]) -> Result<(), FhirpathError> {
+        let count = left.len().saturating_add(right.len());
+        let heavy = weight(left).saturating_add(weight(right));
+        self.spend((count.saturating_mul(count) / 2).saturating_add(heavy.saturating_mul(count)))
     }
 
     pub(crate) fn evaluate(&self, expression: &Expr, scope: Scope<'_, 'a>) -> Outcome<'a> {
@@ -270,15 +285,24 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             return Ok(operators::boolean(found));
         }
         if let Some(is_equal) = equals_constant(operator, &left, right) {
+            self.spend(weight(&left))?;
             return Ok(vec![Value::Boolean(is_equal)]);
         }
         let right = self.scoped(right, scope)?;
-        if matches!(operator, Operator::Union | Operator::In | Operator::Contains) {
-            self.spend(left.len().saturating_mul(right.len()))?;
+        match operator {
+            Operator::Union => self.spend_union(&left, &right)?,
+            Operator::In | Operator::Contains => self.spend_pairs(&left, &right)?,
+            Operator::Equivalent | Operator::NotEquivalent => {
+                let is_equivalent = equality::equivalent(&left, &right, &|steps| self.spend(steps).is_ok());
+                // A comparison that was cut short has no answer.
+                self.spend(0)?;
+                return Ok(vec![Value::Boolean(is_equivalent == (operator == Operator::Equivalent))]);
+            }
+            _ => self.spend(weight(&left).saturating_add(weight(&right)))?,
         }
         if matches!(operator, Operator::Concatenate | Operator::Add) {
-            self.spend_copy(&left)?;
-            self.spend_copy(&right)?;
+            // The text of an element is copied as well.
+            self.spend_text(length_bytes(&left).saturating_add(length_bytes(&right)))?;
         }
         operators::apply(operator, left, right)
     }
@@ -349,6 +373,22 @@ fn constant<'a>(literal: &Literal) -> Value<'a> {
         Literal::Time(value) => Value::Time(*value),
         Literal::Quantity(value) => Value::Quantity(value.clone()),
     }
+}
+
+/// How much source text the items have, whether they are elements or were made.
+pub(crate) fn length_bytes(items: &[Value<'_>]) -> usize {
+    items.iter().map(Value::length_bytes).fold(0, usize::saturating_add)
+}
+
+/// What comparing the items as a whole takes, beyond a step for each.
+pub(crate) fn weight(items: &[Value<'_>]) -> usize {
+    items.iter().map(item_weight).fold(0, usize::saturating_add)
+}
+
+/// What comparing one item takes, beyond its step: an object has far more parts in its text than a string.
+pub(crate) fn item_weight(item: &Value<'_>) -> usize {
+    let is_object = item.element().is_some_and(|element| !element.is_primitive());
+    item.length_bytes() / if is_object { BYTES_PER_STEP / 8 } else { BYTES_PER_STEP }
 }
 
 /// The only item of a collection, if it has one.

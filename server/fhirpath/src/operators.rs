@@ -33,8 +33,6 @@ pub(crate) fn apply<'a>(operator: Operator, left: Items<'a>, right: Items<'a>) -
         Operator::Union => Ok(equality::distinct(left.into_iter().chain(right))),
         Operator::Equal => Ok(boolean(equality::equal(&left, &right))),
         Operator::NotEqual => Ok(boolean(equality::equal(&left, &right).map(|is_equal| !is_equal))),
-        Operator::Equivalent => Ok(boolean(Some(equality::equivalent(&left, &right)))),
-        Operator::NotEquivalent => Ok(boolean(Some(!equality::equivalent(&left, &right)))),
         Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
             compare(operator, left, right)
         }

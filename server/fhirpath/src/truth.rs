@@ -2,7 +2,7 @@
 
 use crate::ast::{Expr, Literal, Operator, Step};
 use crate::error::FhirpathError;
-use crate::evaluate::{Evaluator, Scope, truth};
+use crate::evaluate::{Evaluator, Scope, item_weight, truth};
 use crate::functions::{Function, resources};
 use crate::operators;
 use crate::value::Value;
@@ -97,15 +97,16 @@ impl<'a> Evaluator<'_, 'a> {
         let (Expr::Path { base: None, steps }, Expr::Literal(Literal::String(text))) = (left, right) else {
             return truth(&self.evaluate(whole, scope)?);
         };
-        let (mut count, mut is_equal) = (0, None);
+        let (mut count, mut weight, mut is_equal) = (0_usize, 0_usize, None);
         self.walk(scope.this, steps, &mut |item| {
             count += 1;
+            weight = weight.saturating_add(item_weight(&item));
             is_equal = match &item {
                 Value::Node(element) => element.is_text(text),
                 _ => None,
             };
         });
-        self.spend(count + 1)?;
+        self.spend(weight.saturating_add(count + 1))?;
         match (count, is_equal) {
             (0, _) => Ok(None),
             (1, Some(is_equal)) => Ok(Some(is_equal)),

@@ -34,6 +34,17 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// How long the text of the value is, in the source if it is an element.
+    pub(crate) fn length_bytes(&self) -> usize {
+        match self {
+            Value::Node(element) => {
+                element.node.or(element.sibling).map_or(0, |node| node.end_offset().saturating_sub(node.offset()))
+            }
+            Value::String(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// The value that an element stands for in operators and functions; other values are themselves.
     /// A complex element that is no quantity stays an element; a primitive without a value has none.
     pub fn system(&self) -> Option<Value<'a>> {

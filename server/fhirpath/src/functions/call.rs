@@ -4,7 +4,7 @@ use regex::Regex;
 
 use crate::ast::Expr;
 use crate::error::FhirpathError;
-use crate::evaluate::{Evaluator, Items, Outcome, Scope, single};
+use crate::evaluate::{Evaluator, Items, Outcome, Scope, length_bytes, single};
 use crate::functions::{boundaries, collections, conversions, numbers, resources, strings};
 use crate::value::Value;
 
@@ -158,7 +158,12 @@ pub(crate) struct Call<'e, 's, 'c, 'a> {
 impl<'a> Call<'_, '_, '_, 'a> {
     /// Calls the function on its input.
     pub(crate) fn call(&self, input: Items<'a>) -> Outcome<'a> {
-        match self.function.group() {
+        let group = self.function.group();
+        if !matches!(group, Group::Collections | Group::Resources) {
+            // Reading a value may copy its text.
+            self.evaluator.spend_text(length_bytes(&input))?;
+        }
+        match group {
             Group::Collections => collections::call(self, input),
             Group::Conversions => conversions::call(self, input),
             Group::Texts => strings::call(self, input),
@@ -179,6 +184,7 @@ impl<'a> Call<'_, '_, '_, 'a> {
     /// An argument that is a single text.
     pub(crate) fn text_argument(&self, position: usize) -> Result<Option<String>, FhirpathError> {
         let Some(value) = single(self.argument(position)?, self.function.name())? else { return Ok(None) };
+        self.evaluator.spend_text(value.length_bytes())?;
         match value.as_text() {
             Some(text) => Ok(Some(text.into_owned())),
             None => Err(FhirpathError::WrongType(self.function.name())),

@@ -44,7 +44,15 @@ fn sets<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     use Function as F;
     let other = call.argument(0)?;
     // Sets are compared pair by pair.
-    call.evaluator.spend(input.len().saturating_mul(input.len().max(other.len())))?;
+    match call.function {
+        F::Combine => call.evaluator.spend(input.len().saturating_add(other.len()))?,
+        F::Union | F::Distinct | F::IsDistinct => call.evaluator.spend_union(&input, &other)?,
+        F::Intersect => {
+            call.evaluator.spend_pairs(&input, &other)?;
+            call.evaluator.spend_union(&input, &[])?;
+        }
+        _ => call.evaluator.spend_pairs(&input, &other)?,
+    }
     match call.function {
         F::Distinct => Ok(distinct(input.into_iter())),
         F::IsDistinct => {
@@ -211,6 +219,7 @@ fn clock<'a>(call: &Call<'_, '_, '_, 'a>) -> Outcome<'a> {
 /// Sorts by keys; a key under a minus sign sorts downwards. Items without a key come first either way, as the official suite has it.
 fn sort<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     let mut keyed = Vec::with_capacity(input.len());
+    let halvings = input.len().checked_ilog2().unwrap_or_default() as usize + 1;
     for (index, item) in input.into_iter().enumerate() {
         let mut keys = Vec::new();
         for (position, argument) in call.arguments.iter().enumerate() {
@@ -226,6 +235,9 @@ fn sort<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         if keys.is_empty() {
             keys.push((item.system(), false));
         }
+        let length_bytes: usize = keys.iter().filter_map(|(key, _)| key.as_ref()).map(Value::length_bytes).sum();
+        // Each is compared about as often as the count can be halved.
+        call.evaluator.spend_text(length_bytes.saturating_mul(halvings))?;
         keyed.push((keys, item));
     }
     keyed.sort_by(|(left, _), (right, _)| {

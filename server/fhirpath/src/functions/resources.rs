@@ -8,9 +8,16 @@ use crate::ast::Step;
 use crate::context::Resolved;
 use crate::element::Element;
 use crate::error::FhirpathError;
-use crate::evaluate::{Items, Outcome, single};
+use crate::evaluate::{Items, Outcome, length_bytes, single};
 use crate::functions::{Call, Function, boolean, narrative, optional};
 use crate::value::Value;
+
+/// What looking a code up in a value set counts for.
+const MEMBERSHIP_STEPS: usize = 10;
+/// What finding out whether one concept is above another counts for: all that are below it may be listed.
+const SUBSUMPTION_STEPS: usize = 1_000;
+/// What a validation counts for, beyond a step for each byte.
+const VALIDATION_STEPS: usize = 10_000;
 
 pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     match call.function {
@@ -41,7 +48,10 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         Function::ConformsTo => conforms_to(call, input),
         Function::Subsumes | Function::SubsumedBy => subsumes(call, input),
         Function::CheckModifiers => check_modifiers(call, input),
-        Function::HtmlChecks => html_checks(input),
+        Function::HtmlChecks => {
+            call.evaluator.spend_text(length_bytes(&input))?;
+            html_checks(input)
+        }
         // They answer with definitions, which are no part of a document.
         function => Err(FhirpathError::NotSupported(function.name())),
     }
@@ -169,6 +179,9 @@ fn in_bundle<'a>(root: fhir::Node<'a>, reference: &str) -> Option<fhir::Node<'a>
 fn member_of<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     let Some(value_set) = call.text_argument(0)? else { return Ok(Vec::new()) };
     let Some(item) = single(input, "memberOf")? else { return Ok(Vec::new()) };
+    let codings = item.element().and_then(|element| element.node?.get("coding")).map_or(1, |codings| codings.len());
+    call.evaluator.spend_text(item.length_bytes())?;
+    call.evaluator.spend(codings.saturating_mul(MEMBERSHIP_STEPS))?;
     let host = call.evaluator.context.host;
     let of_coding = |system: Option<Cow<'_, str>>, code: Option<Cow<'_, str>>| {
         code.and_then(|code| host.member_of(&value_set, system.as_deref(), &code))
@@ -198,7 +211,10 @@ fn conforms_to<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a>
     let base = base.filter(|name| context.definitions.type_named(name).is_some());
     let answer = match base {
         Some(name) => Some(element.is_a(name, context.definitions)),
-        None => context.host.conforms_to(element, &profile),
+        None => {
+            call.evaluator.spend(item.length_bytes().saturating_add(VALIDATION_STEPS))?;
+            context.host.conforms_to(element, &profile)
+        }
     };
     match answer {
         Some(answer) => boolean(answer),
@@ -212,8 +228,10 @@ fn subsumes<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     let (Some(own), Some(other)) = (single(input, name)?, single(call.argument(0)?, name)?) else {
         return Ok(Vec::new());
     };
+    call.evaluator.spend_text(own.length_bytes().saturating_add(other.length_bytes()))?;
     let (above, below) = if call.function == Function::Subsumes { (own, other) } else { (other, own) };
     let (above, below) = (codings(&above, name)?, codings(&below, name)?);
+    call.evaluator.spend(above.len().saturating_mul(below.len()).saturating_mul(SUBSUMPTION_STEPS))?;
     let mut is_open = false;
     for (system, code) in &above {
         for (other_system, other) in below.iter().filter(|(other_system, _)| other_system == system) {

@@ -35,7 +35,6 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         None => return Ok(Vec::new()),
         Some(_) => return Err(FhirpathError::WrongType(call.function.name())),
     };
-    call.evaluator.spend_text(subject.len())?;
     match call.function {
         Function::Upper => text(subject.to_uppercase()),
         Function::Lower => text(subject.to_lowercase()),

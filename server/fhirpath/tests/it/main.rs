@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod budget;
 mod check;
 mod evaluate;
 mod patch;
