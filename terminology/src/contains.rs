@@ -45,6 +45,7 @@ impl Known<'_> {
     pub(crate) fn any(&self, parts: &[IncludeDef], coding: (&str, &str), depth: u32) -> Result<Membership, CannotTell> {
         let mut best = Membership::NotMember;
         for part in parts {
+            self.count(1)?;
             best = best.or(self.part(part, coding, depth)?);
             if best == Membership::Member {
                 break;

@@ -47,9 +47,17 @@ pub enum CannotTell {
         /// How many can be listed.
         codes_max: usize,
     },
-    /// Value sets import others so often that it would take too long.
-    #[error("the value set imports others too often")]
+    /// It would take too long or too much memory.
+    #[error(
+        "this takes more than 100 million comparisons or 100 regular expressions: ask about fewer codes, or by a smaller value set or map"
+    )]
     TooCostly,
+    /// A text to filter by has too many words.
+    #[error("the filter has more than {words_max} different words: give fewer")]
+    TooManyWords {
+        /// How many it may have.
+        words_max: usize,
+    },
     /// The system is a grammar, which has no end of codes.
     #[error("the codes of `{system}` are formed by a grammar and cannot be listed")]
     Endless {

@@ -10,6 +10,9 @@ use crate::known::Known;
 use crate::membership::Membership;
 use crate::syntax;
 
+/// Different words of a filter; each is looked for in every code.
+const WORDS_MAX: usize = 32;
+
 /// What is wanted of an expansion.
 #[derive(Debug, Clone, Default)]
 pub struct ExpandOptions {
@@ -107,8 +110,8 @@ impl<'k> Known<'k> {
     pub fn expand(&self, set: &'k ValueSetDef, options: &ExpandOptions) -> Result<Expansion<'k>, CannotTell> {
         let mut all = Vec::new();
         self.list(set, 0, &mut all)?;
-        let words: Vec<String> =
-            options.filter.iter().flat_map(|text| text.split_whitespace()).map(str::to_lowercase).collect();
+        let words = words(options.filter.as_deref().unwrap_or_default())?;
+        self.count(all.len().saturating_mul(1 + words.len() + options.exclude_systems.len()))?;
         all.retain(|entry| {
             !(options.active_only && entry.is_inactive()
                 || options.selectable_only && entry.is_abstract()
@@ -140,6 +143,7 @@ impl<'k> Known<'k> {
         self.count(1)?;
         let mut seen: HashSet<(&str, &str)> = HashSet::new();
         if set.include.is_empty() {
+            self.count(set.expansion.len())?;
             let entries = set
                 .expansion
                 .iter()
@@ -185,6 +189,7 @@ impl<'k> Known<'k> {
     fn list_system(&self, part: &'k IncludeDef, url: &'k str, found: &mut Vec<Entry<'k>>) -> Result<(), CannotTell> {
         let system = self.code_system(url, part.version.as_deref());
         if !part.concepts.is_empty() {
+            self.count(part.concepts.len())?;
             let known = match system {
                 Ok(system) => Some(system),
                 Err(error) if self.code_system(url, None).is_ok() => return Err(error),
@@ -226,6 +231,18 @@ impl<'k> Known<'k> {
         let concept = self.code_system(system, None).ok().and_then(|system| system.concept(code));
         Entry { system, code, concept, listed: None, display: None }
     }
+}
+
+/// The words of a filter, each once.
+fn words(text: &str) -> Result<Vec<String>, CannotTell> {
+    let mut words: HashSet<String> = HashSet::new();
+    for word in text.split_whitespace() {
+        words.insert(word.to_lowercase());
+        if words.len() > WORDS_MAX {
+            return Err(CannotTell::TooManyWords { words_max: WORDS_MAX });
+        }
+    }
+    Ok(words.into_iter().collect())
 }
 
 /// A doubt makes the whole list doubtful.

@@ -103,14 +103,20 @@ impl<'k> Known<'k> {
     pub(crate) fn filters<'p>(&self, part: &'p IncludeDef, system: &str) -> Result<Vec<Filter<'p>>, CannotTell> {
         self.count(part.filters.iter().map(|one| 1 + one.value.len()).sum())?;
         let mut regexes = self.regexes.borrow_mut();
-        if regexes.len() > REGEXES_MAX {
-            return Err(CannotTell::TooCostly);
-        }
+        let mut is_too_costly = false;
         let mut compile = |text: &str| match regexes.get(text) {
             Some(known) => known.clone(),
+            None if regexes.len() >= REGEXES_MAX => {
+                is_too_costly = true;
+                None
+            }
             None => regexes.entry(text.to_owned()).or_insert_with(|| filter::compile(text)).clone(),
         };
-        Filter::all(&part.filters, &mut compile).map_err(|one| CannotTell::Filter {
+        let filters = Filter::all(&part.filters, &mut compile);
+        if is_too_costly {
+            return Err(CannotTell::TooCostly);
+        }
+        filters.map_err(|one| CannotTell::Filter {
             system: system.to_owned(),
             property: one.property.clone(),
             op: one.op.clone(),

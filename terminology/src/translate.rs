@@ -8,6 +8,9 @@ use crate::known::{Known, canonical};
 /// A map may hand a code on to another map; a circle ends here.
 const OTHER_MAPS_MAX: u32 = 8;
 
+/// What one translation counts for: it is kept, with its words, until all are told.
+const MATCH_STEPS: usize = 1_000;
+
 /// What is to be translated.
 #[derive(Debug, Clone, Default)]
 pub struct TranslateRequest {
@@ -80,6 +83,7 @@ impl Known<'_> {
             Some(map) => self.by_map(map, request, 0, &mut translation)?,
             None => {
                 for map in self.concept_maps() {
+                    self.count(1)?;
                     self.by_map(map, request, 0, &mut translation)?;
                 }
             }
@@ -101,10 +105,13 @@ impl Known<'_> {
         if !is_side(from, &request.source) || !is_side(to, &request.target) {
             return Ok(());
         }
+        let given: usize = request.dependencies.iter().map(|one| 1 + one.values.len()).sum();
         for (system, code) in &request.codings {
+            self.count(map.mappings.len() + map.unmapped.len() + 1)?;
             let mut is_mapped = false;
             for mapping in map.mappings.iter().filter(|one| is_from(one, request.is_reverse, system, code)) {
                 is_mapped = true;
+                self.count(MATCH_STEPS.saturating_add(mapping.depends_on.len().saturating_mul(given)))?;
                 let target_system = if request.is_reverse { &mapping.source_system } else { &mapping.target_system };
                 if request.target_system.as_ref().is_some_and(|wanted| wanted != target_system) {
                     continue;
@@ -135,6 +142,7 @@ impl Known<'_> {
         if request.target_system.as_ref().is_some_and(|wanted| *wanted != rule.target_system) {
             return Ok(());
         }
+        self.count(MATCH_STEPS)?;
         let found = |code: Option<String>, equivalence: &str| Match {
             equivalence: equivalence.to_owned(),
             system: rule.target_system.clone(),
@@ -149,6 +157,8 @@ impl Known<'_> {
             ("other-map", Some(url)) if depth < OTHER_MAPS_MAX => {
                 let (url, version) = canonical(url, None);
                 let other = self.concept_map(url, version)?;
+                let given: usize = request.dependencies.iter().map(|one| 1 + one.values.len()).sum();
+                self.count(request.codings.len().saturating_add(given))?;
                 let codings = vec![(system.clone(), code.clone())];
                 self.by_map(other, &TranslateRequest { codings, ..request.clone() }, depth + 1, translation)?;
             }

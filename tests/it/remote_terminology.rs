@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tests::on_each_own;
+use tests::{on_each_own, unique};
 
 const SNOMED: &str = "http://snomed.info/sct";
 
@@ -105,6 +105,52 @@ fn what_is_not_known_here_is_asked_elsewhere() {
             let refused = api.get(&format!("CodeSystem/$lookup?system={SNOMED}&code=1")).await.expect(422).json();
             assert!(refused["issue"][1]["diagnostics"].as_str().unwrap().contains("404"), "{refused}");
             api.get(&format!("CodeSystem/$lookup?system={SNOMED}&code=odd")).await.refused(422);
+        }
+    });
+}
+
+#[test]
+fn nothing_but_codes_and_rules_leaves() {
+    let (url, asked) = server();
+    let configure = move |config: &mut app::config::Config| config.terminology.server_url.clone_from(&url);
+    on_each_own("remote_terminology_private", configure, |app| {
+        let asked = Arc::clone(&asked);
+        async move {
+            asked.lock().unwrap().clear();
+            let api = app.system("system/*.cruds").await;
+            let set = "https://fhir.hl7.org.uk/ValueSet/UKCore-ConditionCode";
+            let coding = json!({"system": SNOMED, "code": "22298006", "display": "Secret",
+                "extension": [{"url": "https://example.org/x", "valueString": "Secret"}]});
+            let body = json!({"resourceType": "Parameters", "parameter": [
+                {"name": "url", "valueUri": set}, {"name": "coding", "valueCoding": coding},
+                {"name": "note", "valueString": "Secret"},
+                {"name": "subject", "resource": {"resourceType": "Patient", "name": [{"family": "Secret"}]}}]});
+            let call = api.call("POST", "ValueSet/$validate-code").header("prefer", "handling=lenient");
+            call.fhir(&body).send().await.expect(200);
+            let own = json!({"resourceType": "ValueSet", "status": "active", "name": "Secret", "description": "Secret",
+                "contact": [{"name": "Secret"}], "compose": {"include": [{"system": SNOMED, "filter":
+                    [{"property": "concept", "op": "is-a", "value": "404684003"}]}]}});
+            let body = json!({"resourceType": "Parameters", "parameter": [
+                {"name": "valueSet", "resource": own}, {"name": "coding", "valueCoding": coding}]});
+            api.post("ValueSet/$validate-code", &body).await.expect(200);
+            let sent = asked.lock().unwrap().clone();
+            assert_eq!(sent.len(), 2, "{sent:?}");
+            assert!(sent[1].contains("404684003"), "{sent:?}");
+            assert!(sent.iter().all(|one| one.contains("22298006") && !one.contains("Secret")), "{sent:?}");
+            // What was read to ask is in the audit record.
+            let stored = json!({"resourceType": "ValueSet", "url": "http://test/findings", "status": "active",
+                "compose": {"include": [{"system": SNOMED, "filter":
+                    [{"property": "concept", "op": "is-a", "value": "404684003"}]}]}});
+            let id = api.create(&stored).await;
+            let valid = format!("ValueSet/{id}/$validate-code?system={SNOMED}&code=22298006");
+            let request_id = unique("request");
+            api.call("GET", &valid).header("x-request-id", &request_id).send().await.expect(200);
+            let records = app.audited(&request_id).await;
+            assert!(format!("{records:?}").contains(&format!("ValueSet/{id}")), "{records:?}");
+            asked.lock().unwrap().clear();
+            // Without the words it would be another question.
+            api.get(&format!("ValueSet/$expand?url={set}&filter=Secret")).await.refused(422);
+            assert!(asked.lock().unwrap().is_empty());
         }
     });
 }

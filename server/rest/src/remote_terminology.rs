@@ -1,6 +1,6 @@
 //! A FHIR terminology server that is asked where this one cannot tell: SNOMED CT, dm+d, LOINC. Off unless configured.
 //!
-//! A question goes out with its parameters and, where it is about a value set that is known here, with that value set. It holds codes, never anybody's data.
+//! A question is built anew from codes and the names of definitions and, where it is about a value set that is known here, the rules of that value set; nothing else leaves.
 //! Answers are kept for a while, so that the same question is asked once. <https://hl7.org/fhir/R4/terminology-service.html>
 
 use std::collections::HashMap;
@@ -10,17 +10,12 @@ use bytes::Bytes;
 use fhir::{Instant, Issue, Json};
 use outbound::{Call, Limits, Outbound, OutboundError};
 use policy::Interaction;
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::answer::{Answer, FHIR_JSON, Outcome};
 use crate::failure::{Failure, Reason};
-use crate::interaction::search_type::encoded;
-use crate::operation::coding::{parameter, value_set};
-use crate::operation::expand;
-use crate::operation::parameters::Parameters;
 use crate::perform::Context;
-use crate::stored_definitions::Gathered;
+use crate::remote_question::question;
 
 /// A person waits for the answer.
 const TIMEOUT_MS: u64 = 5_000;
@@ -104,14 +99,14 @@ pub(crate) async fn or_elsewhere(context: &Context<'_>, local: Result<Answer, Fa
     let (Some(remote), Err(failure)) = (&context.weir.remote_terminology, &local) else { return local };
     let operation = OPERATIONS.iter().find(|(interaction, _)| *interaction == context.request.interaction);
     let Some((_, operation)) = operation.filter(|_| is_open(failure)) else { return local };
-    let Some((path, body)) = question(context, operation).await? else { return local };
-    let said = remote.ask(&path, body, context.weir.now()).await;
+    let Some(question) = question(context, operation).await? else { return local };
+    let said = remote.ask(&question.path, question.body, context.weir.now()).await;
     let answer = said.and_then(|bytes| match Json::parse(&bytes) {
         Ok(json) if matches!(json.resource_type(), Some("Parameters" | "ValueSet")) => Ok(bytes),
         _ => Err("the terminology server answers with something else than was asked for".to_owned()),
     });
     match answer {
-        Ok(bytes) => Ok(Answer::json(Outcome::Ok, bytes)),
+        Ok(bytes) => Ok(Answer { touched: question.touched, ..Answer::json(Outcome::Ok, bytes) }),
         Err(reason) => {
             let mut failure = failure.clone();
             failure.issues.push(Issue::information("incomplete", reason));
@@ -127,71 +122,4 @@ fn is_open(failure: &Failure) -> bool {
         (failure.reason, code),
         (Reason::NotFound, Some("not-found")) | (Reason::Unprocessable, Some("not-supported"))
     )
-}
-
-/// Path and body of the question; none for a resource that is stored here, unless it is a value set.
-async fn question(context: &Context<'_>, operation: &str) -> Result<Option<(String, Option<String>)>, Failure> {
-    let request = context.request;
-    let type_name = request.type_str();
-    let parameters = Parameters::read(request)?;
-    let mut left_out = vec!["_format", "_pretty"];
-    let mut sent = Vec::new();
-    if type_name == "ValueSet" && (request.id.is_some() || parameters.one("url")?.is_some()) {
-        let mut gathered = Gathered::new(context);
-        // One that is not known here the other server may know.
-        if let Ok(set) = value_set(&parameters, &mut gathered, request.id.is_some()).await {
-            left_out.extend(["url", "valueSetVersion"]);
-            sent.push(json!({"name": "valueSet", "resource": expand::whole(&set)}));
-        }
-    }
-    if request.id.is_some() && sent.is_empty() {
-        return Ok(None);
-    }
-    let path = format!("{type_name}/{operation}");
-    let is_sent = |name: &str| !left_out.contains(&name);
-    if request.body.is_empty() && sent.is_empty() {
-        let params: Vec<_> = request.params.iter().filter(|(name, _)| is_sent(name)).cloned().collect();
-        return Ok(Some((format!("{path}?{}", encoded(&params)), None)));
-    }
-    sent.extend(request.params.iter().filter(|(name, _)| is_sent(name)).map(|(name, text)| typed(name, text)));
-    let posted = parameters.list().filter(|one| is_sent(&one.str("name").unwrap_or_default()));
-    sent.extend(posted.map(|one| without_words(one.to_value())));
-    if let Some(set) = parameters.whole_body("ValueSet") {
-        sent.push(json!({"name": "valueSet", "resource": set.to_value()}));
-    }
-    Ok(Some((path, Some(json!({"resourceType": "Parameters", "parameter": sent}).to_string()))))
-}
-
-/// Of a CodeableConcept the codes alone: its text is somebody's words, maybe about a patient.
-fn without_words(mut posted: Value) -> Value {
-    if let Some(Value::Object(concept)) = posted.get_mut("valueCodeableConcept") {
-        concept.retain(|name, _| name == "coding");
-    }
-    if let Some(Value::Array(parts)) = posted.get_mut("part") {
-        parts.iter_mut().for_each(|part| *part = without_words(part.take()));
-    }
-    posted
-}
-
-/// A parameter of the query as it stands in a Parameters resource.
-fn typed(name: &str, text: &str) -> Value {
-    let kind = match name {
-        "count" | "offset" => "Integer",
-        "activeOnly"
-        | "includeDesignations"
-        | "includeDefinition"
-        | "excludeNested"
-        | "excludeNotForUI"
-        | "excludePostCoordinated"
-        | "abstract" => "Boolean",
-        "system" => "Uri",
-        "code" | "displayLanguage" => "Code",
-        "exclude-system" => "Canonical",
-        _ => "String",
-    };
-    let value = match kind {
-        "Integer" | "Boolean" => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-        _ => Value::from(text),
-    };
-    parameter(name, kind, value)
 }

@@ -99,7 +99,10 @@ fn error_of(error: NotListed) -> CodesError {
 fn reason_of(error: &CannotTell) -> CodesError {
     match error {
         CannotTell::Unknown { .. } => CodesError::Unknown,
-        CannotTell::TooMany { .. } | CannotTell::TooCostly | CannotTell::Endless { .. } => CodesError::TooMany,
+        CannotTell::TooMany { .. }
+        | CannotTell::TooCostly
+        | CannotTell::TooManyWords { .. }
+        | CannotTell::Endless { .. } => CodesError::TooMany,
         CannotTell::Filter { .. } => CodesError::NotListed("a filter of it is not understood"),
         CannotTell::Circle { .. } => CodesError::NotListed("it imports itself"),
         CannotTell::NotComplete { .. } | CannotTell::NoCode { .. } | CannotTell::NoSubsumption { .. } => {

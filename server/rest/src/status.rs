@@ -115,9 +115,10 @@ impl From<CannotTell> for Failure {
         let (reason, code) = match error {
             CannotTell::Unknown { .. } => (Reason::NotFound, "not-found"),
             CannotTell::NoCode { .. } => (Reason::NotFound, "code-invalid"),
-            CannotTell::TooMany { .. } | CannotTell::Endless { .. } | CannotTell::TooCostly => {
-                (Reason::Unprocessable, "too-costly")
-            }
+            CannotTell::TooMany { .. }
+            | CannotTell::Endless { .. }
+            | CannotTell::TooCostly
+            | CannotTell::TooManyWords { .. } => (Reason::Unprocessable, "too-costly"),
             CannotTell::NotComplete { .. } | CannotTell::Filter { .. } | CannotTell::NoSubsumption { .. } => {
                 (Reason::Unprocessable, "not-supported")
             }

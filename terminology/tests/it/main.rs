@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod costs;
+
 use std::sync::Arc;
 
 use definitions::Definitions;
