@@ -13,6 +13,8 @@ use crate::form::Form;
 use crate::questionnaire_response::list;
 use crate::walk::{Place, Walk, shown};
 
+/// A text that no pattern takes too many steps on.
+const SHORT_TEXT_BYTES: usize = 4096;
 const EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
@@ -203,7 +205,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     fn has_form(&self, text: Node<'a>, pattern: &str) -> bool {
         let Some(expression) = self.around.pattern(pattern) else { return true };
         let element = Element::new(text, Some("string"), self.validator.definitions());
-        self.answer(&expression, element) != Ok(Some(false))
+        let outcome = self.answer(&expression, element);
+        // A pattern that cannot be compiled would be tried anew for each answer; a long text may fail for its own sake.
+        if outcome.is_err() && text.raw().len() < SHORT_TEXT_BYTES {
+            self.around.drop_pattern(pattern);
+        }
+        outcome != Ok(Some(false))
     }
 
     fn has_right_display(&self, coding: Node<'a>) -> bool {

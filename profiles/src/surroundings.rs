@@ -71,6 +71,11 @@ impl<'a> Surroundings<'a> {
         compiled
     }
 
+    /// Asks nothing more of a pattern that could not be answered.
+    pub(crate) fn drop_pattern(&self, pattern: &str) {
+        self.patterns.borrow_mut().insert(pattern.to_owned(), None);
+    }
+
     /// Says which entry's resource is walked from now on, and gives the fullUrl of the one before.
     pub(crate) fn enter_entry(&self, url: Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
         self.entry_url.replace(url)

@@ -375,3 +375,19 @@ fn deep_and_large_input_ends_in_an_issue() {
     let issues = crate::validator().validate_text(large.as_bytes(), &Options::default());
     assert!(!issues.is_empty() && issues.len() <= 1000, "{}", issues.len());
 }
+
+#[test]
+fn a_pattern_that_cannot_be_compiled_is_tried_once() {
+    let url = "http://example.org/Questionnaire/q";
+    let regex = json!([{"url": "http://hl7.org/fhir/StructureDefinition/regex", "valueString": r"(\w{1,60}){1,40}"}]);
+    let questions: Vec<Value> =
+        (0..500).map(|n| json!({"linkId": format!("q{n}"), "type": "string", "extension": regex})).collect();
+    let answers: Vec<Value> =
+        (0..500).map(|n| json!({"linkId": format!("q{n}"), "answer": [{"valueString": "x"}]})).collect();
+    let form = json!({"resourceType": "Questionnaire", "url": url, "status": "active", "item": questions});
+    let response =
+        json!({"resourceType": "QuestionnaireResponse", "questionnaire": url, "status": "completed", "item": answers});
+    let begin = std::time::Instant::now();
+    assert_eq!(errors_with(&[form], &response, &Options::default()), [""; 0]);
+    assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+}
