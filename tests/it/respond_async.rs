@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fhir::Instant;
 use serde_json::{Value, json};
-use store::{Lease, NewJob};
+use store::{Job, Lease, NewJob};
 use tests::{Answer, Api, Person, TestApp, on_each, on_each_own, unique};
 
 /// Kicks off and gives the URL of the status.
@@ -194,4 +194,74 @@ fn a_read_is_begun_again_after_a_restart_and_a_write_is_not() {
             assert_eq!(found["total"], 1, "it was not carried out twice");
         },
     );
+}
+
+/// Queues the request of an ended job again, as if it had waited until now, and gives what came of it.
+async fn carried_out_now(app: &TestApp, like: &Job) -> Value {
+    let (store, now) = (&app.house.store, app::wiring::now());
+    let (id, kind, request) = (unique("late"), like.kind.clone(), like.request.clone());
+    let client_id = like.client_id.clone();
+    let job = NewJob { id: id.clone(), kind, client_id, request, created: now, expires: Instant(now.0 + 60_000) };
+    store.add_job(&job).await.unwrap();
+    loop {
+        if let Some(result) = store.job(&id).await.unwrap().unwrap().result {
+            return serde_json::from_str(&result).unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn job(app: &TestApp, url: &str) -> Job {
+    app.house.store.job(url.rsplit('/').next().unwrap()).await.unwrap().unwrap()
+}
+
+#[test]
+fn what_waits_is_not_carried_out_for_a_token_or_login_that_ended() {
+    on_each("async_revoked", |app| async move {
+        let scope = "user/Patient.rs";
+        let patient = app.system("system/*.cruds").await.create(&Person::new().patient()).await;
+        let control = app.house.store.control();
+        for is_login in [false, true] {
+            let (client, user) = (app.add_app(scope).await, app.add_clinician().await);
+            let launched = app.browser().launch(&client, scope, &user, "").await;
+            let api = app.with_token(&launched.access_token);
+            let url = begun(api.call("GET", &format!("Patient/{patient}"))).await;
+            ended(&api, &url).await.expect(200);
+            let like = job(&app, &url).await;
+            assert_eq!(carried_out_now(&app, &like).await["failed"], Value::Null);
+            if is_login {
+                let login = control.user(&user).await.unwrap().unwrap();
+                control.put_user(&store::User { is_active: false, ..login }).await.unwrap();
+            } else {
+                let hash = smart::handle_hash(&launched.access_token);
+                assert!(control.revoke_token(&hash, &client, app::wiring::now()).await.unwrap());
+            }
+            assert_eq!(carried_out_now(&app, &like).await["failed"], "Denied");
+        }
+    });
+}
+
+#[test]
+fn little_is_kept_and_not_for_long() {
+    on_each("async_kept", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let url = begun(api.call("POST", "Patient").fhir(&person.patient())).await;
+        ended(&api, &url).await.expect(200);
+        let like = job(&app, &url).await;
+        assert!(!like.request.contains(&person.family), "the body goes when the job ends");
+        assert!(like.expires.0 <= app::wiring::now().0 + 15 * 60_000);
+        let (store, now) = (&app.house.store, app::wiring::now());
+        for _ in 0..63 {
+            let (id, kind, request) = (unique("kept"), "async-read".to_owned(), like.request.clone());
+            let client_id = like.client_id.clone();
+            let job = NewJob { id: id.clone(), kind, client_id, request, created: now, expires: like.expires };
+            store.add_job(&job).await.unwrap();
+            store.cancel_job(&id, now).await.unwrap();
+        }
+        let refused = api.call("GET", "Patient/x").header("prefer", "respond-async").send().await.refused(429);
+        assert!(refused.contains("64 requests and answers are kept"), "{refused}");
+        api.call("DELETE", &url).send().await.expect(202);
+        begun(api.call("GET", "Patient/x")).await;
+    });
 }

@@ -89,7 +89,8 @@ fn a_full_disk_is_told_and_all_is_well_when_there_is_room_again() {
         let mut rest = std::fs::File::create(format!("{disk}/rest")).unwrap();
         while rest.write_all(&[0; 4096]).is_ok() {}
         let mut reads = Vec::new();
-        for _ in 0..40 {
+        // Its journal has some room that was taken before; then nothing more is given out.
+        while reads.last() != Some(&507) && reads.len() < 1000 {
             reads.push(status(http.get(format!("{url}?_count=1"))).await.0);
         }
         assert!(reads.iter().all(|status| matches!(status, 200 | 507)) && reads.ends_with(&[507]), "{reads:?}");
