@@ -231,7 +231,7 @@ fn what_waits_is_not_carried_out_for_a_token_or_login_that_ended() {
             assert_eq!(carried_out_now(&app, &like).await["failed"], Value::Null);
             if is_login {
                 let login = control.user(&user).await.unwrap().unwrap();
-                control.put_user(&store::User { is_active: false, ..login }).await.unwrap();
+                control.put_user(&store::control::User { is_active: false, ..login }).await.unwrap();
             } else {
                 let hash = smart::handle_hash(&launched.access_token);
                 assert!(control.revoke_token(&hash, &client, app::wiring::now()).await.unwrap());
