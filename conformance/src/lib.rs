@@ -5,7 +5,9 @@
 mod requirement;
 mod run;
 mod status;
+mod suite;
 
 pub use requirement::{Expectation, Requirement, Step, requirements};
 pub use run::{Outcome, run};
 pub use status::status;
+pub use suite::{Suite, suites};

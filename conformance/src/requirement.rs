@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("rest", include_str!("../requirements/rest.json")),
     ("operations", include_str!("../requirements/operations.json")),
+    ("terminology", include_str!("../requirements/terminology.json")),
     ("search", include_str!("../requirements/search.json")),
     ("search_values", include_str!("../requirements/search_values.json")),
     ("search_joins", include_str!("../requirements/search_joins.json")),

@@ -16,6 +16,7 @@ mod m0013_review;
 mod m0014_message_unit;
 mod m0015_newest_message;
 mod m0016_search_parameter;
+mod m0017_definition_package;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -39,6 +40,7 @@ impl MigratorTrait for Main {
             Box::new(m0014_message_unit::Migration),
             Box::new(m0015_newest_message::Migration),
             Box::new(m0016_search_parameter::Migration),
+            Box::new(m0017_definition_package::Migration),
         ]
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use definitions::{Definitions, ElementDef, TypeKind};
+use definitions::{ConstraintDef, Definitions, ElementDef, TypeKind};
 
+use crate::constraint::Constraint;
 use crate::primitive::Primitive;
 use crate::rule::Binding;
 
@@ -31,6 +32,10 @@ pub(crate) struct TypeRules {
     pub(crate) name: String,
     pub(crate) is_resource: bool,
     pub(crate) elements: Vec<ElementRules>,
+    /// The invariants of the type.
+    pub(crate) constraints: Vec<Constraint>,
+    /// The backbone element that it is, by its path.
+    pub(crate) is_backbone: bool,
     /// Property names, sorted; a choice element has one for each of its types.
     properties: Vec<Property>,
 }
@@ -64,6 +69,8 @@ pub(crate) struct ElementRules {
     pub(crate) is_choice: bool,
     pub(crate) types: Vec<TypeUse>,
     pub(crate) binding: Option<Binding>,
+    /// The invariants of an element that is not a backbone element.
+    pub(crate) constraints: Vec<Constraint>,
 }
 
 /// One type that an element may have.
@@ -136,8 +143,13 @@ impl BaseRules {
             properties.extend(names.map(|(type_index, name)| Property { name, element: index, type_index }));
         }
         properties.sort_by(|left, right| left.name.cmp(&right.name));
+        // The invariants of a backbone element stand on the element itself.
+        let own = backbone_rules(name, definitions).or(type_def.map(|found| found.constraints.as_slice()));
+        let constraints =
+            own.unwrap_or_default().iter().filter_map(|rule| Constraint::of_type(rule, elements)).collect();
         let elements = elements.iter().map(|element| self.element(element)).collect();
-        TypeRules { name: name.to_owned(), is_resource, elements, properties }
+        let is_backbone = type_def.is_none();
+        TypeRules { name: name.to_owned(), is_resource, elements, constraints, is_backbone, properties }
     }
 
     fn element(&self, element: &ElementDef) -> ElementRules {
@@ -166,6 +178,10 @@ impl BaseRules {
             is_choice: element.is_choice,
             types,
             binding: element.binding.as_ref().map(Binding::from),
+            constraints: match element.children.as_slice() {
+                [] => element.constraints.iter().filter_map(|rule| Constraint::of_type(rule, &[])).collect(),
+                _ => Vec::new(),
+            },
         }
     }
 
@@ -178,6 +194,10 @@ impl BaseRules {
             _ => self.id(code).map_or(Shape::Unknown, Shape::Complex),
         }
     }
+}
+
+fn backbone_rules<'d>(name: &str, definitions: &'d Definitions) -> Option<&'d [ConstraintDef]> {
+    definitions.element(name).map(|element| element.constraints.as_slice())
 }
 
 impl TypeRules {

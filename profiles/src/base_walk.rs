@@ -1,10 +1,15 @@
 //! The walk over a resource against its base type: structure, JSON kinds, primitive forms, cardinality, required codes.
 
 use fhir::{Kind, Node, Severity};
+use fhirpath::Element;
 
 use crate::base_rules::{ElementRules, Found, Shape, TypeId, TypeRules};
+use crate::extension::Holder;
 use crate::path::Path;
 use crate::walk::{Place, Walk, shown};
+
+/// Bundles may hold Bundles; deeper than this nobody means it.
+const RESOURCE_DEPTH_MAX: u32 = 32;
 
 /// What an object has shown so far.
 #[derive(Default)]
@@ -24,7 +29,7 @@ pub(crate) enum Role {
     Contained,
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a resource against its type and its profiles.
     pub(crate) fn resource(&mut self, node: Node<'a>, path: &Path<'_>, role: Role, profiles: &[String]) {
         let place = Place { node, path, rule: None };
@@ -39,17 +44,40 @@ impl<'a> Walk<'_, 'a> {
             return self
                 .error(place, "structure", || format!("`{}` is not a resource type of FHIR R4", shown(&type_name)));
         };
+        if self.depth >= RESOURCE_DEPTH_MAX {
+            return self.error(place, "too-costly", || "resources are nested too deep to be checked".to_owned());
+        }
+        self.depth += 1;
         let outer = (role == Role::Own).then(|| self.enter(node));
+        let resource = std::mem::replace(&mut self.resource, node);
         self.object(node, id, path);
+        self.resource_rules(place, &type_name);
         self.resource_profiles(place, &type_name, role, profiles);
+        self.resource = resource;
         if let Some(outer) = outer {
             self.leave(outer);
         }
+        self.depth -= 1;
     }
 
     /// Holds an object against a complex type.
     pub(crate) fn object(&mut self, node: Node<'a>, id: TypeId, path: &Path<'_>) {
         let Some(rules) = self.validator.base.get(id, self.validator.definitions()) else { return };
+        self.object_of(node, rules, &rules.name, path);
+    }
+
+    /// Holds an object against the rules of its type; `type_name` is the type that it has for its extensions.
+    fn object_of(&mut self, node: Node<'a>, rules: &'v TypeRules, type_name: &'v str, path: &Path<'_>) {
+        let holder = self.holder;
+        self.holder = Holder { type_name, owner: holder.type_name };
+        self.members(node, rules, path);
+        self.holder = holder;
+    }
+
+    fn members(&mut self, node: Node<'a>, rules: &'v TypeRules, path: &Path<'_>) {
+        if rules.name == "Bundle.entry" {
+            self.around.enter_entry(node.str("fullUrl"));
+        }
         let mut seen = Seen::default();
         let mut is_empty = true;
         for (name, value) in node.members() {
@@ -74,15 +102,26 @@ impl<'a> Walk<'_, 'a> {
             };
             self.note_choice(&mut seen, found, value, &step);
             if is_shadow {
-                self.shadow(node.get(plain), value, found.element, step);
+                self.shadow(node.get(plain), value, found, step);
             } else {
                 self.property(node, value, found, step);
             }
         }
+        let place = Place { node, path, rule: None };
         if is_empty {
-            self.error(Place { node, path, rule: None }, "structure", || "an object must not be empty".to_owned());
+            self.error(place, "structure", || "an object must not be empty".to_owned());
         }
         self.missing(node, rules, &seen, path);
+        if !rules.is_resource {
+            self.content(node, place);
+        }
+        if !rules.constraints.is_empty() {
+            let definitions = self.validator.definitions();
+            let nested = || definitions.element(&rules.name).map(|found| Element::nested(node, found));
+            let element = || Element::new(node, Some(&rules.name), definitions);
+            let is_backbone = rules.is_backbone;
+            self.constraints(place, &rules.constraints, &|| nested().filter(|_| is_backbone).unwrap_or_else(element));
+        }
     }
 
     fn unknown_element(&mut self, value: Node<'a>, name: &str, rules: &TypeRules, path: &Path<'_>) {
@@ -164,11 +203,14 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Walks the `_name` that carries id and extensions of a primitive.
-    fn shadow(&mut self, plain: Option<Node<'a>>, value: Node<'a>, element: &ElementRules, step: Path<'_>) {
-        let Some(id) = self.validator.base.id("Element") else { return };
+    fn shadow(&mut self, plain: Option<Node<'a>>, value: Node<'a>, found: Found<'v>, step: Path<'_>) {
+        let base = &self.validator.base;
+        let rules = base.id("Element").and_then(|id| base.get(id, self.validator.definitions()));
+        let Some(rules) = rules else { return };
+        let (element, type_name) = (found.element, found.type_use.code.as_str());
         let place = Place { node: value, path: &step, rule: None };
         if value.is_object() && !element.is_array {
-            return self.object(value, id, &step);
+            return self.object_of(value, rules, type_name, &step);
         }
         if !(value.is_array() && element.is_array) {
             let kind = kind_name(value.kind());
@@ -181,7 +223,7 @@ impl<'a> Walk<'_, 'a> {
             let step = step.at(index);
             match item.kind() {
                 Kind::Null => {}
-                Kind::Object => self.object(item, id, &step),
+                Kind::Object => self.object_of(item, rules, type_name, &step),
                 kind => self.error(Place { node: item, path: &step, rule: None }, "structure", || {
                     format!("found {}, expected an object or null", kind_name(kind))
                 }),
@@ -191,6 +233,11 @@ impl<'a> Walk<'_, 'a> {
 
     fn value(&mut self, value: Node<'a>, found: Found<'_>, path: &Path<'_>) {
         let place = Place { node: value, path, rule: None };
+        if !found.element.constraints.is_empty() {
+            let definitions = self.validator.definitions();
+            let element = || Element::new(value, Some(&found.type_use.code), definitions);
+            self.constraints(place, &found.element.constraints, &element);
+        }
         let code = found.type_use.code.as_str();
         match found.type_use.shape {
             Shape::Unknown => {}
@@ -208,14 +255,22 @@ impl<'a> Walk<'_, 'a> {
                     return self.error(place, "value", || format!("not a valid `{code}`: expected {wanted}"));
                 }
                 self.bound(place, found.element.binding.as_ref(), code);
+                self.primitive_rules(place, primitive, &found.type_use.targets);
             }
             Shape::Complex(id) => {
                 if !value.is_object() {
                     let kind = kind_name(value.kind());
                     return self.error(place, "structure", || format!("found {kind}, expected an object (`{code}`)"));
                 }
-                self.object(value, id, path);
+                if code == "Extension" {
+                    self.extension_urls.push(value.str("url").unwrap_or_default());
+                    self.object(value, id, path);
+                    self.extension_urls.pop();
+                } else {
+                    self.object(value, id, path);
+                }
                 self.bound(place, found.element.binding.as_ref(), code);
+                self.datatype_rules(place, code);
                 match code {
                     "Extension" => self.extension(value, path, found.element.name == "modifierExtension"),
                     "Reference" => self.reference(place, &found.type_use.targets),

@@ -11,27 +11,38 @@ impl<'a> Walk<'_, 'a> {
     /// Holds a value of the given type against a binding.
     pub(crate) fn bound(&mut self, place: Place<'_, 'a>, binding: Option<&Binding>, type_code: &str) {
         let Some(binding) = binding else { return };
-        let severity = match binding.strength {
+        self.bound_to(place, binding.strength, &binding.value_set, type_code);
+        // A text without a code stays allowed: the greatest set bounds the codes that are given.
+        if let Some(url) = binding.value_set_max.as_ref().filter(|_| has_code(place.node)) {
+            self.bound_to(place, BindingStrength::Required, url, type_code);
+        }
+        for (strength, url) in &binding.additional {
+            self.bound_to(place, *strength, url, type_code);
+        }
+    }
+
+    fn bound_to(&mut self, place: Place<'_, 'a>, strength: BindingStrength, value_set: &str, type_code: &str) {
+        let severity = match strength {
             BindingStrength::Required => Severity::Error,
             BindingStrength::Extensible => Severity::Warning,
             BindingStrength::Preferred | BindingStrength::Example => return,
         };
-        if binding.value_set.is_empty() {
+        if value_set.is_empty() {
             return;
         }
-        match self.membership(place.node, type_code, &binding.value_set) {
+        match self.membership(place.node, type_code, value_set) {
             Some(Membership::Member) => {}
             Some(Membership::NotChecked { missing }) => self.note_not_checked(place, &missing),
             Some(Membership::NotMember) => {
                 let code = place.node.as_str().or_else(|| place.node.str("code"));
                 self.report(severity, place, "code-invalid", || match code {
-                    Some(code) => format!("code `{}` is not in the value set `{}`", shown(&code), binding.value_set),
-                    None => format!("none of the codes is in the value set `{}`", binding.value_set),
+                    Some(code) => format!("code `{}` is not in the value set `{value_set}`", shown(&code)),
+                    None => format!("none of the codes is in the value set `{value_set}`"),
                 });
             }
             None if type_code == "CodeableConcept" && place.node.get("extension").is_none() => {
                 self.report(severity, place, "code-invalid", || {
-                    format!("no code is given, expected one of the value set `{}`", binding.value_set)
+                    format!("no code is given, expected one of the value set `{value_set}`")
                 });
             }
             None => {}
@@ -65,4 +76,9 @@ impl<'a> Walk<'_, 'a> {
         }
         best
     }
+}
+
+fn has_code(node: Node<'_>) -> bool {
+    let mut codings = node.get("coding").into_iter().flat_map(|list| list.items());
+    node.is_string() || node.get("code").is_some() || codings.any(|coding| coding.get("code").is_some())
 }

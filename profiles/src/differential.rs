@@ -5,9 +5,19 @@
 use definitions::{BindingStrength, Definitions, ElementDef, ProfileDef};
 use serde_json::Value;
 
-use crate::rule::{
-    Binding, Child, Constraint, Discriminator, Rule, Slice, SliceTest, SliceTestKind, Slicing, TypeRule,
-};
+use crate::constraint::Constraint;
+use crate::rule::{Binding, Child, Discriminator, Rule, Slice, Slicing, TypeRule};
+use crate::slice_test::set_tests;
+
+/// The extension with the value set that no code may leave.
+const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
+/// The extensions by which R4 profiles bind to further value sets.
+const ADDITIONAL_BINDINGS: [&str; 2] = [
+    "http://hl7.org/fhir/tools/StructureDefinition/additional-binding",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.binding.additional",
+];
+/// R4's vital signs require this value set of all components, and so forbid the flow of oxygen; the reference takes it as extensible.
+const LOOSENED: &str = "http://hl7.org/fhir/ValueSet/ucum-vitals-common";
 
 /// Merges the differentials of `chain`, the profile nearest to the base type first; ids start with `type_name`.
 pub(crate) fn merge(chain: &[&ProfileDef], type_name: &str, definitions: &Definitions) -> Rule {
@@ -19,10 +29,10 @@ pub(crate) fn merge(chain: &[&ProfileDef], type_name: &str, definitions: &Defini
         }
     }
     inherit(&mut root);
-    set_tests(&mut root);
     if let Some(type_def) = definitions.type_named(type_name) {
         base_on(&mut root, &type_def.elements, definitions);
     }
+    set_tests(&mut root, definitions);
     root
 }
 
@@ -42,8 +52,11 @@ fn locate<'a>(root: &'a mut Rule, id: &str) -> &'a mut Rule {
     for segment in id.split('.').skip(1) {
         let (name, slice) = segment.split_once(':').map_or((segment, None), |(name, slice)| (name, Some(slice)));
         rule = child_of(rule, name);
-        if let Some(slice) = slice {
-            rule = slice_of(rule, slice);
+        // `a/b` is the slice `b` within the slice `a`.
+        let parts =
+            slice.into_iter().flat_map(|slice| slice.match_indices('/').map(|(end, _)| end).chain([slice.len()]));
+        for end in parts {
+            rule = slice_of(rule, slice.and_then(|slice| slice.get(..end)).unwrap_or_default());
         }
     }
     rule
@@ -55,7 +68,15 @@ fn child_of<'a>(rule: &'a mut Rule, name: &str) -> &'a mut Rule {
     let name = name.trim_end_matches("[x]");
     let index = rule.children.iter().position(|child| child.name == name).unwrap_or_else(|| {
         let (name, shadow_name) = (name.to_owned(), format!("_{name}"));
-        rule.children.push(Child { name, shadow_name, is_choice, type_code: None, rule: Rule::default() });
+        let rule_of_child = Rule::default();
+        rule.children.push(Child {
+            name,
+            shadow_name,
+            is_choice,
+            type_code: None,
+            backbone: None,
+            rule: rule_of_child,
+        });
         rule.children.len() - 1
     });
     &mut rule.children[index].rule
@@ -75,12 +96,19 @@ fn apply(rule: &mut Rule, element: &Value) {
     let Some(fields) = element.as_object() else { return };
     for (key, value) in fields {
         match key.as_str() {
-            "min" => rule.min = value.as_u64().and_then(|min| u32::try_from(min).ok()),
-            "max" => rule.max = value.as_str().and_then(|max| max.parse().ok()).or(rule.max),
+            // A definition may not loosen what its base asks for; one that tries is told so, and the stricter bound holds.
+            "min" => rule.min = rule.min.max(value.as_u64().and_then(|min| u32::try_from(min).ok())),
+            "max" => {
+                let max = value.as_str().and_then(|max| max.parse::<u32>().ok());
+                rule.max = max.into_iter().chain(rule.max).min();
+            }
             "type" => rule.types = value.as_array().into_iter().flatten().map(type_rule).collect(),
             "binding" => rule.binding = binding(value).or(rule.binding.take()),
             "slicing" => rule.slicing = Some(slicing(value)),
-            "constraint" => rule.constraints.extend(value.as_array().into_iter().flatten().filter_map(constraint)),
+            "constraint" => constraints(rule, value),
+            "maxLength" => rule.limits.length_max = value.as_u64(),
+            "mustSupport" => rule.must_support = value.as_bool() == Some(true),
+            _ if key.starts_with("minValue") || key.starts_with("maxValue") => rule.limits.add(key, value),
             _ if key.starts_with("fixed") => rule.fixed = Some(value.clone()),
             _ if key.starts_with("pattern") => rule.pattern = Some(value.clone()),
             _ => {}
@@ -110,20 +138,47 @@ fn type_rule(value: &Value) -> TypeRule {
     }
 }
 
-fn binding(value: &Value) -> Option<Binding> {
-    let value_set = value.get("valueSet")?.as_str()?;
-    let strength = match value.get("strength")?.as_str()? {
-        "required" => BindingStrength::Required,
+/// The strength's purpose as an additional binding names it, and the code for it in R5.
+fn strength(code: &str) -> BindingStrength {
+    match code {
+        "required" | "maximum" => BindingStrength::Required,
         "extensible" => BindingStrength::Extensible,
         "preferred" => BindingStrength::Preferred,
         _ => BindingStrength::Example,
-    };
-    Some(Binding { strength, value_set: without_version(value_set).to_owned() })
+    }
 }
 
-fn constraint(value: &Value) -> Option<Constraint> {
-    let expression = value.get("expression")?.as_str()?.to_owned();
-    Some(Constraint { key: text(value, "key"), is_error: text(value, "severity") == "error", expression })
+fn binding(value: &Value) -> Option<Binding> {
+    let value_set = value.get("valueSet").and_then(Value::as_str).unwrap_or_default();
+    let extensions = || value.get("extension").and_then(Value::as_array).into_iter().flatten();
+    let url = |one: &Value, url: &str| one.get("url").and_then(Value::as_str) == Some(url);
+    let value_set_max = extensions().find(|one| url(one, MAX_VALUE_SET)).map(|one| text(one, "valueCanonical"));
+    let of_extensions = extensions().filter(|one| ADDITIONAL_BINDINGS.iter().any(|own| url(one, own))).map(|one| {
+        let part = |name: &str, member: &str| {
+            let parts = one.get("extension").and_then(Value::as_array).into_iter().flatten();
+            parts.filter(|part| url(part, name)).map(|part| text(part, member)).next().unwrap_or_default()
+        };
+        (strength(&part("purpose", "valueCode")), without_version(&part("valueSet", "valueCanonical")).to_owned())
+    });
+    let of_members = value.get("additional").and_then(Value::as_array).into_iter().flatten();
+    let of_members =
+        of_members.map(|one| (strength(&text(one, "purpose")), without_version(&text(one, "valueSet")).to_owned()));
+    let value_set = without_version(value_set);
+    let own = strength(value.get("strength")?.as_str()?);
+    Some(Binding {
+        strength: if value_set == LOOSENED { BindingStrength::Extensible } else { own },
+        value_set: value_set.to_owned(),
+        value_set_max: value_set_max.map(|url| without_version(&url).to_owned()).filter(|url| !url.is_empty()),
+        additional: of_extensions.chain(of_members).filter(|(_, url)| !url.is_empty()).collect(),
+    })
+}
+
+/// Adds invariants; of two with one key the later counts, since snapshots repeat what they inherit.
+fn constraints(rule: &mut Rule, value: &Value) {
+    for constraint in value.as_array().into_iter().flatten().filter_map(Constraint::of_profile) {
+        rule.constraints.retain(|known| known.key != constraint.key);
+        rule.constraints.push(constraint);
+    }
 }
 
 fn slicing(value: &Value) -> Slicing {
@@ -133,6 +188,8 @@ fn slicing(value: &Value) -> Slicing {
             .map(|one| Discriminator { kind: text(one, "type"), path: text(one, "path") })
             .collect(),
         is_closed: text(value, "rules") == "closed",
+        is_open_at_end: text(value, "rules") == "openAtEnd",
+        is_ordered: value.get("ordered").and_then(Value::as_bool) == Some(true),
     }
 }
 
@@ -169,7 +226,9 @@ fn lay_under(rule: &mut Rule, below: &Rule) {
     rule.fixed = rule.fixed.take().or_else(|| below.fixed.clone());
     rule.pattern = rule.pattern.take().or_else(|| below.pattern.clone());
     rule.slicing = rule.slicing.take().or_else(|| below.slicing.clone());
-    rule.constraints.extend(below.constraints.iter().cloned());
+    let is_new = |constraint: &&Constraint| rule.constraints.iter().all(|known| known.key != constraint.key);
+    let inherited: Vec<Constraint> = below.constraints.iter().filter(is_new).cloned().collect();
+    rule.constraints.extend(inherited);
     for slice in &below.slices {
         lay_under(slice_of(rule, &slice.name), &slice.rule);
     }
@@ -194,91 +253,28 @@ fn base_on(rule: &mut Rule, elements: &[ElementDef], definitions: &Definitions) 
             _ => None,
         };
         let own = definitions.children(element);
-        let of_type = child.type_code.as_ref().and_then(|code| definitions.type_named(code));
-        let below = if own.is_empty() { of_type.map_or(&[][..], |found| &found.elements) } else { own };
-        base_on(&mut child.rule, below, definitions);
-        for slice in &mut child.rule.slices {
-            base_on(&mut slice.rule, below, definitions);
-        }
+        let backbone = element.content_reference.as_ref().unwrap_or(&element.path);
+        child.backbone = (!own.is_empty()).then(|| backbone.clone());
+        let elements_of = |code: Option<&str>| {
+            let of_type = code.and_then(|code| definitions.type_named(code));
+            if own.is_empty() { of_type.map_or(&[][..], |found| &found.elements) } else { own }
+        };
+        base_on(&mut child.rule, elements_of(child.type_code.as_deref()), definitions);
+        base_slices_on(&mut child.rule.slices, child.type_code.as_deref(), &elements_of, definitions);
     }
 }
 
-/// Works out, for each slice, which values of its discriminators make an item its own.
-fn set_tests(rule: &mut Rule) {
-    let discriminators = rule.slicing.as_ref().map(|slicing| slicing.discriminators.clone()).unwrap_or_default();
-    for slice in &mut rule.slices {
-        slice.tests = tests_of(&slice.rule, &discriminators);
-        set_tests(&mut slice.rule);
+/// Does the same for slices, and for the slices within them; a slice may narrow the type.
+fn base_slices_on<'d>(
+    slices: &mut [Slice],
+    type_code: Option<&str>,
+    elements_of: &dyn Fn(Option<&str>) -> &'d [ElementDef],
+    definitions: &Definitions,
+) {
+    for slice in slices {
+        let own = if let [only] = slice.rule.types.as_slice() { Some(only.code.clone()) } else { None };
+        let code = own.as_deref().or(type_code);
+        base_on(&mut slice.rule, elements_of(code), definitions);
+        base_slices_on(&mut slice.rule.slices, code, elements_of, definitions);
     }
-    for child in &mut rule.children {
-        set_tests(&mut child.rule);
-    }
-}
-
-fn tests_of(slice: &Rule, discriminators: &[Discriminator]) -> Option<Vec<SliceTest>> {
-    // An extension's profile is its url, and extensions are sliced by url whether a definition says so or not.
-    let profile = slice.types.iter().find(|one| one.code == "Extension").and_then(|one| one.profiles.first());
-    if let Some(url) = profile {
-        let kind = SliceTestKind::Fixed(Value::String(url.clone()));
-        return Some(vec![SliceTest { path: vec!["url".to_owned()], kind }]);
-    }
-    if discriminators.is_empty() {
-        let url = Discriminator { kind: "value".to_owned(), path: "url".to_owned() };
-        return value_test(slice, &url).map(|test| vec![test]);
-    }
-    let tests: Option<Vec<SliceTest>> = discriminators.iter().map(|one| test_of(slice, one)).collect();
-    // A type test on the item itself tells slices apart only where the item is a choice.
-    tests.filter(|tests| !tests.is_empty())
-}
-
-fn test_of(slice: &Rule, discriminator: &Discriminator) -> Option<SliceTest> {
-    match discriminator.kind.as_str() {
-        "value" | "pattern" => value_test(slice, discriminator),
-        "exists" => {
-            let path = split_path(&discriminator.path)?;
-            let rule = path.iter().try_fold(slice, |rule, name| rule.child(name))?;
-            let kind = if rule.max == Some(0) { SliceTestKind::Absent } else { SliceTestKind::Exists };
-            Some(SliceTest { path, kind })
-        }
-        "type" => {
-            let path = split_path(&discriminator.path)?;
-            let rule = path.iter().try_fold(slice, |rule, name| rule.child(name))?;
-            let types: Vec<String> = rule.types.iter().map(|one| one.code.clone()).collect();
-            (!types.is_empty()).then_some(SliceTest { path, kind: SliceTestKind::Type(types) })
-        }
-        _ => None,
-    }
-}
-
-/// Finds the value that the slice demands at the path, or on the way to it.
-fn value_test(slice: &Rule, discriminator: &Discriminator) -> Option<SliceTest> {
-    let names = split_path(&discriminator.path)?;
-    let mut rule = slice;
-    let mut path = Vec::new();
-    for name in names {
-        if let Some(kind) = demanded_value(rule) {
-            return Some(SliceTest { path, kind });
-        }
-        rule = rule.child(&name)?;
-        path.push(name);
-    }
-    let binding = || rule.binding.as_ref().filter(|binding| binding.strength == BindingStrength::Required);
-    let kind = demanded_value(rule).or_else(|| Some(SliceTestKind::MemberOf(binding()?.value_set.clone())))?;
-    Some(SliceTest { path, kind })
-}
-
-fn demanded_value(rule: &Rule) -> Option<SliceTestKind> {
-    let fixed = rule.fixed.clone().map(SliceTestKind::Fixed);
-    fixed.or_else(|| rule.pattern.clone().map(SliceTestKind::Pattern))
-}
-
-/// Splits a discriminator path of plain names; paths with functions are left to full FHIRPath.
-fn split_path(path: &str) -> Option<Vec<String>> {
-    if path == "$this" {
-        return Some(Vec::new());
-    }
-    if path.contains('(') {
-        return None;
-    }
-    Some(path.split('.').map(str::to_owned).collect())
 }

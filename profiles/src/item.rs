@@ -9,7 +9,7 @@ use crate::rule::Child;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Item<'a> {
     pub(crate) value: Option<Node<'a>>,
-    shadow: Option<Node<'a>>,
+    pub(crate) shadow: Option<Node<'a>>,
 }
 
 impl<'a> Item<'a> {
@@ -50,6 +50,18 @@ impl<'a> Items<'a> {
             if items.value.is_none_or(|value| !value.is_object()) {
                 items.shadow = object.get(&child.shadow_name);
             }
+        }
+        items
+    }
+
+    /// Finds the values of a child by its name without `[x]`, where nothing tells whether it is a choice.
+    pub(crate) fn named(parent: Item<'a>, name: &str) -> Self {
+        let mut items = Self { value: None, shadow: None, type_code: None };
+        let Some(object) = parent.object() else { return items };
+        items.value = object.get(name);
+        items.shadow = object.get(&format!("_{name}"));
+        if items.value.is_none() && items.shadow.is_none() {
+            items.find_choice(object, name);
         }
         items
     }

@@ -39,6 +39,31 @@ impl<'p> Path<'p> {
         text
     }
 
+    /// Gives the step before.
+    pub(crate) fn parent(&self) -> Option<&'p Path<'p>> {
+        self.parent
+    }
+
+    /// Gives the name of the element.
+    pub(crate) fn name(&self) -> &'p str {
+        self.name
+    }
+
+    /// Gives the names from the innermost resource on, as `contact.name`.
+    pub(crate) fn names_in_resource(&self) -> String {
+        let mut names = Vec::new();
+        let mut current = self;
+        while let Some(parent) = current.parent {
+            if matches!(current.name, "resource" | "contained") {
+                break;
+            }
+            names.push(current.name);
+            current = parent;
+        }
+        names.reverse();
+        names.join(".")
+    }
+
     /// Names the resource type at which the path starts.
     pub(crate) fn type_name(&self) -> &'p str {
         self.parent.map_or(self.name, Self::type_name)

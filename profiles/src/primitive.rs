@@ -154,7 +154,8 @@ fn two_digits(text: &str) -> Option<u8> {
     if is_two_digits { text.parse().ok() } else { None }
 }
 
-fn is_oid(text: &str) -> bool {
+/// Says whether a text is an oid without `urn:oid:`.
+pub(crate) fn is_oid(text: &str) -> bool {
     let mut parts = text.split('.');
     let first = parts.next().is_some_and(|part| matches!(part, "0" | "1" | "2"));
     let mut rest = parts.peekable();
@@ -165,7 +166,8 @@ fn is_oid(text: &str) -> bool {
         })
 }
 
-fn is_uuid(text: &str) -> bool {
+/// Says whether a text is a uuid in lower case.
+pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',

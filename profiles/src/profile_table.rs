@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use definitions::{Definitions, ProfileDef};
 
+use crate::definition_faults::faults;
 use crate::differential::{merge, without_version};
-use crate::rule::ProfileRules;
+use crate::rule::{ProfileRules, Rule};
 use crate::uk_core::PROFILE_PREFIX;
 
 /// A profile derives from another, which does so in turn; no real chain is this long, and a circle ends here.
@@ -44,22 +45,39 @@ impl ProfileTable {
     }
 }
 
-fn compile(url: &str, definitions: &Definitions) -> Option<ProfileRules> {
+/// Merges the differentials of a profile and of those it derives from.
+pub(crate) fn merged(url: &str, definitions: &Definitions) -> Option<Rule> {
     let definition = definitions.profile(url)?;
+    Some(merge(&chain(definition, definitions), &definition.type_name, definitions))
+}
+
+/// Lists a profile and those it derives from, the one nearest to the base type first.
+fn chain<'d>(definition: &'d ProfileDef, definitions: &'d Definitions) -> Vec<&'d ProfileDef> {
     let mut chain: Vec<&ProfileDef> = vec![definition];
     while let Some(base) = chain.last().and_then(|last| last.base.as_deref()).and_then(|base| definitions.profile(base))
     {
-        chain.push(base);
-        if chain.len() >= CHAIN_LENGTH_MAX {
+        if chain.len() >= CHAIN_LENGTH_MAX || chain.iter().any(|known| known.url == base.url) {
             break;
         }
+        chain.push(base);
     }
-    let ancestors = chain.iter().skip(1).map(|ancestor| ancestor.url.clone()).collect();
     chain.reverse();
+    chain
+}
+
+fn compile(url: &str, definitions: &Definitions) -> Option<ProfileRules> {
+    let definition = definitions.profile(url)?;
+    let chain = chain(definition, definitions);
+    let ancestors = chain.iter().rev().skip(1).map(|ancestor| ancestor.url.clone()).collect();
     Some(ProfileRules {
         url: definition.url.clone(),
         type_name: definition.type_name.clone(),
         ancestors,
         root: merge(&chain, &definition.type_name, definitions),
+        is_modifier: definition
+            .differential
+            .first()
+            .is_some_and(|root| root.get("isModifier").and_then(serde_json::Value::as_bool) == Some(true)),
+        faults: faults(definition, definitions),
     })
 }

@@ -1,18 +1,19 @@
 //! The walk over a resource against the rules that a profile adds to its base type.
 
 use fhir::{Node, Severity};
+use fhirpath::Element;
 
 use crate::base_walk::Role;
 use crate::equality::{has_pattern, is_fixed};
 use crate::item::{Item, Items};
 use crate::path::Path;
-use crate::rule::{Child, ProfileRules, Rule};
+use crate::rule::{Child, ProfileRules, Rule, Slice, Slicing};
 use crate::slicing::definition_text;
 use crate::walk::{Place, Walk, shown};
 
 const BASE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
-impl<'v, 'a> Walk<'v, 'a> {
+impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a resource against the profiles that it claims, those that the caller adds, and UK Core's.
     pub(crate) fn resource_profiles(&mut self, place: Place<'_, 'a>, type_name: &str, role: Role, added: &[String]) {
         let mut profiles: Vec<&'v ProfileRules> = Vec::new();
@@ -25,7 +26,7 @@ impl<'v, 'a> Walk<'v, 'a> {
         for url in added {
             profiles.extend(self.find_profile(place, url, type_name, Severity::Error));
         }
-        if self.is_uk_core && role == Role::Own {
+        if self.options.uk_core && role == Role::Own {
             profiles.extend(self.validator.uk_core_rules_of(type_name));
         }
         for (index, profile) in profiles.iter().enumerate() {
@@ -64,7 +65,12 @@ impl<'v, 'a> Walk<'v, 'a> {
     /// Holds a resource, an extension or a datatype against a profile.
     pub(crate) fn profile(&mut self, node: Node<'a>, profile: &ProfileRules, path: &Path<'_>) {
         let place = Place { node, path, rule: Some(&profile.url) };
-        self.own_rules(place, Some(node), &profile.root, None);
+        for fault in &profile.faults {
+            self.note_fault(place, fault);
+        }
+        let resource_type = node.str("resourceType");
+        let code = resource_type.as_deref().unwrap_or(&profile.type_name);
+        self.own_rules(place, Item::of(node), &profile.root, Typed { code: Some(code), backbone: None });
         self.children(Item::of(node), &profile.root.children, profile, path);
     }
 
@@ -73,7 +79,8 @@ impl<'v, 'a> Walk<'v, 'a> {
         let place = Place { node, path, rule: Some(profile.url.as_str()) };
         for child in children {
             let items = Items::of(parent, child);
-            let mut slice_counts = vec![0; child.rule.slices.len()];
+            let mut tally = Tally::of(&child.rule.slices);
+            let mut order = Order::default();
             let mut count = 0;
             for (index, item) in items.iter().enumerate() {
                 count += 1;
@@ -84,42 +91,77 @@ impl<'v, 'a> Walk<'v, 'a> {
                 if items.is_list() {
                     step = step.at(index);
                 }
-                let type_code = items.type_code.as_deref().or(child.type_code.as_deref());
-                let slice = self.item(item, child, type_code, profile, &step);
-                if let Some(count) = slice.and_then(|slice| slice_counts.get_mut(slice)) {
-                    *count += 1;
+                let own_type = item.value.and_then(|value| value.str("resourceType"));
+                let code = own_type.as_deref().or(items.type_code.as_deref()).or(child.type_code.as_deref());
+                let typed = Typed { code, backbone: child.backbone.as_deref() };
+                if let Some(node) = item.node() {
+                    self.own_rules(Place { node, path: &step, rule: place.rule }, item, &child.rule, typed);
                 }
+                let slice = self.sliced((item, typed), child, &child.rule, (profile, &step), &mut tally);
+                if let (Some(slicing), Some(node)) = (&child.rule.slicing, item.node()) {
+                    let place = Place { node, path: &step, rule: place.rule };
+                    self.in_order(place, slicing, slice, &mut order);
+                }
+            }
+            if count == 0 && child.rule.must_support && self.options.must_support {
+                self.report(Severity::Information, place, "informational", || {
+                    format!("`{}` is marked must-support and is not there", child.name)
+                });
             }
             let name = || format!("`{}`", child.name);
             self.count(place, count, child.rule.min, child.rule.max, name);
-            for (slice, count) in child.rule.slices.iter().zip(slice_counts).filter(|(slice, _)| slice.tests.is_some())
-            {
-                let name = || format!("slice `{}` of `{}`", slice.name, child.name);
-                self.count(place, count, slice.rule.min, slice.rule.max, name);
+            self.slice_counts(place, &child.name, &child.rule.slices, &tally);
+        }
+    }
+
+    fn slice_counts(&mut self, place: Place<'_, 'a>, child: &str, slices: &[Slice], tally: &Tally) {
+        for (slice, tally) in slices.iter().zip(&tally.slices).filter(|(slice, _)| slice.tests.is_some()) {
+            let name = || format!("slice `{}` of `{child}`", slice.name);
+            self.count(place, tally.count, slice.rule.min, slice.rule.max, name);
+            if tally.count > 0 {
+                self.slice_counts(place, child, &slice.rule.slices, tally);
             }
         }
     }
 
-    /// Walks one value and gives the place of the slice that it belongs to.
-    fn item(
+    /// Says whether an item stands where the slicing lets it.
+    fn in_order(&mut self, place: Place<'_, 'a>, slicing: &Slicing, slice: Option<usize>, order: &mut Order) {
+        match slice {
+            Some(slice) => {
+                if slicing.is_ordered && order.last.is_some_and(|last| last > slice) {
+                    self.error(place, "structure", || "the slices are out of the order that is asked for".to_owned());
+                }
+                if slicing.is_open_at_end && order.has_other {
+                    self.error(place, "structure", || "items of no slice may only stand at the end".to_owned());
+                }
+                order.last = Some(slice);
+            }
+            None => order.has_other = true,
+        }
+    }
+
+    /// Finds the slice of a value, then the slice within it, and walks the children by the rules of the innermost; gives the place of
+    /// the outermost.
+    fn sliced(
         &mut self,
-        item: Item<'a>,
+        (item, typed): (Item<'a>, Typed<'_>),
         child: &Child,
-        type_code: Option<&str>,
-        profile: &ProfileRules,
-        path: &Path<'_>,
+        rule: &Rule,
+        (profile, path): (&ProfileRules, &Path<'_>),
+        tally: &mut Tally,
     ) -> Option<usize> {
         let place = Place { node: item.node()?, path, rule: Some(profile.url.as_str()) };
-        let rule = &child.rule;
-        self.own_rules(place, item.value, rule, type_code);
-        let found = rule.slices.iter().position(|slice| self.is_in_slice(item, type_code, slice));
-        if let Some(slice) = found.and_then(|index| rule.slices.get(index)) {
-            self.own_rules(place, item.value, &slice.rule, type_code);
-            self.children(item, &slice.rule.children, profile, path);
+        let found = rule.slices.iter().position(|slice| self.is_in_slice(item, typed.code, slice));
+        if let Some((index, slice)) = found.and_then(|index| Some((index, rule.slices.get(index)?))) {
+            self.own_rules(place, item, &slice.rule, typed);
+            if let Some(tally) = tally.slices.get_mut(index) {
+                tally.count += 1;
+                self.sliced((item, typed), child, &slice.rule, (profile, path), tally);
+            }
             return found;
         }
         let is_told = rule.slices.iter().all(|slice| slice.tests.is_some());
-        if rule.slicing.as_ref().is_some_and(|slicing| slicing.is_closed) && is_told {
+        if rule.slicing.as_ref().is_some_and(|slicing| slicing.is_closed) && is_told && !rule.slices.is_empty() {
             let names: Vec<&str> = rule.slices.iter().map(|slice| slice.name.as_str()).collect();
             self.error(place, "structure", || {
                 format!("this `{}` is none of the slices that are allowed: {}", child.name, names.join(", "))
@@ -146,8 +188,8 @@ impl<'v, 'a> Walk<'v, 'a> {
     }
 
     /// Holds one value against what its rule says of the value itself.
-    fn own_rules(&mut self, place: Place<'_, 'a>, value: Option<Node<'a>>, rule: &Rule, type_code: Option<&str>) {
-        let Some(value) = value else { return };
+    fn own_rules(&mut self, place: Place<'_, 'a>, item: Item<'a>, rule: &Rule, typed: Typed<'_>) {
+        let Some(value) = item.value else { return };
         let place = Place { node: value, ..place };
         if let Some(fixed) = rule.fixed.as_ref().filter(|fixed| !is_fixed(value, fixed)) {
             self.error(place, "value", || {
@@ -157,21 +199,89 @@ impl<'v, 'a> Walk<'v, 'a> {
         if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !has_pattern(value, pattern)) {
             self.error(place, "value", || format!("the value lacks something of `{}`", definition_text(pattern)));
         }
-        let Some(code) = type_code else { return };
+        self.limits(place, &rule.limits, typed.code);
+        if !rule.constraints.is_empty() {
+            let definitions = self.validator.definitions();
+            self.constraints(place, &rule.constraints, &|| {
+                let nested = typed.backbone.and_then(|path| definitions.element(path));
+                let mut element = match nested {
+                    Some(found) => Element::nested(value, found),
+                    None => Element::new(value, typed.code, definitions),
+                };
+                element.sibling = item.shadow;
+                element
+            });
+        }
+        let Some(code) = typed.code else { return };
         self.bound(place, rule.binding.as_ref(), code);
+        self.type_rules(place, rule, code);
+    }
+
+    /// Holds a value against the types, profiles and targets that a rule allows.
+    fn type_rules(&mut self, place: Place<'_, 'a>, rule: &Rule, code: &str) {
         if rule.types.is_empty() {
             return;
         }
-        let Some(type_rule) = rule.types.iter().find(|one| one.code == code) else {
+        let definitions = self.validator.definitions();
+        let mut fitting = rule.types.iter().filter(|one| definitions.is_subtype(code, &one.code)).peekable();
+        if fitting.peek().is_none() {
             let wanted: Vec<&str> = rule.types.iter().map(|one| one.code.as_str()).collect();
-            return self.error(place, "value", || format!("found `{code}`, expected {}", wanted.join(" or ")));
-        };
+            // A backbone element may be named by either of the two names of its type.
+            if !wanted.iter().all(|name| matches!(*name, "Element" | "BackboneElement")) {
+                self.error(place, "value", || format!("found `{code}`, expected {}", wanted.join(" or ")));
+            }
+            return;
+        }
+        let profiles: Vec<&String> = fitting.clone().flat_map(|one| &one.profiles).collect();
         if code == "Reference" {
-            self.reference(place, &type_rule.target_profiles);
+            let targets: Vec<String> = fitting.flat_map(|one| one.target_profiles.iter().cloned()).collect();
+            return self.reference(place, &targets);
         }
         // An extension finds its definition by its own url.
-        if let ([profile], true) = (type_rule.profiles.as_slice(), code != "Extension" && value.is_object()) {
-            self.type_profile(value, profile, place.path);
+        if code == "Extension" || !place.node.is_object() {
+            return;
+        }
+        match profiles.as_slice() {
+            [] => {}
+            [only] => self.type_profile(place.node, only, place.path),
+            several => {
+                let container = self.container;
+                let answers = several.iter().map(|url| self.around.conforms(place.node, url, container));
+                if answers.clone().all(|answer| answer == Some(false)) {
+                    self.error(place, "structure", || {
+                        let names: Vec<&str> = several.iter().map(|url| url.as_str()).collect();
+                        format!("the value meets none of the profiles `{}`", names.join("`, `"))
+                    });
+                }
+            }
         }
     }
+}
+
+/// The type of a value, as far as it is known.
+#[derive(Clone, Copy)]
+struct Typed<'t> {
+    code: Option<&'t str>,
+    /// The path of the backbone element that it is.
+    backbone: Option<&'t str>,
+}
+
+/// How many items a slice has, and each slice within it.
+#[derive(Default)]
+struct Tally {
+    count: usize,
+    slices: Vec<Tally>,
+}
+
+impl Tally {
+    fn of(slices: &[Slice]) -> Self {
+        Self { count: 0, slices: slices.iter().map(|slice| Self::of(&slice.rule.slices)).collect() }
+    }
+}
+
+/// Which slices have been met.
+#[derive(Default)]
+struct Order {
+    last: Option<usize>,
+    has_other: bool,
 }

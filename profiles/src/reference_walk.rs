@@ -1,15 +1,15 @@
-//! References, judged by their text: <https://hl7.org/fhir/R4/references.html>.
+//! References: their form, what they may point to, and what they lead to: <https://hl7.org/fhir/R4/references.html>.
 
 use std::borrow::Cow;
 
-use fhir::Reference;
+use fhir::{Node, Reference};
 
 use crate::walk::{Place, Walk, shown};
 
 const BASE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
-impl<'a> Walk<'_, 'a> {
-    /// Holds the target that the text of a reference tells against the allowed targets; none means any.
+impl<'v, 'a: 'v> Walk<'v, 'a> {
+    /// Holds a reference against the allowed targets; none means any.
     pub(crate) fn reference(&mut self, place: Place<'_, 'a>, targets: &[String]) {
         let node = place.node;
         let stated = node.str("type");
@@ -29,12 +29,43 @@ impl<'a> Walk<'_, 'a> {
             });
         }
         let Some(type_name) = told.or(stated) else { return };
-        if !targets.is_empty() && !targets.iter().any(|target| self.is_target(&type_name, target)) {
-            self.error(place, "value", || {
+        if targets.is_empty() {
+            return;
+        }
+        if !targets.iter().any(|target| self.is_target(&type_name, target)) {
+            return self.error(place, "value", || {
                 let wanted: Vec<&str> = targets.iter().filter_map(|url| url.rsplit('/').next()).collect();
                 format!("the reference points to `{}`, expected {}", shown(&type_name), wanted.join(" or "))
             });
         }
+        self.target_profile(place, targets);
+    }
+
+    /// Holds a target that is at hand against the profiles, of which it must meet one.
+    fn target_profile(&mut self, place: Place<'_, 'a>, targets: &[String]) {
+        if targets.iter().all(|target| target.starts_with(BASE) && self.validator.profile(target).is_none()) {
+            return;
+        }
+        let Some(target) = self.around.target(place.node, self.container) else { return };
+        let type_name = target.str("resourceType").unwrap_or_default();
+        let container = self.container;
+        let meets = |url: &String| match self.validator.profile(url) {
+            Some(_) => self.around.conforms(target, url, container) != Some(false),
+            None => self.is_target(&type_name, url),
+        };
+        if !targets.iter().any(meets) {
+            self.error(place, "structure", || {
+                format!("the target of the reference meets none of the profiles `{}`", targets.join("`, `"))
+            });
+        }
+    }
+
+    /// Gives the type that a reference tells by its text or its `type`.
+    pub(crate) fn told_type(&self, reference: Node<'a>) -> Option<String> {
+        let text = reference.str("reference");
+        let parsed = text.as_deref().map(Reference::parse);
+        let told = parsed.as_ref().and_then(|reference| reference.type_name().map(str::to_owned));
+        told.or_else(|| reference.str("type").map(|stated| stated.trim_start_matches(BASE).to_owned()))
     }
 
     /// Finds the type of the target, when the text tells it.
@@ -44,11 +75,17 @@ impl<'a> Walk<'_, 'a> {
                 return Ok(self.container.str("resourceType"));
             }
             let found = self.contained_type(id);
-            return found.map(Some).ok_or("the reference names a contained resource that is not there");
+            return found.map(Some).ok_or("the reference names a contained resource that is not there (`ref-1`)");
+        }
+        if let Some(found) = self.around.entry(text) {
+            return Ok(found.str("resourceType"));
         }
         let reference = Reference::parse(text);
-        let known = reference.type_name().filter(|name| self.validator.definitions().is_resource_type(name));
-        Ok(known.map(|name| Cow::Owned(name.to_owned())))
+        let is_type = |name: &&str| self.validator.definitions().is_resource_type(name);
+        match reference.type_name() {
+            Some(name) => Ok(Some(name).filter(is_type).map(|name| Cow::Owned(name.to_owned()))),
+            None => Ok(None),
+        }
     }
 
     fn is_target(&self, type_name: &str, target: &str) -> bool {
@@ -58,7 +95,6 @@ impl<'a> Walk<'_, 'a> {
         {
             return true;
         }
-        // Whether the target meets a profile is the business of whoever can read it; here its type counts.
         match self.validator.definitions().profile(target) {
             Some(profile) => profile.type_name == type_name,
             None => !target.starts_with(BASE),

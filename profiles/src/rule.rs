@@ -3,6 +3,9 @@
 use definitions::BindingStrength;
 use serde_json::Value;
 
+use crate::constraint::Constraint;
+use crate::limits::Limits;
+
 /// A profile with everything that it inherits from other profiles merged in.
 #[derive(Debug)]
 pub(crate) struct ProfileRules {
@@ -11,6 +14,10 @@ pub(crate) struct ProfileRules {
     /// The profiles it derives from, nearest first.
     pub(crate) ancestors: Vec<String>,
     pub(crate) root: Rule,
+    /// Whether the extension that it defines may change the meaning of what it stands on.
+    pub(crate) is_modifier: bool,
+    /// What is wrong with the definition itself; its other rules are held all the same.
+    pub(crate) faults: Vec<String>,
 }
 
 /// What is asked of one element; an empty field adds nothing to the base type.
@@ -22,6 +29,8 @@ pub(crate) struct Rule {
     pub(crate) binding: Option<Binding>,
     pub(crate) fixed: Option<Value>,
     pub(crate) pattern: Option<Value>,
+    pub(crate) limits: Limits,
+    pub(crate) must_support: bool,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) slicing: Option<Slicing>,
     pub(crate) slices: Vec<Slice>,
@@ -38,6 +47,8 @@ pub(crate) struct Child {
     pub(crate) is_choice: bool,
     /// The type of the element where there is only one.
     pub(crate) type_code: Option<String>,
+    /// The path of the backbone element that it is in the base type.
+    pub(crate) backbone: Option<String>,
     pub(crate) rule: Rule,
 }
 
@@ -53,8 +64,21 @@ pub(crate) struct Slice {
 /// A condition on the value at a path below the item.
 #[derive(Debug, Clone)]
 pub(crate) struct SliceTest {
-    pub(crate) path: Vec<String>,
+    pub(crate) path: Vec<Step>,
     pub(crate) kind: SliceTestKind,
+}
+
+/// A step of a discriminator's path.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// To a child element, by its name without `[x]`.
+    Child(String),
+    /// `resolve()`: to the target of the reference.
+    Resolve,
+    /// `ofType()`: stays where the value has the type.
+    OfType(String),
+    /// `extension()`: to the extension of a url.
+    Extension(String),
 }
 
 #[derive(Debug, Clone)]
@@ -64,13 +88,20 @@ pub(crate) enum SliceTestKind {
     MemberOf(String),
     Exists,
     Absent,
+    /// Of one of the types.
     Type(Vec<String>),
+    /// Meets one of the profiles.
+    Profile(Vec<String>),
+    /// An object that passes each test, where the slice fixes parts of the discriminator's element apart.
+    All(Vec<SliceTest>),
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Slicing {
     pub(crate) discriminators: Vec<Discriminator>,
     pub(crate) is_closed: bool,
+    pub(crate) is_open_at_end: bool,
+    pub(crate) is_ordered: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -90,15 +121,10 @@ pub(crate) struct TypeRule {
 pub(crate) struct Binding {
     pub(crate) strength: BindingStrength,
     pub(crate) value_set: String,
-}
-
-/// An invariant, carried until expressions are evaluated here.
-#[derive(Debug, Clone)]
-#[expect(dead_code, reason = "read once invariants are evaluated")]
-pub(crate) struct Constraint {
-    pub(crate) key: String,
-    pub(crate) is_error: bool,
-    pub(crate) expression: String,
+    /// The value set that no code may leave, however loose the binding.
+    pub(crate) value_set_max: Option<String>,
+    /// Further value sets that hold, as additional bindings give them.
+    pub(crate) additional: Vec<(BindingStrength, String)>,
 }
 
 impl Rule {
@@ -110,6 +136,11 @@ impl Rule {
 
 impl From<&definitions::Binding> for Binding {
     fn from(binding: &definitions::Binding) -> Self {
-        Self { strength: binding.strength, value_set: binding.value_set.clone() }
+        Self {
+            strength: binding.strength,
+            value_set: binding.value_set.clone(),
+            value_set_max: binding.max_value_set.clone(),
+            additional: Vec::new(),
+        }
     }
 }

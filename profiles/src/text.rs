@@ -4,24 +4,33 @@ use fhir::{Issue, Json, Severity};
 
 use crate::options::Options;
 use crate::validator::Validator;
+use crate::xml_places::set_places;
 
 impl Validator {
     /// Validates a text; the first character that is not white space tells JSON from XML.
     #[must_use]
     pub fn validate_text(&self, bytes: &[u8], options: &Options) -> Vec<Issue> {
-        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        let is_xml = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-        let parsed = if is_xml { parse_xml(bytes) } else { parse_json(bytes) };
-        let mut issues = match parsed {
+        let mut issues = match parse_text(bytes) {
             Ok(resource) => self.issues(&resource, options),
             Err(issue) => return vec![*issue],
         };
-        if is_xml {
-            // The places are those of the JSON form, which the sender of XML has never seen.
-            issues.iter_mut().for_each(|issue| issue.line_column = None);
+        if is_xml(bytes) {
+            let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+            set_places(std::str::from_utf8(text).unwrap_or_default(), &mut issues);
         }
         issues
     }
+}
+
+/// Reads a resource as JSON or XML; an issue says where the text is not well formed.
+pub fn parse_text(bytes: &[u8]) -> Result<Json, Box<Issue>> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if is_xml(bytes) { parse_xml(bytes) } else { parse_json(bytes) }
+}
+
+fn is_xml(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
 }
 
 fn parse_json(bytes: &[u8]) -> Result<Json, Box<Issue>> {

@@ -1,17 +1,20 @@
 //! The validator: what others call.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use definitions::Definitions;
-use fhir::{Issue, Json, Severity};
+use fhir::{Issue, Json, Node, Severity};
 use terminology::Terminology;
 
 use crate::base_rules::BaseRules;
 use crate::base_walk::Role;
+use crate::differential::without_version;
 use crate::options::{AnsweredFacts, Options, Strictness, Verdict};
 use crate::path::Path;
 use crate::profile_table::ProfileTable;
 use crate::rule::ProfileRules;
+use crate::surroundings::Surroundings;
 use crate::validated::Validated;
 use crate::walk::Walk;
 
@@ -22,6 +25,8 @@ pub struct Validator {
     terminology: Arc<Terminology>,
     pub(crate) base: BaseRules,
     profiles: ProfileTable,
+    /// Questionnaires, Measures and other resources that resources are held against, by canonical url.
+    resources: HashMap<String, Json>,
 }
 
 impl Validator {
@@ -31,7 +36,23 @@ impl Validator {
         let terminology = Arc::new(Terminology::new(Arc::clone(&definitions)));
         let base = BaseRules::new(&definitions);
         let profiles = ProfileTable::new(&definitions);
-        Self { definitions, terminology, base, profiles }
+        Self { definitions, terminology, base, profiles, resources: HashMap::new() }
+    }
+
+    /// Adds resources that others are held against: Questionnaires, Measures, whatever has a canonical url.
+    #[must_use]
+    pub fn with_resources(mut self, resources: impl IntoIterator<Item = Json>) -> Self {
+        for resource in resources {
+            if let Some(url) = resource.root().str("url").map(|url| url.into_owned()) {
+                self.resources.insert(url, resource);
+            }
+        }
+        self
+    }
+
+    /// Gives a resource that others are held against, by its canonical url with or without `|version`.
+    pub(crate) fn resource(&self, url: &str) -> Option<Node<'_>> {
+        self.resources.get(without_version(url)).map(Json::root)
     }
 
     /// Gives the definitions that it validates against.
@@ -83,7 +104,8 @@ impl Validator {
         let type_name = root.str("resourceType");
         let is_type = self.is_resource(resource);
         let path = Path::root(type_name.as_deref().filter(|_| is_type).unwrap_or("Resource"));
-        let mut walk = Walk::new(self, options.uk_core, root);
+        let around = Surroundings::new(self, options, root);
+        let mut walk = Walk::new(&around, root);
         walk.resource(root, &path, Role::Own, &options.profiles);
         let mut issues = walk.finish();
         if !is_type {

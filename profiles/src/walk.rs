@@ -5,7 +5,10 @@ use std::collections::HashMap;
 
 use fhir::{Issue, NhsNumber, Node, Severity};
 
+use crate::extension::Holder;
+use crate::options::Options;
 use crate::path::Path;
+use crate::surroundings::Surroundings;
 use crate::validator::Validator;
 
 /// More errors, or more notes, than these tell nobody anything, and a hostile resource could make millions. The two
@@ -15,12 +18,20 @@ const ISSUE_COUNT_MAX: usize = 500;
 /// One validation under way.
 pub(crate) struct Walk<'v, 'a> {
     pub(crate) validator: &'v Validator,
-    /// Whether UK Core profiles apply though they are not claimed.
-    pub(crate) is_uk_core: bool,
+    pub(crate) around: &'v Surroundings<'a>,
+    pub(crate) options: &'v Options,
     /// The resource in which `#x` references are looked up.
     pub(crate) container: Node<'a>,
+    /// The resource that is walked: the container, or one contained in it.
+    pub(crate) resource: Node<'a>,
     /// The types of its contained resources by id, listed when the first such reference is met.
     contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
+    /// The object that is walked.
+    pub(crate) holder: Holder<'v>,
+    /// The urls of the extensions around.
+    pub(crate) extension_urls: Vec<Cow<'a, str>>,
+    /// How many resources are around.
+    pub(crate) depth: u32,
     issues: Vec<Issue>,
     error_count: usize,
     /// The place of each issue in the text; lines are counted once, at the end.
@@ -32,6 +43,7 @@ pub(crate) struct Walk<'v, 'a> {
 /// The resource around the one that is walked.
 pub(crate) struct Outer<'a> {
     container: Node<'a>,
+    resource: Node<'a>,
     contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
 }
 
@@ -44,13 +56,25 @@ pub(crate) struct Place<'p, 'a> {
     pub(crate) rule: Option<&'p str>,
 }
 
+impl Place<'_, '_> {
+    /// Gives the url of the base type at which the path starts.
+    pub(crate) fn base_rule(&self) -> String {
+        format!("http://hl7.org/fhir/StructureDefinition/{}", self.path.type_name())
+    }
+}
+
 impl<'v, 'a> Walk<'v, 'a> {
-    pub(crate) fn new(validator: &'v Validator, is_uk_core: bool, container: Node<'a>) -> Self {
+    pub(crate) fn new(around: &'v Surroundings<'a>, container: Node<'a>) -> Self {
         Self {
-            validator,
-            is_uk_core,
+            validator: around.validator,
+            around,
+            options: around.options,
             container,
+            resource: container,
             contained: None,
+            holder: Holder::default(),
+            extension_urls: Vec::new(),
+            depth: 0,
             issues: Vec::new(),
             error_count: 0,
             offsets: Vec::new(),
@@ -60,12 +84,19 @@ impl<'v, 'a> Walk<'v, 'a> {
 
     /// Enters a resource of its own, and gives what `leave` needs.
     pub(crate) fn enter(&mut self, resource: Node<'a>) -> Outer<'a> {
-        Outer { container: std::mem::replace(&mut self.container, resource), contained: self.contained.take() }
+        let container = std::mem::replace(&mut self.container, resource);
+        let outer = std::mem::replace(&mut self.resource, resource);
+        Outer { container, resource: outer, contained: self.contained.take() }
     }
 
     /// Goes back to the resource around.
     pub(crate) fn leave(&mut self, outer: Outer<'a>) {
-        (self.container, self.contained) = (outer.container, outer.contained);
+        (self.container, self.resource, self.contained) = (outer.container, outer.resource, outer.contained);
+    }
+
+    /// Says whether an error was found.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.error_count > 0
     }
 
     /// Gives the type of a contained resource.
@@ -100,7 +131,7 @@ impl<'v, 'a> Walk<'v, 'a> {
         let issue = issue.at(place.path.expression());
         let issue = match place.rule {
             Some(rule) => issue.rule(rule),
-            None => issue.rule(format!("http://hl7.org/fhir/StructureDefinition/{}", place.path.type_name())),
+            None => issue.rule(place.base_rule()),
         };
         let is_repeated = self
             .issues
@@ -126,6 +157,8 @@ impl<'v, 'a> Walk<'v, 'a> {
             counted = offset;
             issue.line_column = Some((line, column));
         }
+        // What the sender must act on comes first; within that the order of the text's walk stays.
+        self.issues.sort_by_key(|issue| issue.severity);
         self.issues
     }
 }

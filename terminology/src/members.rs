@@ -30,9 +30,8 @@ impl std::fmt::Display for NotListed {
 impl Terminology {
     /// System and code of every member of a value set, sorted.
     pub fn members(&self, value_set_url: &str) -> Result<Vec<(String, String)>, NotListed> {
-        let url = value_set_url.split_once('|').map_or(value_set_url, |(url, _)| url);
         let mut found = BTreeSet::new();
-        self.add_members(url, 0, &mut found)?;
+        self.add_members(value_set_url, 0, &mut found)?;
         Ok(found.into_iter().collect())
     }
 
@@ -80,7 +79,6 @@ impl Terminology {
                 }
                 (Some((system, _)), _) => return Err(NotListed::Open(system.clone())),
                 (None, Some(imported)) => {
-                    let imported = imported.split_once('|').map_or(imported.as_str(), |(url, _)| url);
                     self.add_members(imported, depth + 1, &mut candidates)?;
                 }
                 (None, None) => {}

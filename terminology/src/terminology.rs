@@ -34,13 +34,14 @@ impl Terminology {
     /// Makes a terminology over definitions.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let value_sets = definitions.value_set_urls().map(|url| (url.to_owned(), OnceLock::new())).collect();
+        let urls = definitions.value_set_urls().map(str::to_owned).chain(definitions.value_set_versions());
+        let value_sets = urls.map(|url| (url, OnceLock::new())).collect();
         Self { definitions, value_sets }
     }
 
     /// Says whether a code is in a value set; without a system (an element of type `code`) the code alone decides.
     ///
-    /// A `|version` on the url is passed over: one version of each definition is known.
+    /// A `|version` on the url means that one where several are known, and is passed over where it is not among them.
     #[must_use]
     pub fn check(&self, value_set_url: &str, system: Option<&str>, code: &str) -> Membership {
         self.check_set(value_set_url, system, code, 0)
@@ -74,7 +75,6 @@ impl Terminology {
     }
 
     fn check_set(&self, url: &str, system: Option<&str>, code: &str, depth: u32) -> Membership {
-        let url = url.split_once('|').map_or(url, |(url, _)| url);
         let Some(set) = self.value_set(url).filter(|_| depth < IMPORT_DEPTH_MAX) else {
             return Membership::NotChecked { missing: url.to_owned() };
         };
@@ -102,8 +102,15 @@ impl Terminology {
         &self.definitions
     }
 
+    /// Gives a value set by its url, with or without `|version`.
     pub(crate) fn value_set(&self, url: &str) -> Option<&CompiledSet> {
-        let slot = self.value_sets.get(url)?;
+        let (url, slot) = match self.value_sets.get(url) {
+            Some(slot) => (url, slot),
+            None => {
+                let (plain, _) = url.split_once('|')?;
+                (plain, self.value_sets.get(plain)?)
+            }
+        };
         if let Some(set) = slot.get() {
             return Some(set);
         }

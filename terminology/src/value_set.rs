@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use definitions::{CodeSystemDef, Definitions, FilterDef, IncludeDef, ValueSetDef};
+use definitions::{CodeSystemDef, Definitions, IncludeDef, ValueSetDef};
+
+use crate::filter::{self, Filter};
 
 /// A value set, ready to be asked.
 #[derive(Debug)]
@@ -80,48 +82,16 @@ fn codes_of(part: &IncludeDef, system: &str, known: Option<&CodeSystemDef>) -> C
     let is_grammar = crate::syntax::is_code(system, "x").is_some();
     match known {
         Some(known) if known.is_complete() => {
-            let candidates = || known.concepts.iter().map(|concept| concept.code.as_str());
-            let listed: Option<Vec<&str>> = candidates()
-                .filter_map(|code| match passes(&part.filters, known, code) {
-                    Some(true) => Some(Some(code)),
-                    Some(false) => None,
-                    None => Some(None),
-                })
-                .collect();
-            match listed {
-                Some(codes) => Codes::Listed { codes: codes.into_iter().map(fold).collect(), folds_case },
-                None => Codes::Open { known: HashSet::new() },
-            }
+            let Ok(filters) = Filter::all(&part.filters, &mut filter::compile) else {
+                return Codes::Open { known: HashSet::new() };
+            };
+            let passing = known.concepts.iter().filter(|one| filters.iter().all(|filter| filter.passes(known, one)));
+            Codes::Listed { codes: passing.map(|concept| fold(&concept.code)).collect(), folds_case }
         }
         _ if is_grammar && part.filters.is_empty() => Codes::Grammar,
         Some(known) if part.filters.is_empty() => {
             Codes::Open { known: known.concepts.iter().map(|concept| Box::from(concept.code.as_str())).collect() }
         }
         _ => Codes::Open { known: HashSet::new() },
-    }
-}
-
-/// Says whether a code passes all filters; `None` when one of them is not understood.
-fn passes(filters: &[FilterDef], system: &CodeSystemDef, code: &str) -> Option<bool> {
-    let mut is_in = true;
-    for filter in filters {
-        is_in &= passes_one(filter, system, code)?;
-    }
-    Some(is_in)
-}
-
-fn passes_one(filter: &FilterDef, system: &CodeSystemDef, code: &str) -> Option<bool> {
-    let listed = || filter.value.split(',').any(|value| value.trim() == code);
-    let has_parent =
-        |parent: &str| system.concept(code).is_some_and(|concept| concept.parents.iter().any(|known| known == parent));
-    match (filter.property.as_str(), filter.op.as_str()) {
-        ("concept" | "code", "is-a") => Some(system.is_a(code, &filter.value)),
-        ("concept" | "code", "descendent-of") => Some(code != filter.value && system.is_a(code, &filter.value)),
-        ("concept" | "code", "is-not-a") => Some(!system.is_a(code, &filter.value)),
-        ("concept" | "code", "in") => Some(listed()),
-        ("concept" | "code", "not-in") => Some(!listed()),
-        ("concept" | "code", "=") => Some(code == filter.value),
-        ("parent", "=") => Some(has_parent(&filter.value)),
-        _ => None,
     }
 }

@@ -230,3 +230,29 @@ fn without_the_log_nothing_is_given_out() {
         },
     );
 }
+
+#[test]
+fn deletes_and_writes_without_a_body_name_their_patients() {
+    on_each("audit_written_patients", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = api.create(&Person::new().patient()).await;
+        let other = api.create(&Person::new().patient()).await;
+        let mut resource = observation(&patient, "2345-7", "2026-01-01");
+        let create = api.call("POST", "Observation").fhir(&resource).header("prefer", "return=minimal");
+        let (_, records) = audited(&app, create).await;
+        assert_eq!(one(&records).patients, [patient.as_str()]);
+        let id = api.create(&resource).await;
+        // From one to another: both records were touched.
+        resource["id"] = json!(id);
+        resource["subject"] = json!({"reference": format!("Patient/{other}")});
+        let update = api.call("PUT", &format!("Observation/{id}")).fhir(&resource).header("prefer", "return=minimal");
+        let (_, records) = audited(&app, update).await;
+        let mut both = [patient.as_str(), other.as_str()];
+        both.sort_unstable();
+        assert_eq!(one(&records).patients, both);
+        let (_, records) = audited(&app, api.call("DELETE", &format!("Observation/{id}"))).await;
+        assert_eq!(one(&records).patients, [other.as_str()]);
+        let (_, records) = audited(&app, api.call("DELETE", &format!("Patient/{patient}"))).await;
+        assert_eq!(one(&records).patients, [patient.as_str()]);
+    });
+}

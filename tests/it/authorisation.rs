@@ -27,6 +27,11 @@ fn call(api: &Api<'_>, method: &str, pattern: &str, interaction: Interaction) ->
     }
 }
 
+/// Whose job it is decides, not a scope.
+fn is_own(interaction: Interaction) -> bool {
+    is_own_export(interaction) || interaction.is_async()
+}
+
 fn is_own_export(interaction: Interaction) -> bool {
     matches!(interaction, Interaction::ExportStatus | Interaction::ExportFile | Interaction::ExportDelete)
 }
@@ -67,10 +72,10 @@ fn a_token_without_the_scope_opens_no_route() {
             let answer = call(&api, route.method, route.pattern, route.interaction).send().await;
             let status = match route.interaction {
                 Interaction::Capabilities => 200,
-                // A batch opens nothing by itself, its entries are asked below; validation reads nothing.
-                Interaction::Batch | Interaction::Validate => 400,
-                // Whose job it is decides, not a scope; there is none of that name.
-                interaction if is_own_export(interaction) => 404,
+                // A batch opens nothing by itself, its entries are asked below; validation and FHIRPath read nothing.
+                Interaction::Batch | Interaction::Validate | Interaction::Fhirpath => 400,
+                // There is none of that name.
+                interaction if is_own(interaction) => 404,
                 _ => 403,
             };
             assert_eq!(answer.status, status, "{} {}: {}", route.method, route.pattern, answer.text());

@@ -27,7 +27,13 @@ fn the_statement_needs_no_token_and_says_what_this_is() {
             let of_mode = app.anonymous().get(&format!("metadata?mode={mode}")).await.expect(200).json();
             assert_eq!(of_mode["rest"], statement["rest"]);
         }
-        app.anonymous().get("metadata?mode=terminology").await.refused(400);
+        let codes = app.anonymous().get("metadata?mode=terminology").await.expect(200).json();
+        assert_eq!(codes["resourceType"], "TerminologyCapabilities");
+        let systems = codes["codeSystem"].as_array().unwrap();
+        assert!(systems.iter().any(|system| system["uri"] == "http://hl7.org/fhir/administrative-gender"));
+        let api = app.system("system/*.cruds").await;
+        let issues = api.post("TerminologyCapabilities/$validate", &codes).await.expect(200).json();
+        assert!(!issues.to_string().contains("\"error\""), "{issues}");
         app.anonymous().get("metadata?mode=odd").await.refused(400);
         assert_eq!(
             statement["patchFormat"],
@@ -114,7 +120,9 @@ fn every_operation_that_is_listed_is_routed_and_defined() {
                     (operation["name"].as_str().unwrap(), operation["definition"].as_str().unwrap());
                 assert!(definition.starts_with("http://hl7.org/fhir/") && definition.ends_with(name), "{definition}");
                 names.insert(name.to_owned());
-                if !["Patient", "Observation", "Composition"].contains(&type_name) {
+                if !["Patient", "Observation", "Composition", "ValueSet", "CodeSystem", "ConceptMap"]
+                    .contains(&type_name)
+                {
                     continue;
                 }
                 let at_type = api.post(&format!("{type_name}/${name}"), &serde_json::json!({})).await.status;
@@ -126,14 +134,19 @@ fn every_operation_that_is_listed_is_routed_and_defined() {
         let expected = [
             "document",
             "everything",
+            "expand",
             "export",
             "lastn",
+            "lookup",
             "match",
             "meta",
             "meta-add",
             "meta-delete",
             "purge",
+            "subsumes",
+            "translate",
             "validate",
+            "validate-code",
         ];
         assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
         let of_system: Vec<&str> = statement["rest"][0]["operation"]
@@ -142,7 +155,7 @@ fn every_operation_that_is_listed_is_routed_and_defined() {
             .iter()
             .map(|one| one["name"].as_str().unwrap())
             .collect();
-        assert_eq!(of_system, ["validate", "meta"]);
+        assert_eq!(of_system, ["validate", "meta", "fhirpath"]);
         api.get("Patient/$nonsense").await.refused(404);
     });
 }

@@ -225,7 +225,7 @@ fn the_whereabouts_of_a_sensitive_person_are_taken_out() {
         // Nor where the person goes, from whichever end it is asked.
         let place = all.create(&json!({"resourceType": "Location", "name": format!("Refuge {}", person.family)})).await;
         let takes_part = |name: String| json!({"actor": {"reference": name}, "status": "accepted"});
-        let appointment = json!({"resourceType": "Appointment", "status": "booked",
+        let appointment = json!({"resourceType": "Appointment", "status": "proposed",
             "participant": [takes_part(format!("Patient/{id}")), takes_part(format!("Location/{place}"))]});
         let appointment = all.create(&appointment).await;
         assert_eq!(all.find(&format!("Appointment?patient={id}")).await, [appointment.as_str()]);
@@ -299,6 +299,48 @@ fn a_denial_hides_what_the_compartment_leaves_out() {
         for reader in [&all, &own] {
             reader.get(&format!("Task/{task}")).await.refused(404);
             assert!(reader.find(&format!("Task?_id={task}")).await.is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_labelled_relative_is_not_found_by_what_is_redacted() {
+    on_each("label_relative", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let patient = all.create(&person.patient()).await;
+        let phone = json!([{"system": "phone", "value": "01632960002"}]);
+        let relative = json!({"resourceType": "RelatedPerson", "patient": {"reference": format!("Patient/{patient}")},
+            "name": [{"family": person.family}], "telecom": phone, "address": [{"postalCode": "ZZ99 4ZZ"}]});
+        let known = json!({"resourceType": "Person", "name": [{"family": person.family}], "telecom": phone});
+        for (type_name, resource, searches) in [
+            ("RelatedPerson", relative, ["phone=01632960002", "address-postalcode=ZZ99"]),
+            ("Person", known, ["phone=01632960002", "telecom=01632960002"]),
+        ] {
+            let open = all.create(&resource).await;
+            let hidden = all.create(&labelled(resource, "R")).await;
+            for search in searches {
+                for path in [
+                    format!("{type_name}?{search}&_id={open},{hidden}"),
+                    format!(
+                        "{type_name}?name={}&_filter={}",
+                        person.family,
+                        search
+                            .replacen("phone=", "phone eq ", 1)
+                            .replacen("telecom=", "telecom eq ", 1)
+                            .replacen('=', " sw ", 1)
+                            .replace(' ', "%20")
+                    ),
+                ] {
+                    let found = all.find(&path).await;
+                    assert_eq!(found, [open.as_str()], "{path}");
+                }
+            }
+            let mut both = all.find(&format!("{type_name}?name={}", person.family)).await;
+            both.sort_unstable();
+            let mut expected = [open.clone(), hidden.clone()];
+            expected.sort_unstable();
+            assert_eq!(both, expected, "by what is shown it is found");
         }
     });
 }

@@ -42,8 +42,11 @@ fn reads_and_histories_are_of_the_own_record() {
             api.get(&format!("Observation/{}{path}", two.other.observation)).await.refused(404);
         }
         // What is about nobody is for everybody, unless it holds somebody's record.
-        let medication =
-            |contained: Value| json!({"resourceType": "Medication", "code": {"text": "X"}, "contained": contained});
+        let medication = |contained: Value| {
+            let about = json!({"reference": format!("#{}", contained[0]["id"].as_str().unwrap())});
+            json!({"resourceType": "Medication", "code": {"text": "X"}, "contained": contained,
+                "extension": [{"url": "http://example.org/about", "valueReference": about}]})
+        };
         let with = two.all.create(&medication(json!([{"resourceType": "Patient", "id": "p", "gender": "male"}]))).await;
         let without =
             two.all.create(&medication(json!([{"resourceType": "Organization", "id": "o", "name": "Maker"}]))).await;
@@ -183,7 +186,18 @@ fn writes_stay_within_the_own_record() {
         put(&two.other.observation, &own).await.refused(403);
         put(&two.own.observation, &others).await.refused(403);
         put(&two.own.observation, &own).await.expect(200);
-        api.delete(&format!("Observation/{}", two.other.observation)).await.refused(403);
+        // Somebody else's is answered as what is not there, whatever version is named, and stays.
+        let other = format!("Observation/{}", two.other.observation);
+        for path in [other.as_str(), "Observation/never-there"] {
+            api.delete(path).await.expect(204);
+            for version in ["W/\"1\"", "W/\"9\""] {
+                api.call("DELETE", path).header("if-match", version).send().await.refused(412);
+                let mut body = own.clone();
+                body["id"] = json!(path.trim_start_matches("Observation/"));
+                api.call("PUT", path).fhir(&body).header("if-match", version).send().await.refused(412);
+            }
+        }
+        two.all.get(&other).await.expect(200);
         api.post("Patient", &Person::new().patient()).await.refused(403);
         let entry = json!({"request": {"method": "POST", "url": "Observation"}, "resource": others});
         let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
@@ -222,5 +236,25 @@ fn reference_data_is_for_every_patient() {
         narrow.get(&format!("Organization/{organisation}")).await.refused(403);
         narrow.get(&format!("Patient/{}", two.own.patient)).await.refused(403);
         narrow.get(&format!("Observation/{}", two.own.observation)).await.expect(200);
+    });
+}
+
+#[test]
+fn a_condition_of_a_create_finds_what_may_be_searched_alone() {
+    on_each("patient_if_none_exist", |app| async move {
+        let two = two(&app).await;
+        // May create and read for everybody, and search for the patient in context.
+        let scope = "launch/patient patient/Observation.s user/Observation.cr";
+        let api = app.launched(scope, &two.own.patient).await;
+        let create = |of: &str| {
+            let value = observation(of, &two.code, "2026-04-01");
+            let condition = format!("code={}&date=2026-01-01", two.code);
+            api.call("POST", "Observation").fhir(&value).header("if-none-exist", &condition).send()
+        };
+        let found = create(&two.other.patient).await.expect(200);
+        assert!(
+            found.header("location").unwrap().contains(&two.own.observation),
+            "that of the own patient alone matches"
+        );
     });
 }

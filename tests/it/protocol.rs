@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 
 use app::cli::ClientKind;
 use app::command::client;
-use serde_json::{Value, json};
 use tests::{Person, on_each, on_each_own};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -103,15 +102,4 @@ fn pages_of_registered_origins_may_call_the_api_and_no_others() {
             assert_eq!(other.header("access-control-allow-origin"), None);
         },
     );
-}
-
-#[test]
-fn an_answer_that_cannot_come_later_is_not_promised() {
-    on_each("protocol_async", |app| async move {
-        let api = app.system("system/*.cruds").await;
-        let call = |prefer: &str| api.call("GET", "Patient?_count=1").header("prefer", prefer).send();
-        assert!(call("respond-async").await.refused(400).contains("respond-async"));
-        let lenient: Value = call("respond-async, handling=lenient").await.expect(200).json();
-        assert_eq!(lenient["type"], json!("searchset"));
-    });
 }

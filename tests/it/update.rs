@@ -81,7 +81,11 @@ fn what_the_caller_cannot_see_is_not_replaced() {
         labelled["id"] = json!(id);
         labelled.as_object_mut().unwrap().remove("meta");
         api.put(&format!("Observation/{id}"), &labelled).await.refused(404);
-        api.delete(&format!("Observation/{id}")).await.refused(404);
+        // As where there is nothing; it stays.
+        api.delete(&format!("Observation/{id}")).await.expect(204);
+        let administrator = app.administrator().await;
+        let meta = administrator.get(&format!("Observation/{id}/$meta")).await.expect(200).text();
+        assert!(meta.contains("\"V\""), "{meta}");
 
         // Shown with parts taken out, it would lose them for good.
         let mut sensitive = person.patient();

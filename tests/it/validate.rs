@@ -51,6 +51,8 @@ fn what_cannot_be_validated_is_refused() {
         api.get("Patient/x/$validate").await.refused(400);
         api.post("Observation/$validate", &patient).await.refused(400);
         api.post("Patient/$validate?mode=profile", &patient).await.refused(400);
+        api.post("Patient/x/$validate?mode=profile", &patient).await.refused(400);
+        api.get("Patient/x/$validate?mode=profile").await.refused(400);
         api.post("Patient/$validate?mode=update", &patient).await.refused(400);
         api.post("Patient/$validate?mode=create&mode=update", &patient).await.refused(400);
         api.post("Patient/$validate?profile=http://example.org/none", &patient).await.refused(400);
@@ -58,6 +60,21 @@ fn what_cannot_be_validated_is_refused() {
         api.post("NoType/$validate", &patient).await.refused(404);
         api.call("POST", "Patient/$validate").body("text/plain", "x").send().await.refused(415);
         app.analyst().await.post("Patient/$validate", &patient).await.refused(403);
+    });
+}
+
+#[test]
+fn a_stored_resource_is_held_against_a_profile() {
+    on_each("validate_stored", |app| async move {
+        let all = app.system("system/*.cruds").await;
+        let id = all.create(&Person::new().patient()).await;
+        let ask = |id: &str, profile: &str| format!("Patient/{id}/$validate?mode=profile&profile={profile}");
+        let own = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient";
+        assert!(is_valid(&all.get(&ask(&id, own)).await.expect(200)));
+        assert!(!is_valid(&all.get(&ask(&id, "http://hl7.org/fhir/StructureDefinition/bmi")).await.expect(200)));
+        all.get(&ask("never-there", own)).await.refused(404);
+        let writer = app.system("system/Patient.c").await;
+        writer.get(&ask(&id, own)).await.refused(403);
     });
 }
 

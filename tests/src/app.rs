@@ -84,12 +84,7 @@ impl TestApp {
     pub async fn lose_audit_log(&self) {
         match &self.schema {
             Some(schema) => schema.run(format!("DROP TABLE {}.audit CASCADE", schema.name)).await,
-            None => {
-                let path = self.house.config.server.data_dir.join("audit.db");
-                let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-                pool.execute("DROP TABLE audit").await.unwrap();
-                pool.close().await;
-            }
+            None => std::fs::remove_file(self.house.config.server.data_dir.join("audit.journal")).unwrap(),
         }
     }
 
@@ -139,6 +134,14 @@ impl TestApp {
         found.retain(|table| !table.starts_with("audit"));
         found.dedup();
         found
+    }
+
+    /// Holds that the store and its audit log are whole.
+    pub async fn check_store(&self) {
+        let grant = policy::Grant::for_system(policy::Task::Check, &self.house.token);
+        let report = self.house.store.check(&grant).await.unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+        assert!(self.house.store.audit().verify().await.unwrap().broken.is_none());
     }
 
     /// Without a token.

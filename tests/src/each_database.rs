@@ -58,6 +58,28 @@ pub fn on_each_own<F: Future<Output = ()>>(
     });
 }
 
+/// Runs a test on PostgreSQL alone, which the server under test reaches through what `through` makes of its address: a local port.
+pub fn on_postgres_through<P: Future<Output = u16>, F: Future<Output = ()>>(
+    through: impl FnOnce(String) -> P,
+    configure: impl Fn(&mut Config),
+    test: impl Fn(Arc<TestApp>) -> F,
+) {
+    RUNTIME.block_on(async {
+        let Some(url) = postgres_url() else { return say_what_is_left_out() };
+        let parsed = url::Url::parse(&url).unwrap();
+        let address = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap_or(5432));
+        let port = through(address).await;
+        let by_proxy = |config: &mut Config| {
+            configure(config);
+            let mut url = url::Url::parse(&config.server.database_url).unwrap();
+            url.set_host(Some("127.0.0.1")).unwrap();
+            url.set_port(Some(port)).unwrap();
+            config.server.database_url = url.into();
+        };
+        run(Arc::new(TestApp::start(Some(&url), &by_proxy).await), &test).await;
+    });
+}
+
 /// Runs what has nothing to do with the database once.
 pub fn on_sqlite<F: Future<Output = ()>>(configure: impl Fn(&mut Config), test: impl Fn(Arc<TestApp>) -> F) {
     RUNTIME.block_on(async { run(Arc::new(TestApp::start(None, &configure).await), &test).await });

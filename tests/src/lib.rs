@@ -21,6 +21,6 @@ pub use app::{TestApp, http_client};
 pub use browser::{APP_REDIRECT, Browser, Form, Launched, PASSWORD, Pkce, parameter};
 pub use client::Registered;
 pub use client_key::{ClientKey, assertion_claims, unsigned};
-pub use each_database::{on_each, on_each_own, on_sqlite};
+pub use each_database::{on_each, on_each_own, on_postgres_through, on_sqlite};
 pub use http::{Answer, Api, Call};
 pub use people::{Person, consent, label, observation, unique};

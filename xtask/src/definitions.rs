@@ -1,6 +1,6 @@
-//! Writes the facts of FHIR R4 as sorted lines of JSON, from the package that HL7 publishes (CC0-1.0).
+//! Writes the facts of FHIR R4 as sorted lines of JSON, from the packages that HL7 publishes (CC0-1.0).
 //!
-//! The package is taken through npm or from a file, and must be the one that is pinned here.
+//! The packages are taken through npm or from files, and must be those that are pinned here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,55 +9,99 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use definitions::facts;
+use definitions::{CodeSystemDef, facts};
 use flate2::read::GzDecoder;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-const PACKAGE: &str = "hl7.fhir.r4.examples@4.0.1";
-const SHA256: &str = "dce87f1b5b9341867033f7d1f544fa1b5232503f6d62813887ac6b8a8b6cb682";
+/// A package by name and version, its SHA-256, and what is taken of it.
+struct Package {
+    id: &'static str,
+    sha256: &'static str,
+    takes: fn(&str) -> bool,
+}
+
+/// What R4 itself publishes, then HL7's own code systems as they stand today, which take the place of R4's.
+const PACKAGES: [Package; 2] = [
+    Package {
+        id: "hl7.fhir.r4.examples@4.0.1",
+        sha256: "dce87f1b5b9341867033f7d1f544fa1b5232503f6d62813887ac6b8a8b6cb682",
+        takes: is_of_r4,
+    },
+    Package {
+        id: "hl7.terminology.r4@7.0.1",
+        sha256: "170c546f761fb51b3355788ca500206f6b772b21c57348c29205de85a6612baa",
+        takes: is_of_v2_or_v3,
+    },
+];
+/// The properties of concepts that filters and readers ask for; the rest is how HL7 keeps its registers, and prose.
+const PROPERTIES: [&str; 4] = ["status", "notSelectable", "abstract", "inactive"];
 const BLOCK: usize = 512;
 
 /// The lines of each file, by the key that sorts them.
 type Files = BTreeMap<&'static str, BTreeMap<String, String>>;
 
-/// Reads the package and writes the files under `server/definitions/data`.
-pub(crate) fn run(root: &Path, package: Option<&Path>) -> Result<String> {
-    let packed = match package {
-        Some(file) => fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,
-        None => fetch(root)?,
-    };
-    let digest: String = Sha256::digest(&packed).iter().map(|byte| format!("{byte:02x}")).collect();
-    ensure!(digest == SHA256, "the package is not {PACKAGE}: its sha256 is {digest}");
-    let mut archive = Vec::new();
-    GzDecoder::new(packed.as_slice()).read_to_end(&mut archive)?;
+/// Reads the packages, from files where they are given and through npm where not, and writes the files under `server/definitions/data`.
+pub(crate) fn run(root: &Path, given: &[PathBuf]) -> Result<String> {
+    let given = given.iter().map(|file| fs::read(file).with_context(|| format!("cannot read {}", file.display())));
+    let given: Vec<Vec<u8>> = given.collect::<Result<_>>()?;
     let mut files = Files::new();
-    for (name, bytes) in entries(&archive)? {
-        add(&name, bytes, &mut files).with_context(|| name)?;
+    for package in &PACKAGES {
+        let packed = match given.iter().find(|packed| digest(packed) == package.sha256) {
+            Some(packed) => packed.clone(),
+            None => fetch(root, package.id)?,
+        };
+        let digest = digest(&packed);
+        ensure!(digest == package.sha256, "the package is not {}: its sha256 is {digest}", package.id);
+        let mut archive = Vec::new();
+        GzDecoder::new(packed.as_slice()).read_to_end(&mut archive)?;
+        let mut own = Files::new();
+        for (name, bytes) in entries(&archive)? {
+            let name = name.strip_prefix("package/").unwrap_or(&name);
+            if name.ends_with(".json") && (package.takes)(name) {
+                add(bytes, &mut own).with_context(|| format!("{}: {name}", package.id))?;
+            }
+        }
+        for (file, lines) in own {
+            let known = files.entry(file).or_default();
+            // A part of a code system does not take the place of the whole.
+            let is_better =
+                |key: &str, line: &str| !known.contains_key(key) || line.contains("\"content\":\"complete\"");
+            let better: Vec<_> = lines.into_iter().filter(|(key, line)| is_better(key, line)).collect();
+            known.extend(better);
+        }
     }
     write(&root.join("server/definitions/data"), &files)
 }
 
-fn fetch(root: &Path) -> Result<Vec<u8>> {
+fn digest(packed: &[u8]) -> String {
+    Sha256::digest(packed).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_of_r4(name: &str) -> bool {
+    let wanted = ["StructureDefinition-", "SearchParameter-", "ValueSet-", "CodeSystem-", "ConceptMap-", "Compartment"];
+    wanted.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_of_v2_or_v3(name: &str) -> bool {
+    ["CodeSystem-v2-", "CodeSystem-v3-"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn fetch(root: &Path, package: &str) -> Result<Vec<u8>> {
     let folder = root.join("target/definitions");
     fs::create_dir_all(&folder)?;
     let output = Command::new("npm")
-        .args(["pack", "--silent", PACKAGE, "--pack-destination"])
+        .args(["pack", "--silent", package, "--pack-destination"])
         .arg(&folder)
         .output()
-        .context("cannot run npm; give the package with --package")?;
-    ensure!(output.status.success(), "npm pack {PACKAGE} failed: {}", String::from_utf8_lossy(&output.stderr));
+        .context("cannot run npm; give the packages with --package")?;
+    ensure!(output.status.success(), "npm pack {package} failed: {}", String::from_utf8_lossy(&output.stderr));
     let name = PathBuf::from(String::from_utf8(output.stdout)?.trim());
     Ok(fs::read(folder.join(name))?)
 }
 
-fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
-    let wanted = ["StructureDefinition-", "SearchParameter-", "ValueSet-", "CodeSystem-", "ConceptMap-", "Compartment"];
-    let name = name.strip_prefix("package/").unwrap_or(name);
-    if !name.ends_with(".json") || !wanted.iter().any(|prefix| name.starts_with(prefix)) {
-        return Ok(());
-    }
+fn add(bytes: &[u8], files: &mut Files) -> Result<()> {
     let resource: Value = serde_json::from_slice(bytes)?;
     let url = resource.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
     if is_example(&url) {
@@ -79,7 +123,9 @@ fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
             ("compartments.ndjson", url, line(&facts::compartment(&resource).map_err(said)?)?)
         }
         Some("ValueSet") => ("value-sets.ndjson", url, line(&facts::value_set(&resource).map_err(said)?)?),
-        Some("CodeSystem") => ("code-systems.ndjson", url, line(&facts::code_system(&resource).map_err(said)?)?),
+        Some("CodeSystem") => {
+            ("code-systems.ndjson", url, line(&without_prose(facts::code_system(&resource).map_err(said)?))?)
+        }
         Some("ConceptMap") => ("concept-maps.ndjson", url, line(&facts::concept_map(&resource).map_err(said)?)?),
         _ => return Ok(()),
     };
@@ -87,6 +133,18 @@ fn add(name: &str, bytes: &[u8], files: &mut Files) -> Result<()> {
         bail!("{key} is defined twice");
     }
     Ok(())
+}
+
+/// The facts of a code system: what its codes mean in sentences is left to HL7.
+fn without_prose(mut system: CodeSystemDef) -> CodeSystemDef {
+    for concept in &mut system.concepts {
+        concept.definition = None;
+        concept.properties.retain(|property| PROPERTIES.contains(&property.code.as_str()));
+        // The display once more.
+        let display = concept.display.clone();
+        concept.designations.retain(|one| Some(&one.value) != display.as_ref() || one.language.is_some());
+    }
+    system
 }
 
 /// The standard's examples of each kind of definition define nothing.

@@ -24,11 +24,11 @@ enum Chore {
     Ci,
     /// Check the house style
     Tidy,
-    /// Write the facts of FHIR R4 from its package to server/definitions/data
+    /// Write the facts of FHIR R4 from its packages to server/definitions/data
     Definitions {
-        /// The package as a file, instead of fetching it with npm
+        /// A package as a file, instead of fetching it with npm; again for each
         #[arg(long)]
-        package: Option<PathBuf>,
+        package: Vec<PathBuf>,
     },
     /// Make the dictionary by which the store compresses bodies (server/store/data), once for each that is released
     Dictionary,
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         Chore::Ci => ci(root)?,
         Chore::Tidy => tidy::run(root)?,
         Chore::Bench(options) => bench::run(root, options)?,
-        Chore::Definitions { package } => definitions::run(root, package.as_deref())?,
+        Chore::Definitions { package } => definitions::run(root, &package)?,
         Chore::Dictionary => dictionary::run(root)?,
     };
     writeln!(std::io::stdout(), "{report}")?;

@@ -55,7 +55,10 @@ fn primitive_forms_are_checked() {
         json!({"resourceType": "Patient", "multipleBirthInteger": 1.5}),
         &["value Patient.multipleBirth.ofType(integer)"],
     );
-    check(json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}), &["value Patient.photo[0].data"]);
+    check(
+        json!({"resourceType": "Patient", "photo": [{"data": "not base64"}]}),
+        &["value Patient.photo[0].data", "invariant Patient.photo[0]"],
+    );
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn grammars_stand_in_for_code_lists() {
 fn references_are_held_against_their_targets() {
     let observation = |reference: &str| {
         json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": reference},
-            "contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]})
+            "performer": [{"reference": "#o"}], "contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]})
     };
     for good in ["Patient/1", "https://example.org/fhir/Patient/1", "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"] {
         check(observation(good), &[]);
@@ -120,12 +123,14 @@ fn unknown_extension_is_noted_and_unknown_modifier_refused() {
 #[test]
 fn entries_and_contained_resources_are_checked() {
     check(
-        json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": {"resourceType": "Patient", "gender": "F"}}]}),
+        json!({"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
+            "resource": {"resourceType": "Patient", "gender": "F"}}]}),
         &["code-invalid Bundle.entry[0].resource.gender"],
     );
     check(
-        json!({"resourceType": "Patient", "contained": [{"resourceType": "Pateint", "id": "x"}]}),
-        &["structure Patient.contained[0]"],
+        json!({"resourceType": "Patient", "managingOrganization": {"reference": "#x"},
+            "contained": [{"resourceType": "Pateint", "id": "x"}]}),
+        &["value Patient.managingOrganization", "structure Patient.contained[0]"],
     );
 }
 
@@ -164,4 +169,21 @@ fn xml_is_validated_like_json() {
     let issues = validator().validate_text(text.as_bytes(), &Options::default());
     assert_eq!(issues.len(), 1);
     assert_eq!(issues[0].expression.as_deref(), Some("Patient.gender"));
+    assert_eq!(issues[0].line_column, Some((1, 38)));
+}
+
+#[test]
+fn issues_of_xml_say_their_line() {
+    let text = "<?xml version=\"1.0\"?>\n<f:Bundle xmlns:f=\"http://hl7.org/fhir\">\n <f:type value=\"collection\"/>\n <!-- <f:entry> -->\n <f:entry>\n  \
+        <f:fullUrl value=\"urn:uuid:c757873d-ec9a-4326-a141-556f43239520\"/>\n  <f:resource>\n   <f:Patient>\n    <f:name><f:family value=\"x\"/></f:name>\n    \
+        <f:name>\n     <f:use value=\"other\"/></f:name><f:deceasedDateTime value=\"x\"/></f:Patient>\n  </f:resource>\n </f:entry>\n</f:Bundle>";
+    let issues = validator().validate_text(text.as_bytes(), &Options::default());
+    let places: Vec<_> = issues
+        .iter()
+        .filter(|issue| issue.is_error())
+        .map(|issue| (issue.expression.as_deref(), issue.line_column))
+        .collect();
+    let resource = "Bundle.entry[0].resource";
+    let (usage, deceased) = (format!("{resource}.name[1].use"), format!("{resource}.deceased.ofType(dateTime)"));
+    assert_eq!(places, [(Some(usage.as_str()), Some((11, 6))), (Some(deceased.as_str()), Some((11, 37)))]);
 }

@@ -1,12 +1,17 @@
 //! Behaviour of the validator, through its public interface.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod base_r4;
+mod counts;
+mod mutants;
+mod rules;
+mod spec_examples;
 mod uk_core;
 mod uk_core_examples;
 mod uk_core_facts;
 mod validated;
+mod validator_cases;
 
 use std::io::Write as _;
 use std::path::PathBuf;

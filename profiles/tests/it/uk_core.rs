@@ -80,7 +80,7 @@ fn derived_profile_keeps_the_rules_of_its_ancestors() {
 
     let mut no_loinc = observation.clone();
     no_loinc["code"]["coding"] = json!([{"system": "http://snomed.info/sct", "code": "75367002"}]);
-    check(no_loinc, &["required Observation.code"]);
+    check(no_loinc, &["invariant Observation", "required Observation.code"]);
 
     let mut wrong_code = observation.clone();
     wrong_code["code"]["coding"] = coding("8480-6");

@@ -5,8 +5,14 @@ use profiles::Options;
 use crate::{shared, validator};
 
 /// Examples that break a rule, each with the rule.
-const WRONG: [(&str, &str); 1] =
-    [("Extension-UKCore-ConditionEpisode-Example.xml", "the extension has two values, the standard allows one")];
+const WRONG: [(&str, &str); 3] = [
+    ("Extension-UKCore-ConditionEpisode-Example.xml", "the extension has two values, the standard allows one"),
+    ("Extension-UKCore-DeliveryChannel-Example.xml", "the display `In person` is not the code system's, `In-person`"),
+    (
+        "UKCore-Appointment-OrthopaedicSurgery-Example.xml",
+        "the display `In person` is not the code system's, `In-person`",
+    ),
+];
 
 #[test]
 fn published_examples_are_valid() {
@@ -17,7 +23,8 @@ fn published_examples_are_valid() {
         let path = entry.expect("the example can be listed").path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = std::fs::read(&path).expect("the example can be read");
-        let options = Options { profiles: profile_of(&name).into_iter().collect(), ..Options::uk_core() };
+        let options =
+            Options { profiles: profile_of(&name).into_iter().collect(), exacting: true, ..Options::uk_core() };
         let issues = validator().validate_text(&text, &options);
         let has_errors = issues.iter().any(fhir::Issue::is_error);
         if has_errors != WRONG.iter().any(|(wrong, _)| *wrong == name) {

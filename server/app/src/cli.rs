@@ -24,12 +24,29 @@ pub enum Command {
     Demo(DemoArgs),
     /// Runs the server until it is asked to stop (SIGINT or SIGTERM).
     Serve(ServeArgs),
-    /// Sends files or folders through a feed, as if they had come over the network.
+    /// Sends files or folders through a feed, as if they had come over the network, or loads FHIR R4 resources (`--feed ndjson`).
     ///
-    /// Prints a table of what was stored by type. Exit code 1 if anything went to quarantine.
+    /// Prints a table of what was stored by type. Exit code 1 if anything went to quarantine, or a resource was refused.
     Ingest(IngestArgs),
     /// Checks resources against R4 and UK Core; one OperationOutcome a file. Exit code 1 on errors.
     Validate(ValidateArgs),
+    /// Evaluates a FHIRPath expression, on a resource or without one.
+    ///
+    /// Prints the results as a JSON array: dates and times as ISO text, quantities as {"value","unit"}, elements and resources as FHIR JSON. Exit code 1
+    /// on an error, which is told with its place in the expression. What `trace()` is given goes to standard error.
+    ///
+    /// An expression that can mean nothing on the type of the resource is an error: a name that no element there has, `as` on many items, the order of
+    /// children. --lenient evaluates it all the same.
+    ///
+    /// Examples:
+    ///   weir fhirpath "name.where(use = 'official').given.first()" patient.json
+    ///   weir fhirpath "1 '[lb_av]' > 400 'g'"
+    ///   curl -s https://example.org/fhir/Patient/1 | weir fhirpath birthDate -
+    ///   weir fhirpath --batch < questions.ndjson
+    ///       {"id":1,"expression":"name.family","resource":"patient.xml"} gives {"id":1,"result":["Ash"]}
+    ///       {"id":2,"expression":"nam","resource":"patient.xml"} gives {"id":2,"error":"offset 0: ..."}
+    #[command(verbatim_doc_comment)]
+    Fhirpath(FhirpathArgs),
     /// Registers apps and services.
     #[command(subcommand)]
     Client(ClientCommand),
@@ -44,6 +61,9 @@ pub enum Command {
     /// Shows what is in quarantine, and runs it again.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Installs, lists and removes FHIR packages: profiles, value sets, code systems and concept maps beside those that are built in.
+    #[command(subcommand)]
+    Package(PackageCommand),
     /// Shows and decides who is who: the review list, merges and their undoing.
     #[command(subcommand)]
     Person(PersonCommand),
@@ -127,9 +147,12 @@ pub struct IngestArgs {
     /// The feed.
     #[arg(long, value_name = "NAME", value_enum)]
     pub feed: FeedName,
-    /// Files, or folders of files.
+    /// Files, or folders of files. Of NDJSON also `-`, the standard input; in its folders those named `.ndjson`, `.ndjson.gz` and `.ndjson.zst`.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Of NDJSON: where refused lines are written, as they came [default: rejects-TIME.ndjson in this folder]. It must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
 }
 
 /// The feeds by name.
@@ -141,6 +164,8 @@ pub enum FeedName {
     GpConnect,
     /// Adult social care client-level data (CSV).
     SocialCareCld,
+    /// FHIR R4 resources, one a line, each stored under its own id; packed by gzip or zstd too.
+    Ndjson,
 }
 
 impl FeedName {
@@ -150,6 +175,7 @@ impl FeedName {
             FeedName::AcuteHl7v2 => "acute-hl7v2",
             FeedName::GpConnect => "gp-connect",
             FeedName::SocialCareCld => "social-care-cld",
+            FeedName::Ndjson => ingest::ndjson::NDJSON_FEED,
         }
     }
 }
@@ -160,12 +186,49 @@ pub struct ValidateArgs {
     /// Canonical URL of a profile to check as well; may be given several times.
     #[arg(long, value_name = "URL")]
     pub profile: Vec<String>,
+    /// File (JSON or XML) with definitions for this run: profiles, extensions, value sets, code systems, questionnaires, measures, or a
+    /// Bundle of them; may be given several times.
+    #[arg(long = "with", value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+    /// Holds each resource against the UK Core profile of its type, though it does not claim it.
+    #[arg(long)]
+    pub uk_core: bool,
+    /// Gives best-practice advice, too.
+    #[arg(long)]
+    pub advice: bool,
+    /// Says which elements that a profile marks as must-support are not there.
+    #[arg(long)]
+    pub must_support: bool,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     pub format: OutputFormat,
     /// Files (JSON or XML), or folders of them.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+/// `weir fhirpath`.
+#[derive(Debug, Args)]
+pub struct FhirpathArgs {
+    /// The expression.
+    #[arg(
+        value_name = "EXPR",
+        required_unless_present = "batch",
+        conflicts_with = "batch",
+        allow_hyphen_values = true
+    )]
+    pub expression: Option<String>,
+    /// The resource that it is asked about, JSON or XML; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Read questions from standard input, a JSON object with id, expression and resource (a path, or null) a line, and answer each with a line of its own.
+    ///
+    /// A question that cannot be answered stops none of the others; exit code 0.
+    #[arg(long)]
+    pub batch: bool,
+    /// Evaluate also what can mean nothing on the type of the resource.
+    #[arg(long)]
+    pub lenient: bool,
 }
 
 /// Output for people or for programs.
@@ -382,6 +445,42 @@ pub struct ReplayArgs {
     /// Keys of messages, as `weir quarantine list` prints them; all when none is given.
     #[arg(value_name = "KEY")]
     pub keys: Vec<i64>,
+}
+
+/// `weir package ...`.
+#[derive(Debug, Subcommand)]
+pub enum PackageCommand {
+    /// Installs packages, all or none; a running server has them within seconds.
+    ///
+    /// A package wins over what is built in. Of the versions of one package the newest is meant unless a version is named.
+    Install(PackageInstallArgs),
+    /// Lists the installed packages.
+    List(StoreArgs),
+    /// Removes a package that no other needs.
+    Remove(PackageRemoveArgs),
+}
+
+/// `weir package install`.
+#[derive(Debug, Args)]
+pub struct PackageInstallArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// A package file (.tgz); a folder of a package, or of loose resources in JSON or XML; or NAME@VERSION, which comes with what it needs from the
+    /// registry of the setting outbound.package_registry.
+    #[arg(value_name = "FILE|FOLDER|NAME@VERSION", required = true)]
+    pub sources: Vec<String>,
+}
+
+/// `weir package remove`.
+#[derive(Debug, Args)]
+pub struct PackageRemoveArgs {
+    /// Where the data are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The package, as `weir package list` prints it.
+    #[arg(value_name = "NAME@VERSION")]
+    pub package: String,
 }
 
 /// `weir person ...`.

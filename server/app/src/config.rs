@@ -32,6 +32,8 @@ pub struct Config {
     pub export: Export,
     /// Calls to other servers.
     pub outbound: Outbound,
+    /// Codes.
+    pub terminology: Terminology,
     /// Logging.
     pub log: Log,
 }
@@ -97,6 +99,8 @@ pub struct Limits {
     pub page_count_max: u32,
     /// Longest search.
     pub search_timeout_ms: u64,
+    /// Longest wait for an answer of PostgreSQL.
+    pub database_timeout_ms: u64,
 }
 
 /// `[validation]`.
@@ -123,8 +127,17 @@ pub enum Strictness {
 /// `[outbound]`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Outbound {
-    /// Whether key sets may lie at private and loopback addresses.
+    /// Whether key sets and the registry may lie at private and loopback addresses.
     pub private_addresses: bool,
+    /// URL of the registry of FHIR packages; empty: none.
+    pub package_registry: String,
+}
+
+/// `[terminology]`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Terminology {
+    /// FHIR API of a terminology server; empty: none is asked.
+    pub server_url: String,
 }
 
 /// `[mllp]`.

@@ -6,6 +6,8 @@ pub mod config;
 mod data_lock;
 pub mod demo;
 pub mod logging;
+mod ndjson_files;
+pub mod package;
 pub mod reindexer;
 mod table;
 pub mod wiring;
@@ -39,6 +41,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => return command::demo::run(arguments).await,
         Command::Ingest(arguments) => return command::ingest::run(arguments).await,
         Command::Validate(arguments) => return command::validate::run(&arguments),
+        Command::Fhirpath(arguments) => return command::fhirpath::run(&arguments),
         Command::Check(arguments) => return command::check::run(&arguments).await,
         Command::Quarantine(command) => return command::quarantine::run(command).await,
         Command::Serve(arguments) => command::serve::run(&arguments).await?,
@@ -46,6 +49,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::User(command) => command::user::run(command).await?,
         Command::OptOut(command) => command::opt_out::run(command).await?,
         Command::Evidence(arguments) => command::evidence::run(&arguments).await?,
+        Command::Package(command) => command::package::run(command).await?,
         Command::Person(command) => command::person::run(command).await?,
         Command::Reindex(arguments) => command::reindex::run(&arguments).await?,
         Command::Migrate(arguments) => command::migrate::run(&arguments).await?,
@@ -59,6 +63,6 @@ pub fn out(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "weir: {text}");
 }

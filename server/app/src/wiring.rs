@@ -9,17 +9,20 @@ use definitions::Definitions;
 use export::{Export, ExportOptions};
 use fhir::Instant;
 use ingest::mllp::{MllpHandle, MllpOptions};
+use ingest::ndjson::{Ndjson, NdjsonOptions};
 use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
 use policy::{Purpose, SystemToken};
-use profiles::Validator;
+use profiles::{InForce, Validator};
 use rest::{ServerHandle, ServerOptions, Weir};
 use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
-use store::{Location, Store, StoreOptions};
+use store::{Location, Store, StoreOptions, Worker};
 use tokio::net::TcpSocket;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Config, Strictness};
+use crate::package::{self, Watcher};
 use crate::reindexer::Reindexer;
 
 /// Connections that wait to be accepted; clients of a busy moment, not more.
@@ -50,8 +53,12 @@ impl Knowledge {
 pub struct House {
     /// Settings.
     pub config: Config,
-    /// Definitions.
+    /// Definitions that are built in.
     pub knowledge: Knowledge,
+    /// The validator of these with the installed packages over them.
+    pub validators: Arc<InForce>,
+    /// The number of the packages that are in force.
+    pub package_generation: i64,
     /// Resources and control data.
     pub store: Store,
     /// The right to do the server's own work.
@@ -79,8 +86,17 @@ pub fn operating_system_user() -> String {
 }
 
 impl House {
-    /// Opens the store and migrates it.
+    /// Opens the store, migrates it, and brings the installed packages into force.
     pub async fn open(config: Config) -> Result<House> {
+        let mut house = House::open_base(config).await?;
+        let found = package::bring_in_force(&house.store, &house.knowledge.definitions, &house.validators).await;
+        house.package_generation = found
+            .context("the installed packages cannot be brought into force; `weir package remove` takes one out")?;
+        Ok(house)
+    }
+
+    /// Opens the store with the built-in definitions alone: for the commands about packages.
+    pub async fn open_base(config: Config) -> Result<House> {
         let knowledge = Knowledge::load()?;
         let location = if config.server.database_url.is_empty() {
             Location::Sqlite(config.server.data_dir.clone())
@@ -88,9 +104,11 @@ impl House {
             Location::Postgres(config.server.database_url.clone())
         };
         let mut options = StoreOptions::new(location, Arc::clone(&knowledge.registry), Arc::new(now));
+        options.database_timeout = std::time::Duration::from_millis(config.limits.database_timeout_ms);
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
-        Ok(House { config, knowledge, store, token: SystemToken::mint() })
+        let validators = Arc::new(InForce::new(Arc::clone(&knowledge.validator)));
+        Ok(House { config, knowledge, validators, package_generation: 0, store, token: SystemToken::mint() })
     }
 
     /// Records in the audit log what a command does, before it is done or shown: who (the operating system's user), which command, on what.
@@ -112,7 +130,7 @@ impl House {
         Arc::new(Ingest::new(IngestOptions {
             store: self.store.clone(),
             registry: Arc::clone(&self.knowledge.registry),
-            validator: Arc::clone(&self.knowledge.validator),
+            validators: Arc::clone(&self.validators),
             clock: Arc::new(now),
             random: Arc::new(random),
             token: self.token.clone(),
@@ -127,6 +145,26 @@ impl House {
                 _ => QuarantineCode::Error,
             },
         }))
+    }
+
+    /// Loads of NDJSON, held against what REST writes must satisfy.
+    pub fn ndjson(&self) -> Arc<Ndjson> {
+        let validation = &self.config.validation;
+        Ndjson::new(NdjsonOptions {
+            store: self.store.clone(),
+            validators: Arc::clone(&self.validators),
+            validation: profiles::Options {
+                uk_core: validation.uk_core,
+                strictness: strictness(validation.strictness),
+                ..profiles::Options::default()
+            },
+            clock: Arc::new(now),
+            token: self.token.clone(),
+            ods_code: self.config.organisation.ods_code.clone(),
+            base_url: self.config.server.base_url(),
+            user: operating_system_user(),
+            threads: processors(),
+        })
     }
 
     /// Bulk exports.
@@ -161,8 +199,9 @@ pub struct Running {
     pub mllp: Option<MllpHandle>,
     /// The way out, for callers of this process.
     pub weir: Arc<Weir>,
-    worker: export::Worker,
+    workers: Vec<Worker>,
     reindexer: Reindexer,
+    watcher: Watcher,
 }
 
 impl Running {
@@ -189,20 +228,28 @@ impl Running {
             settings: settings(config, pages)?,
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
-            validator: Arc::clone(&house.knowledge.validator),
+            validators: Arc::clone(&house.validators),
+            remote_terminology: remote_terminology(config)?,
+            stored_definitions: rest::StoredDefinitions::default(),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
             outbound: Arc::new(Outbound::new(limits)?),
             clock: Arc::new(now),
             random: Arc::new(random),
             metrics: rest::metrics_recorder()?,
+            wake: Arc::new(Notify::new()),
+            large_bodies: Arc::new(Semaphore::new(processors())),
             page_link_key,
         });
         let options =
             ServerOptions { workers: config.server.workers, shutdown_timeout_s: config.server.shutdown_timeout_s };
         let http = rest::start(Arc::clone(&weir), socket, &options).with_context(|| cannot_listen(listen))?;
         let mllp = if config.mllp.listen.is_empty() { None } else { Some(start_mllp(config, ingest).await?) };
-        Ok(Running { http, mllp, weir, worker: export.start(), reindexer: Reindexer::start(house) })
+        let mut workers = rest::start_async_workers(&weir);
+        workers.push(export.start());
+        let (base, place) = (Arc::clone(&house.knowledge.definitions), Arc::clone(&house.validators));
+        let watcher = Watcher::start(house.store.clone(), base, place, house.package_generation);
+        Ok(Running { http, mllp, weir, workers, reindexer: Reindexer::start(house), watcher })
     }
 
     /// Lets requests, messages and the export in hand finish, then returns.
@@ -211,10 +258,24 @@ impl Running {
             mllp.stop().await;
         }
         self.http.stop().await?;
-        self.worker.stop().await;
+        for worker in self.workers {
+            worker.stop().await;
+        }
         self.reindexer.stop().await;
+        self.watcher.stop().await;
         Ok(())
     }
+}
+
+/// How many do heavy work at a time: one a processor, and two where there is one, since one of them may wait for the disk.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| count.get().max(2))
+}
+
+fn remote_terminology(config: &Config) -> Result<Option<rest::RemoteTerminology>> {
+    let url = &config.terminology.server_url;
+    let make = || rest::RemoteTerminology::new(url, config.outbound.private_addresses);
+    Ok((!url.is_empty()).then(make).transpose()?)
 }
 
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The table of everything that is defined, and the layers that can be put over it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -28,7 +29,7 @@ pub struct Definitions {
 
 #[derive(Debug, Default)]
 struct Types {
-    by_name: HashMap<String, TypeDef>,
+    by_name: HashMap<String, TypeDef, BuildHasherDefault<NameHasher>>,
     resource_names: Vec<String>,
 }
 
@@ -48,7 +49,7 @@ impl Definitions {
         })
     }
 
-    /// Gives this table with further definitions over it; of two with one url the later counts.
+    /// Gives this table with further definitions over it; of two with one url the later counts, and each version is found by `|version`.
     ///
     /// Takes StructureDefinitions that constrain, ValueSets, CodeSystems, SearchParameters and ConceptMaps, and passes
     /// over other resources, which packages also hold.
@@ -166,6 +167,11 @@ impl Definitions {
         self.value_sets.urls()
     }
 
+    /// Gives `url|version` of the value sets that their url alone does not mean, in no order.
+    pub fn value_set_versions(&self) -> impl Iterator<Item = String> {
+        self.value_sets.further_versions()
+    }
+
     /// Gives a code system by its url, with or without `|version`.
     #[must_use]
     pub fn code_system(&self, url: &str) -> Option<&CodeSystemDef> {
@@ -183,25 +189,30 @@ impl Definitions {
         self.concept_maps.get(url)
     }
 
+    /// Gives the urls of all concept maps in no order.
+    pub fn concept_map_urls(&self) -> impl Iterator<Item = &str> {
+        self.concept_maps.urls()
+    }
+
     fn add(&mut self, resource: &Value) -> Result<(), String> {
         match resource.get("resourceType").and_then(Value::as_str) {
             Some("StructureDefinition") => {
                 if facts::is_profile(resource) {
                     let profile = facts::profile(resource)?;
-                    self.profiles.insert(profile.url.clone(), profile);
+                    self.profiles.insert(profile.url.clone(), profile.version.clone(), profile);
                 }
             }
             Some("ValueSet") => {
                 let value_set = facts::value_set(resource)?;
-                self.value_sets.insert(value_set.url.clone(), value_set);
+                self.value_sets.insert(value_set.url.clone(), value_set.version.clone(), value_set);
             }
             Some("CodeSystem") => {
                 let code_system = facts::code_system(resource)?;
-                self.code_systems.insert(code_system.url.clone(), code_system);
+                self.code_systems.insert(code_system.url.clone(), code_system.version.clone(), code_system);
             }
             Some("ConceptMap") => {
                 let concept_map = facts::concept_map(resource)?;
-                self.concept_maps.insert(concept_map.url.clone(), concept_map);
+                self.concept_maps.insert(concept_map.url.clone(), concept_map.version.clone(), concept_map);
             }
             Some("SearchParameter") => {
                 let parameter = facts::search_parameter(resource)?;
@@ -227,11 +238,35 @@ impl Types {
     }
 }
 
+/// FNV-1a: names of types are short, fixed, and looked up at every step of every expression.
+#[derive(Debug)]
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Definitions by url, of which those of the built-in table are read when they are first asked for.
 #[derive(Clone, Debug)]
 struct Catalogue<T> {
     built_in: Arc<HashMap<String, Lazy<T>>>,
     added: HashMap<String, Arc<T>>,
+    /// Each version that was added, by url and version.
+    versions: HashMap<(String, String), Arc<T>>,
 }
 
 #[derive(Debug)]
@@ -243,16 +278,25 @@ struct Lazy<T> {
 impl<T: DeserializeOwned> Catalogue<T> {
     fn over(lines: HashMap<String, Box<str>>) -> Self {
         let lazy = lines.into_iter().map(|(url, line)| (url, Lazy { line, value: OnceLock::new() }));
-        Self { built_in: Arc::new(lazy.collect()), added: HashMap::new() }
+        Self { built_in: Arc::new(lazy.collect()), added: HashMap::new(), versions: HashMap::new() }
     }
 
-    fn insert(&mut self, url: String, value: T) {
-        self.added.insert(url, Arc::new(value));
+    /// Adds a definition: of two with one url the later counts, unless a version is named.
+    fn insert(&mut self, url: String, version: Option<String>, value: T) {
+        let value = Arc::new(value);
+        if let Some(version) = version {
+            self.versions.insert((url.clone(), version), Arc::clone(&value));
+        }
+        self.added.insert(url, value);
     }
 
     fn get(&self, url: &str) -> Option<&T> {
         // A few urls of HL7 v2 tables have a `|` of their own.
-        self.get_exactly(url).or_else(|| self.get_exactly(url.split_once('|')?.0))
+        self.get_exactly(url).or_else(|| {
+            let (url, version) = url.split_once('|')?;
+            let named = self.versions.get(&(url.to_owned(), version.to_owned()));
+            named.map(Arc::as_ref).or_else(|| self.get_exactly(url))
+        })
     }
 
     fn get_exactly(&self, url: &str) -> Option<&T> {
@@ -261,6 +305,12 @@ impl<T: DeserializeOwned> Catalogue<T> {
         }
         let lazy = self.built_in.get(url)?;
         lazy.value.get_or_init(|| serde_json::from_str(&lazy.line).ok()).as_ref()
+    }
+
+    fn further_versions(&self) -> impl Iterator<Item = String> {
+        let is_meant = |url: &str, one: &Arc<T>| self.added.get(url).is_some_and(|known| Arc::ptr_eq(known, one));
+        let further = self.versions.iter().filter(move |((url, _), one)| !is_meant(url, one));
+        further.map(|((url, version), _)| format!("{url}|{version}"))
     }
 
     fn urls(&self) -> impl Iterator<Item = &str> {

@@ -1,9 +1,10 @@
-//! Code systems, value sets and concept maps: <https://hl7.org/fhir/R4/terminology-module.html>.
+//! Code systems and value sets: <https://hl7.org/fhir/R4/terminology-module.html>.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::types::is_false;
 
@@ -33,11 +34,21 @@ pub struct CodeSystemDef {
     /// The code system that it adds to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supplements: Option<String>,
+    /// The language of its displays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// The concepts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub concepts: Vec<ConceptDef>,
     #[serde(skip)]
-    pub(crate) index: OnceLock<HashMap<String, usize>>,
+    pub(crate) index: OnceLock<Index>,
+}
+
+/// Places of concepts in the list, by their codes as the system folds them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    by_code: HashMap<String, usize>,
+    children: HashMap<String, Vec<usize>>,
 }
 
 /// A concept of a code system.
@@ -59,13 +70,64 @@ pub struct ConceptDef {
     /// It is retired.
     #[serde(rename = "i", skip_serializing_if = "is_false")]
     pub is_inactive: bool,
+    /// What it means, in words; the built-in table has none.
+    #[serde(rename = "t", skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+    /// Other words for it.
+    #[serde(rename = "n", skip_serializing_if = "Vec::is_empty")]
+    pub designations: Vec<DesignationDef>,
+    /// Its properties, but for those that name its parents and children.
+    #[serde(rename = "q", skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<PropertyDef>,
+}
+
+/// Other words for a concept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DesignationDef {
+    /// The language.
+    #[serde(rename = "l", skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// What they are for, as a Coding.
+    #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
+    pub use_coding: Option<Value>,
+    /// The words.
+    #[serde(rename = "v")]
+    pub value: String,
+}
+
+/// A property of a concept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PropertyDef {
+    /// Which property.
+    #[serde(rename = "c")]
+    pub code: String,
+    /// The type of the value as it ends the name of the element, as `Boolean` of `valueBoolean`.
+    #[serde(rename = "k")]
+    pub kind: String,
+    /// The value as in JSON.
+    #[serde(rename = "v")]
+    pub value: Value,
+}
+
+impl PropertyDef {
+    /// Gives the value as filters compare it: of a Coding the code.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.value {
+            Value::String(text) => text.clone(),
+            Value::Object(coding) => coding.get("code").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl CodeSystemDef {
     /// Finds a concept by its code, regardless of case where the system says so.
     #[must_use]
     pub fn concept(&self, code: &str) -> Option<&ConceptDef> {
-        let position = self.index().get(self.folded(code).as_str()).copied()?;
+        let position = self.index().by_code.get(self.folded(code).as_str()).copied()?;
         self.concepts.get(position)
     }
 
@@ -87,16 +149,34 @@ impl CodeSystemDef {
         false
     }
 
+    /// Says whether two codes are one in this system.
+    #[must_use]
+    pub fn is_same(&self, a: &str, b: &str) -> bool {
+        self.folded(a) == self.folded(b)
+    }
+
+    /// Gives the concepts directly below a code, in the order of the list.
+    pub fn children(&self, code: &str) -> impl Iterator<Item = &ConceptDef> {
+        let places = self.index().children.get(self.folded(code).as_str()).into_iter().flatten();
+        places.filter_map(|place| self.concepts.get(*place))
+    }
+
     /// Says whether the list of concepts is the whole system.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.content == "complete"
     }
 
-    fn index(&self) -> &HashMap<String, usize> {
+    fn index(&self) -> &Index {
         self.index.get_or_init(|| {
-            let codes = self.concepts.iter().enumerate();
-            codes.map(|(position, concept)| (self.folded(&concept.code), position)).collect()
+            let mut index = Index::default();
+            for (place, concept) in self.concepts.iter().enumerate() {
+                index.by_code.insert(self.folded(&concept.code), place);
+                for parent in &concept.parents {
+                    index.children.entry(self.folded(parent)).or_default().push(place);
+                }
+            }
+            index
         })
     }
 
@@ -123,6 +203,12 @@ pub struct ValueSetDef {
     /// What of that is left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<IncludeDef>,
+    /// `draft`, `active`, `retired` or `unknown`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub status: String,
+    /// Whether retired codes belong; `None` when it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inactive: Option<bool>,
     /// The codes of an expansion that came with it, used when there are no rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expansion: Vec<ExpansionDef>,
@@ -174,37 +260,4 @@ pub struct ExpansionDef {
     /// The words to show.
     #[serde(rename = "d", skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
-}
-
-/// A map from the codes of one system to those of another.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ConceptMapDef {
-    /// The canonical url.
-    pub url: String,
-    /// The value set mapped from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// The value set mapped to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// The mappings.
-    pub mappings: Vec<MappingDef>,
-}
-
-/// One line of a concept map.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct MappingDef {
-    /// The system mapped from.
-    pub source_system: String,
-    /// The code mapped from.
-    pub source_code: String,
-    /// The system mapped to.
-    pub target_system: String,
-    /// The code mapped to; `None` when there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_code: Option<String>,
-    /// How the two relate, as `equivalent`.
-    pub equivalence: String,
 }

@@ -1,6 +1,7 @@
 //! The export service, as its clients see it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use fhir::{Instant, Issue};
 use policy::{Denied, Grant, Interaction};
@@ -15,13 +16,13 @@ use crate::{ExportError, ExportEvidence, ExportOptions, JobStatus, KickOff};
 /// The kind of job that this is.
 pub(crate) const KIND: &str = "export";
 /// Jobs that one client may have queued and running.
-const RUNNING_MAX: usize = 2;
+const RUNNING_MAX: u64 = 2;
 
 /// Bulk exports of one server.
 pub struct Export {
     pub(crate) options: ExportOptions,
     /// Wakes the worker.
-    pub(crate) wake: Notify,
+    pub(crate) wake: Arc<Notify>,
     /// Held while a client's jobs are counted and another is added.
     begin: Mutex<()>,
 }
@@ -29,7 +30,7 @@ pub struct Export {
 impl Export {
     /// Puts the parts together.
     pub fn new(options: ExportOptions) -> Export {
-        Export { options, wake: Notify::new(), begin: Mutex::new(()) }
+        Export { options, wake: Arc::new(Notify::new()), begin: Mutex::new(()) }
     }
 
     /// Begins a job.
@@ -44,8 +45,7 @@ impl Export {
         }
         let _begun = self.begin.lock().await;
         let store = &self.options.store;
-        let is_running = |job: &Job| job.kind == KIND && matches!(job.state, JobState::Queued | JobState::Running);
-        if store.jobs_of_client(&ask.client_id).await?.iter().filter(|job| is_running(job)).count() >= RUNNING_MAX {
+        if store.unended_jobs(&ask.client_id, &[KIND]).await? >= RUNNING_MAX {
             return Err(ExportError::TooMany);
         }
         let text = serde_json::to_string(&request);

@@ -20,4 +20,3 @@ pub use evidence::ExportEvidence;
 pub use export::Export;
 pub use options::{Clock, ExportOptions, KickOff, Random};
 pub use status::{JobStatus, http_date};
-pub use worker::Worker;

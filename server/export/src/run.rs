@@ -8,8 +8,7 @@ use fhir::Instant;
 use policy::{Facts, Grant, PersonKey, Released, release};
 use serde_json::{Value, json};
 use store::audit::{AuditOutcome, AuditRecord};
-use store::{CommitSeq, Job, JobFile, JobOutcome, Scan, StoreError};
-use tokio::sync::watch;
+use store::{CommitSeq, Job, JobFile, JobOutcome, Scan, Stop, StoreError, is_stopped};
 
 use crate::evidence::hours_between;
 use crate::manifest::JobResult;
@@ -52,7 +51,7 @@ pub(crate) struct Run<'a> {
     pub(crate) export: &'a Export,
     pub(crate) job: &'a Job,
     pub(crate) lease: &'a str,
-    pub(crate) stop: &'a watch::Receiver<bool>,
+    pub(crate) stop: &'a Stop,
     /// For the client: which of how many types.
     pub(crate) progress: &'a Mutex<String>,
 }
@@ -114,7 +113,7 @@ impl Run<'_> {
     /// A state that holds every write stamped before now: a statement of our own goes through the writer after them.
     async fn state_of_now(&self) -> Result<CommitSeq, RunError> {
         let store = &self.export.options.store;
-        let until = crate::worker::lease_until(self.export.now());
+        let until = store::lease_until(self.export.now());
         store.heartbeat_job(&self.job.id, self.lease, until, None).await?;
         Ok(store.commit_seq().await?)
     }
@@ -257,7 +256,7 @@ impl Run<'_> {
         record.detail = serde_json::from_str(&evidence).ok();
         options.store.audit().append(record).await?;
         let result = to_json(&JobResult { transaction_time_ms: transaction_time.0, folder: self.lease.to_owned() })?;
-        let outcome = JobOutcome { result, files: tally.files, evidence: Some(evidence) };
+        let outcome = JobOutcome { result, files: tally.files, evidence: Some(evidence), kept: None };
         Ok(options.store.complete_job(&self.job.id, self.lease, outcome, now).await?)
     }
 }
@@ -289,9 +288,4 @@ fn delete_entry(facts: &Facts) -> Value {
 
 fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Invalid("a job's result cannot be written".to_owned()))
-}
-
-/// Whether the worker is to stop, or is gone.
-pub(crate) fn is_stopped(stop: &watch::Receiver<bool>) -> bool {
-    *stop.borrow() || stop.has_changed().is_err()
 }

@@ -1,52 +1,23 @@
 //! The task that takes up jobs, keeps their leases, and clears away what has expired.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use fhir::Instant;
 use serde_json::json;
-use store::{Job, JobState, Lease, StoreError};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use store::{Job, JobState, Lease, Stop, StoreError, Worker, lease_until};
 
 use crate::export::KIND;
 use crate::output::remove_folder;
-use crate::run::{Run, RunError, is_stopped};
+use crate::run::{Run, RunError};
 use crate::{Export, ExportError};
 
-/// How long a job is a worker's without a sign of life.
-const LEASE_MS: i64 = 60_000;
-/// Between two signs of life.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Between two looks for jobs of other nodes.
-const POLL: Duration = Duration::from_secs(2);
 /// Between two looks for what has expired.
 const CLEAR_MS: i64 = 60_000;
 /// A job that was taken up that often is failed.
 const ATTEMPTS_MAX: u32 = 5;
 /// Expired jobs cleared at a time.
 const CLEARED_MAX: u32 = 100;
-
-/// The task that runs jobs.
-pub struct Worker {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Worker {
-    /// Lets the page in hand finish, gives the job back, and returns.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if self.task.await.is_err() {
-            tracing::error!("the export worker ended badly");
-        }
-    }
-}
-
-/// Until when a lease taken or renewed now holds.
-pub(crate) fn lease_until(now: Instant) -> Instant {
-    Instant(now.0.saturating_add(LEASE_MS))
-}
 
 enum Ended {
     Done,
@@ -55,34 +26,28 @@ enum Ended {
 }
 
 impl Export {
-    /// Starts the task that runs jobs.
+    /// Starts the task that runs jobs; a stop lets the page in hand finish and gives the job back.
     pub fn start(self: &Arc<Self>) -> Worker {
-        let (stop, mut stopped) = watch::channel(false);
         let export = Arc::clone(self);
-        let task = tokio::spawn(async move {
-            let mut cleared = Instant(i64::MIN);
-            while !is_stopped(&stopped) {
-                if export.now().0.saturating_sub(CLEAR_MS) >= cleared.0 {
-                    cleared = export.now();
+        let cleared = Arc::new(AtomicI64::new(i64::MIN));
+        Worker::start(Arc::clone(&self.wake), move |stop| {
+            let (export, cleared) = (Arc::clone(&export), Arc::clone(&cleared));
+            async move {
+                let now = export.now().0;
+                if now.saturating_sub(CLEAR_MS) >= cleared.load(Ordering::Relaxed) {
+                    cleared.store(now, Ordering::Relaxed);
                     export.clear().await.unwrap_or_else(|error| tracing::warn!(%error, "expired exports stay"));
                 }
-                match export.work(&stopped).await {
-                    Ok(true) => continue,
-                    Ok(false) => {}
-                    Err(error) => tracing::warn!(%error, "no export job could be taken up"),
-                }
-                tokio::select! {
-                    () = export.wake.notified() => {}
-                    () = tokio::time::sleep(POLL) => {}
-                    _ = stopped.changed() => {}
-                }
+                export.work(&stop).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "no export job could be taken up");
+                    false
+                })
             }
-        });
-        Worker { stop, task }
+        })
     }
 
     /// Takes up a job, if there is one, and runs it. Says whether there was.
-    async fn work(&self, stop: &watch::Receiver<bool>) -> Result<bool, ExportError> {
+    async fn work(&self, stop: &Stop) -> Result<bool, ExportError> {
         let (lease, now) = (self.random_id(), self.now());
         let wish = Lease {
             kind: KIND.to_owned(),
@@ -96,7 +61,7 @@ impl Export {
         let run = Run { export: self, job: &job, lease: &lease, stop, progress: &progress };
         let ended = tokio::select! {
             done = Box::pin(run.run()) => done.map_or_else(Ended::Failed, |()| Ended::Done),
-            lost = self.keep(&job.id, &lease, &progress) => lost.map_or_else(|error| Ended::Failed(error.into()), |()| Ended::Lost),
+            lost = self.options.store.keep_job(&job.id, &lease, || said(&progress)) => lost.map_or_else(|error| Ended::Failed(error.into()), |()| Ended::Lost),
         };
         let folder = run.folder();
         match ended {
@@ -111,17 +76,6 @@ impl Export {
             }
         }
         Ok(true)
-    }
-
-    /// Gives signs of life until the job is no longer ours.
-    async fn keep(&self, job: &str, lease: &str, progress: &Mutex<String>) -> Result<(), StoreError> {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            let said = progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if !self.options.store.heartbeat_job(job, lease, lease_until(self.now()), Some(&said)).await? {
-                return Ok(());
-            }
-        }
     }
 
     async fn give_back_or_fail(&self, job: &Job, lease: &str, error: RunError) -> Result<(), ExportError> {
@@ -161,4 +115,8 @@ impl Export {
         store.purge_opt_outs(Instant(rules.now.0.saturating_sub(rules.answer_age_max_ms))).await?;
         Ok(())
     }
+}
+
+fn said(progress: &Mutex<String>) -> Option<String> {
+    Some(progress.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }

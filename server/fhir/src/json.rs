@@ -88,6 +88,12 @@ impl Json {
         Node { json: self, index: 0 }
     }
 
+    /// Gives the value of a number that [`Node::index`] gave.
+    #[must_use]
+    pub fn node_at(&self, index: u32) -> Option<Node<'_>> {
+        ((index as usize) < self.records.len()).then_some(Node { json: self, index })
+    }
+
     /// Gives the text as it was parsed (without a byte order mark).
     #[must_use]
     pub fn text(&self) -> &str {

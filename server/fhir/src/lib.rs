@@ -28,5 +28,5 @@ pub use json::{Json, JsonError, Kind, Limits, Node};
 pub use json_patch::{JsonPatchError, apply_json_patch};
 pub use nhs_number::{NHS_NUMBER_SYSTEM, NhsNumber, NhsNumberError};
 pub use pointer::{Pointer, PointerError};
-pub use reference::Reference;
+pub use reference::{Reference, path_below};
 pub use xml::{XmlError, json_from_xml, xml_from_json};

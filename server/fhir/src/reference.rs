@@ -73,6 +73,20 @@ impl Reference {
         }
     }
 
+    /// Gives the resource type that a reference text names, as [`Reference::type_name`] does, without taking all of it apart.
+    #[must_use]
+    pub fn type_in(text: &str) -> Option<&str> {
+        if text.starts_with('#') || text.starts_with("urn:") {
+            return None;
+        }
+        if let Some((type_name, _)) = text.split_once('?') {
+            return is_type_name(type_name).then_some(type_name);
+        }
+        let Target { before, type_name, .. } = Target::last_of(text)?;
+        let is_base = |before: &str| before.starts_with("http://") || before.starts_with("https://");
+        (before.is_empty() || before.strip_suffix('/').is_some_and(is_base)).then_some(type_name)
+    }
+
     /// Gives the resource type, when the text names it.
     #[must_use]
     pub fn type_name(&self) -> Option<&str> {
@@ -92,6 +106,15 @@ impl Reference {
             _ => None,
         }
     }
+}
+
+/// The path below a server's base that a reference by its URL names, as `Patient/1`.
+#[must_use]
+pub fn path_below<'t>(base_url: &str, text: &'t str) -> Option<&'t str> {
+    // Scheme and host are the same in any case (RFC 3986 section 6.2.2.1).
+    let (start, rest) = text.split_at_checked(base_url.len())?;
+    let is_below = start.eq_ignore_ascii_case(base_url) && rest.starts_with('/');
+    is_below.then(|| rest.trim_start_matches('/').trim_end_matches('/'))
 }
 
 struct Target<'t> {

@@ -82,6 +82,7 @@ impl<'t> Scanner<'t> {
                 return Err(fault(start, "expected the end of the document"));
             }
             self.root = Some((start, tag));
+            self.foreign_attributes(start, tag);
         }
         self.position = end;
         if !tag.ends_with("/>") {
@@ -92,6 +93,19 @@ impl<'t> Scanner<'t> {
             return Err(fault(start, format!("expected at most {depth_max} levels of nesting")));
         }
         Ok(())
+    }
+
+    /// Marks what the root says of other namespaces, which FHIR has no use for: `xmlns:xsi`, `xsi:schemaLocation`.
+    fn foreign_attributes(&mut self, start: usize, tag: &str) {
+        let own = fhir_prefix(tag).map(|prefix| format!("xmlns:{prefix}"));
+        let mut position = tag.find(char::is_whitespace).unwrap_or(tag.len());
+        while let Some((name, end)) = attribute(tag, position) {
+            let is_foreign = name.starts_with("xmlns:") || name.starts_with("xsi:");
+            if is_foreign && Some(name) != own.as_deref() {
+                self.instructions.push((start + position, start + end));
+            }
+            position = end;
+        }
     }
 
     fn close(&mut self) -> Result<(), Fault> {
@@ -139,6 +153,16 @@ impl<'t> Scanner<'t> {
     fn rest(&self) -> &'t str {
         self.text.get(self.position..).unwrap_or_default()
     }
+}
+
+/// Gives the name of the attribute after an offset into a tag, and where it ends.
+fn attribute(tag: &str, position: usize) -> Option<(&str, usize)> {
+    let rest = tag.get(position..)?;
+    let (name, value) = rest.split_once('=')?;
+    let value_start = tag.len() - value.trim_start().len();
+    let quote = value.trim_start().chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let length = tag.get(value_start + 1..)?.find(quote)?;
+    Some((name.trim(), value_start + length + 2))
 }
 
 /// Gives the prefix of the root element when it is bound to FHIR's namespace.

@@ -1,12 +1,13 @@
 //! The compiled form of an expression.
 
+use regex::Regex;
 use rust_decimal::Decimal;
 
 use crate::functions::Function;
 use crate::quantity::Quantity;
 use crate::temporal::Temporal;
 
-/// A node of the compiled expression.
+/// A node of the compiled expression. Offsets are in bytes of its text.
 #[derive(Debug, Clone)]
 pub(crate) enum Expr {
     /// `{}`.
@@ -20,21 +21,22 @@ pub(crate) enum Expr {
     /// `$total`.
     Total,
     /// `%name`.
-    Variable(String),
+    Variable { name: String, offset: u32 },
     /// A chain of member names, walked without collections in between.
     Path { base: Option<Box<Expr>>, steps: Vec<Step> },
-    /// `base.name(arguments)`, with `base` the focus when absent.
-    Call { base: Option<Box<Expr>>, function: Function, arguments: Vec<Expr> },
+    /// `base.name(arguments)`, with `base` the focus when absent; `pattern` is the first argument's, when it is a constant.
+    Call { base: Option<Box<Expr>>, function: Function, arguments: Vec<Expr>, pattern: Option<Regex>, offset: u32 },
     /// `base[index]`.
-    Item { base: Box<Expr>, index: Box<Expr> },
+    Item { base: Box<Expr>, index: Box<Expr>, offset: u32 },
     /// `-value`.
-    Negate(Box<Expr>),
+    Negate { value: Box<Expr>, offset: u32 },
     /// `left operator right`.
-    Binary { operator: Operator, left: Box<Expr>, right: Box<Expr> },
+    Binary { operator: Operator, left: Box<Expr>, right: Box<Expr>, offset: u32 },
     /// `value is Type`.
-    Is { value: Box<Expr>, type_name: TypeName },
-    /// `value as Type`, `value.as(Type)` (search parameters use them on collections) and `value.ofType(Type)`: the items of that type.
-    OfType { value: Option<Box<Expr>>, type_name: TypeName },
+    Is { value: Box<Expr>, type_name: TypeName, offset: u32 },
+    /// `value as Type` and `value.as(Type)` (single: for one item, though search parameters use them on collections) and
+    /// `value.ofType(Type)`: the items of that type.
+    OfType { value: Option<Box<Expr>>, type_name: TypeName, is_single: bool, offset: u32 },
 }
 
 /// A member name with the name of its sibling that carries a primitive's id and extensions.
@@ -44,12 +46,13 @@ pub(crate) struct Step {
     pub(crate) sibling: Box<str>,
     /// Whether the step opens a path and could be the name of the focus's type.
     pub(crate) may_be_type: bool,
+    pub(crate) offset: u32,
 }
 
 impl Step {
-    pub(crate) fn new(name: &str, may_be_type: bool) -> Step {
+    pub(crate) fn new(name: &str, may_be_type: bool, offset: u32) -> Step {
         let may_be_type = may_be_type && name.starts_with(|c: char| c.is_ascii_uppercase());
-        Step { name: name.into(), sibling: format!("_{name}").into(), may_be_type }
+        Step { name: name.into(), sibling: format!("_{name}").into(), may_be_type, offset }
     }
 }
 
@@ -78,6 +81,13 @@ pub(crate) struct TypeName {
 pub(crate) enum Namespace {
     Fhir,
     System,
+}
+
+impl Operator {
+    /// Whether it works on truth values.
+    pub(crate) fn is_logical(self) -> bool {
+        matches!(self, Operator::And | Operator::Or | Operator::Xor | Operator::Implies)
+    }
 }
 
 /// A binary operator.

@@ -32,6 +32,17 @@ pub trait Host {
         None
     }
 
+    /// Whether a concept of a code system is the other one or above it; `None` when that cannot be told.
+    fn subsumes(&self, system: &str, code: &str, other: &str) -> Option<bool> {
+        let _ = (system, code, other);
+        None
+    }
+
+    /// Takes what `trace()` is given: its name, and the items.
+    fn trace(&self, name: &str, items: &[Value<'_>]) {
+        let _ = (name, items);
+    }
+
     /// Whether the element conforms to the profile; `None` when that cannot be told.
     fn conforms_to(&self, element: &Element<'_>, profile: &str) -> Option<bool> {
         let _ = (element, profile);
@@ -60,7 +71,9 @@ pub struct Context<'a> {
     pub now: Option<Temporal>,
     /// Further variables.
     pub variables: Vec<(String, Vec<Value<'a>>)>,
-    /// How many steps one evaluation may take.
+    /// Whether `as` takes a single item only, as the language says; R4's search parameters and invariants use it on many.
+    pub is_strict: bool,
+    /// How many steps one evaluation may take; long texts and large collections count for many.
     pub steps_max: u64,
 }
 
@@ -78,6 +91,7 @@ impl<'a> Context<'a> {
             root_resource: Some(root),
             now: None,
             variables: Vec::new(),
+            is_strict: false,
             steps_max: STEPS_MAX,
         }
     }

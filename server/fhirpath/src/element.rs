@@ -60,7 +60,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn is_primitive(self) -> bool {
+    pub(crate) fn is_primitive(self) -> bool {
         matches!(self, Shape::Type(definition) if definition.kind == TypeKind::Primitive)
     }
 }
@@ -77,9 +77,22 @@ impl<'a> Element<'a> {
         Some(Element { node: None, sibling: None, shape: Shape::Type(definition) })
     }
 
+    /// The element at a node that is one of those with children of their own, as `Patient.contact`.
+    pub fn nested(node: Node<'a>, definition: &'a ElementDef) -> Element<'a> {
+        Element { node: Some(node), sibling: None, shape: Shape::Nested(definition) }
+    }
+
     /// Name of the element's type, where known.
     pub fn type_name(&self) -> Option<&'a str> {
         self.shape.name()
+    }
+
+    /// Name of the element's type; of an element with children of its own (`Patient.contact`) its path.
+    pub fn type_path(&self) -> Option<&'a str> {
+        match self.shape {
+            Shape::Nested(definition) => Some(&definition.path),
+            shape => shape.name(),
+        }
     }
 
     /// Whether the element is a primitive.
@@ -95,6 +108,14 @@ impl<'a> Element<'a> {
         self.shape.name().is_some_and(|own| definitions.is_subtype(own, type_name))
     }
 
+    /// Whether the element is that text; `None` when it is none, or one that stands for something else.
+    pub(crate) fn is_text(&self, text: &str) -> Option<bool> {
+        if matches!(self.type_name(), Some("date" | "dateTime" | "instant" | "time")) {
+            return None;
+        }
+        Some(self.node?.as_str()? == text)
+    }
+
     /// The text of a property of a complex element.
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.node?.str(name)
@@ -102,6 +123,11 @@ impl<'a> Element<'a> {
 
     /// Adds the children that the step names.
     pub(crate) fn push_children(&self, step: &Step, definitions: &'a Definitions, out: Sink<'_, 'a>) {
+        if &*step.name == "value" && self.shape.is_primitive() {
+            // Of a primitive it is the value itself, without what is beside it.
+            Value::Node(*self).system().into_iter().for_each(out);
+            return;
+        }
         let holder = match (self.node, self.sibling) {
             (Some(node), _) if node.is_object() => node,
             // A primitive has nothing below it but its id and extensions.
@@ -143,7 +169,7 @@ impl<'a> Element<'a> {
                 if is_sibling {
                     push_each(None, || Some(value), shape, definitions, out);
                 } else {
-                    push_each(Some(value), || holder.get(&format!("_{name}")), shape, definitions, out);
+                    push_each(Some(value), || sibling_of(holder, name), shape, definitions, out);
                 }
             }
         }
@@ -161,6 +187,12 @@ pub(crate) fn shape_of<'a>(node: Node<'a>, type_name: Option<&str>, definitions:
     let own = node.str("resourceType");
     let found = own.as_deref().or(type_name).and_then(|name| definitions.type_named(name));
     found.map_or(Shape::Unknown, Shape::Type)
+}
+
+/// The types of a choice.
+pub(crate) fn choice_shapes<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Vec<Shape<'a>> {
+    let types = definition.types.iter().filter_map(|t| definitions.type_named(&t.code));
+    types.map(Shape::Type).collect()
 }
 
 pub(crate) fn shape_of_element<'a>(definition: &'a ElementDef, definitions: &'a Definitions) -> Shape<'a> {
@@ -194,10 +226,15 @@ fn push_choice<'a>(holder: Node<'a>, definition: &'a ElementDef, definitions: &'
         if is_sibling {
             push_each(None, || Some(value), Shape::Type(found), definitions, out);
         } else {
-            let sibling = || holder.get(&format!("_{name}"));
-            push_each(Some(value), sibling, Shape::Type(found), definitions, out);
+            push_each(Some(value), || sibling_of(holder, name), Shape::Type(found), definitions, out);
         }
     }
+}
+
+/// The member that carries the id and extensions of a primitive.
+fn sibling_of<'a>(holder: Node<'a>, name: &str) -> Option<Node<'a>> {
+    let is_sibling = |key: Node<'a>| key.as_str().is_some_and(|key| key.strip_prefix('_') == Some(name));
+    holder.entries().find(|(key, _)| is_sibling(*key)).map(|(_, value)| value)
 }
 
 fn choice_type<'a>(definition: &'a ElementDef, key: &str, definitions: &'a Definitions) -> Option<&'a TypeDef> {

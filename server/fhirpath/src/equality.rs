@@ -1,12 +1,17 @@
 //! Equality and equivalence. <http://hl7.org/fhirpath/N1/#equality>
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use fhir::Node;
+use rust_decimal::Decimal;
 
-use crate::evaluate::Items;
+use crate::evaluate::{BYTES_PER_STEP, Items, item_weight};
 use crate::operators::{number, order};
 use crate::value::{Value, decimal};
+
+/// Objects with more properties are compared with the help of a map.
+const FEW_PROPERTIES: usize = 32;
 
 /// `=` of two collections; `None` is the empty answer.
 pub(crate) fn equal(left: &[Value<'_>], right: &[Value<'_>]) -> Option<bool> {
@@ -27,13 +32,16 @@ pub(crate) fn equal(left: &[Value<'_>], right: &[Value<'_>]) -> Option<bool> {
     (!is_open).then_some(true)
 }
 
-/// `~` of two collections: the order does not matter.
-pub(crate) fn equivalent(left: &[Value<'_>], right: &[Value<'_>]) -> bool {
+/// Counts work, and says whether there may be more of it.
+type Spend<'s> = &'s dyn Fn(usize) -> bool;
+
+/// `~` of two collections: the order does not matter. Once no more may be spent, the answer is false.
+pub(crate) fn equivalent(left: &[Value<'_>], right: &[Value<'_>], spend: Spend<'_>) -> bool {
     if left.len() != right.len() {
         return false;
     }
     let mut rest: Vec<&Value<'_>> = right.iter().collect();
-    left.iter().all(|item| match rest.iter().position(|other| items_equivalent(item, other)) {
+    left.iter().all(|item| match rest.iter().position(|other| items_equivalent(item, other, spend)) {
         Some(at) => {
             rest.swap_remove(at);
             true
@@ -91,11 +99,16 @@ fn is_quantity(left: &crate::element::Element<'_>, right: &crate::element::Eleme
     is_quantity(*left) && is_quantity(*right)
 }
 
-fn items_equivalent(left: &Value<'_>, right: &Value<'_>) -> bool {
+fn items_equivalent(left: &Value<'_>, right: &Value<'_>, spend: Spend<'_>) -> bool {
+    if let (Some(one), Some(other)) = (complex(left), complex(right)) {
+        return nodes_equivalent(one, other, spend);
+    }
+    if !spend(item_weight(left).saturating_add(item_weight(right)).saturating_add(1)) {
+        return false;
+    }
     let (Some(one), Some(other)) = (left.system(), right.system()) else { return false };
     if let (Some(left), Some(right)) = (number(&one), number(&other)) {
-        let scale = left.normalize().scale().min(right.normalize().scale());
-        return left.round_dp(scale) == right.round_dp(scale);
+        return numbers_equivalent(left, right);
     }
     match (&one, &other) {
         (Value::String(left), Value::String(right)) => folded(left) == folded(right),
@@ -104,17 +117,59 @@ fn items_equivalent(left: &Value<'_>, right: &Value<'_>) -> bool {
     }
 }
 
+/// The object of a value that is no quantity and no primitive.
+fn complex<'a>(value: &Value<'a>) -> Option<Node<'a>> {
+    match value.system() {
+        Some(Value::Node(element)) => element.node.filter(Node::is_object),
+        _ => None,
+    }
+}
+
+/// Rounded to the precision of the less precise.
+fn numbers_equivalent(left: Decimal, right: Decimal) -> bool {
+    let scale = left.normalize().scale().min(right.normalize().scale());
+    left.round_dp(scale) == right.round_dp(scale)
+}
+
+/// Without case, and with one white space as good as another.
 fn folded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).flat_map(char::to_lowercase).collect()
+}
+
+/// Deep equivalence: lists in any order, texts and numbers by their own rules.
+fn nodes_equivalent(left: Node<'_>, right: Node<'_>, spend: Spend<'_>) -> bool {
+    // Objects and lists are counted by their parts.
+    let text = |node: Node<'_>| if node.is_string() { node.raw().len() / BYTES_PER_STEP } else { 0 };
+    if !spend(1 + text(left) + text(right)) {
+        return false;
+    }
+    if left.is_object() && right.is_object() {
+        return members_match(left, right, |one, other| nodes_equivalent(one, other, spend));
+    }
+    if left.is_array() && right.is_array() {
+        let mut rest: Vec<Node<'_>> = right.items().collect();
+        return left.len() == rest.len()
+            && left.items().all(|item| match rest.iter().position(|other| nodes_equivalent(item, *other, spend)) {
+                Some(at) => {
+                    rest.swap_remove(at);
+                    true
+                }
+                None => false,
+            });
+    }
+    match (left.number_text().and_then(decimal), right.number_text().and_then(decimal)) {
+        (Some(left), Some(right)) => numbers_equivalent(left, right),
+        _ => match (left.as_str(), right.as_str()) {
+            (Some(left), Some(right)) => folded(&left) == folded(&right),
+            _ => nodes_equal(left, right),
+        },
+    }
 }
 
 /// Deep equality: decimals by value, properties in any order.
 fn nodes_equal(left: Node<'_>, right: Node<'_>) -> bool {
     if left.is_object() && right.is_object() {
-        let same = |(key, value): (std::borrow::Cow<'_, str>, Node<'_>)| {
-            right.get(&key).is_some_and(|other| nodes_equal(value, other))
-        };
-        return left.len() == right.len() && left.members().all(same);
+        return members_match(left, right, nodes_equal);
     }
     if left.is_array() && right.is_array() {
         return left.len() == right.len() && left.items().zip(right.items()).all(|(a, b)| nodes_equal(a, b));
@@ -123,4 +178,17 @@ fn nodes_equal(left: Node<'_>, right: Node<'_>) -> bool {
         return left == right || decimal(left).is_some_and(|value| Some(value) == decimal(right));
     }
     left.kind() == right.kind() && left.as_str() == right.as_str() && left.as_bool() == right.as_bool()
+}
+
+/// Whether two objects have the same properties, and `is_match` holds of their values.
+fn members_match<'a>(left: Node<'a>, right: Node<'a>, is_match: impl Fn(Node<'a>, Node<'a>) -> bool) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    // Looking a property up goes through all of them, which only few make cheap.
+    if right.len() <= FEW_PROPERTIES {
+        return left.members().all(|(key, value)| right.get(&key).is_some_and(|other| is_match(value, other)));
+    }
+    let others: HashMap<_, _> = right.members().collect();
+    left.members().all(|(key, value)| others.get(&key).is_some_and(|other| is_match(value, *other)))
 }

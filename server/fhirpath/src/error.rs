@@ -11,9 +11,20 @@ pub enum FhirpathError {
         /// What was expected.
         reason: String,
     },
-    /// The function is not one of the language, or not with that number of arguments.
-    #[error("function `{0}` is not known with these arguments")]
-    UnknownFunction(String),
+    /// The expression can give nothing on resources of this type: a name that is no element, a function on a wrong type.
+    #[error("offset {offset}: {reason}")]
+    Semantic {
+        /// Byte offset into the expression.
+        offset: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The function needs knowledge that is not at hand here.
+    #[error("function `{0}` cannot be answered here")]
+    NotSupported(&'static str),
+    /// A modifier extension is there that the expression does not allow.
+    #[error("`checkModifiers` found a modifier extension that is not among those named")]
+    UnknownModifier,
     /// The environment variable is not defined.
     #[error("variable `%{0}` is not defined")]
     UnknownVariable(String),
@@ -35,6 +46,35 @@ pub enum FhirpathError {
     /// The evaluation took more steps than the context allows.
     #[error("the expression takes too many steps")]
     TooManySteps,
+}
+
+/// A [`FhirpathError`] with its place in the expression, as [`crate::Expression::evaluate_located`] gives it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{error}", self.place())]
+pub struct Fault {
+    /// What happened.
+    #[source]
+    pub error: FhirpathError,
+    /// Byte offset of the operator or function in the expression, where known.
+    pub offset: Option<usize>,
+}
+
+impl Fault {
+    /// The place, unless the error says it itself.
+    fn place(&self) -> String {
+        let says_itself = matches!(self.error, FhirpathError::Syntax { .. } | FhirpathError::Semantic { .. });
+        self.offset.filter(|_| !says_itself).map_or_else(String::new, |offset| format!("offset {offset}: "))
+    }
+}
+
+impl From<FhirpathError> for Fault {
+    fn from(error: FhirpathError) -> Fault {
+        let offset = match &error {
+            FhirpathError::Syntax { offset, .. } | FhirpathError::Semantic { offset, .. } => Some(*offset),
+            _ => None,
+        };
+        Fault { error, offset }
+    }
 }
 
 /// Why a FHIRPath Patch cannot be applied; `operation` counts from 0, messages name elements, never values.

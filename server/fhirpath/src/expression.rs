@@ -1,8 +1,11 @@
 //! An expression, compiled once and evaluated often.
 
+use definitions::Definitions;
+
 use crate::ast::{Expr, Namespace, Operator};
+use crate::check;
 use crate::context::Context;
-use crate::error::FhirpathError;
+use crate::error::{Fault, FhirpathError};
 use crate::evaluate::{Evaluator, Items, Scope};
 use crate::functions::Function;
 use crate::parser;
@@ -22,19 +25,32 @@ impl Expression {
 
     /// Evaluates the expression on a focus.
     pub fn evaluate<'a>(&self, focus: &Value<'a>, context: &Context<'a>) -> Result<Items<'a>, FhirpathError> {
-        let scope = Scope { this: focus, index: None, total: None };
-        Evaluator::new(context).evaluate(&self.root, scope)
+        Evaluator::new(context, focus).evaluate(&self.root, Scope { this: focus, index: None, total: None })
+    }
+
+    /// Evaluates as [`Expression::evaluate`] does, and says where in the expression a fault was.
+    pub fn evaluate_located<'a>(&self, focus: &Value<'a>, context: &Context<'a>) -> Result<Items<'a>, Fault> {
+        let evaluator = Evaluator::new(context, focus);
+        let outcome = evaluator.evaluate(&self.root, Scope { this: focus, index: None, total: None });
+        let offset = evaluator.fault_offset().map(|offset| offset as usize);
+        outcome.map_err(|error| Fault { error, offset })
+    }
+
+    /// Checks that the expression can have a meaning on resources or elements of that type: every name is an element there, every type is
+    /// known, functions on texts are not given something else. What cannot be told without a resource is let pass.
+    pub fn check(&self, type_name: &str, definitions: &Definitions) -> Result<(), FhirpathError> {
+        check::check(&self.root, type_name, definitions)
     }
 
     /// Whether the expression holds for a focus, as an invariant; `None` when its answer is empty.
     pub fn holds<'a>(&self, focus: &Value<'a>, context: &Context<'a>) -> Result<Option<bool>, FhirpathError> {
-        crate::evaluate::truth(&self.evaluate(focus, context)?)
+        Evaluator::new(context, focus).holds(&self.root, Scope { this: focus, index: None, total: None })
     }
 
     /// The alternatives of a union at the top (`a | b | c`), each an expression; itself when it is no union.
     pub fn alternatives(self) -> Vec<Expression> {
         match self.root {
-            Expr::Binary { operator: Operator::Union, left, right } => {
+            Expr::Binary { operator: Operator::Union, left, right, .. } => {
                 let mut found = Expression { root: *left }.alternatives();
                 found.extend(Expression { root: *right }.alternatives());
                 found
@@ -88,7 +104,7 @@ fn strides<'e>(expression: &'e Expr, found: &mut Vec<Stride<'e>>) -> bool {
             found.extend(names.map(|step| Stride { name: &step.name, of_type: None }));
             is_based
         }
-        Expr::OfType { value: Some(value), type_name } if type_name.namespace != Some(Namespace::System) => {
+        Expr::OfType { value: Some(value), type_name, .. } if type_name.namespace != Some(Namespace::System) => {
             let is_path = strides(value, found);
             match found.last_mut() {
                 Some(last) if is_path && last.of_type.is_none() => {
@@ -116,7 +132,7 @@ fn opening_member(expression: &Expr) -> Option<&str> {
     }
 }
 
-fn opening_type(expression: &Expr) -> Option<&str> {
+pub(crate) fn opening_type(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Path { base: None, steps } => steps.first().filter(|step| step.may_be_type).map(|step| &*step.name),
         Expr::Path { base: Some(base), .. } | Expr::Item { base, .. } => opening_type(base),

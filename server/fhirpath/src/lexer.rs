@@ -194,14 +194,27 @@ impl<'s> Lexer<'s> {
     }
 
     fn unicode(&mut self) -> Result<char, FhirpathError> {
-        let digits = self.rest().get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        match digits.and_then(char::from_u32) {
-            Some(c) => {
-                self.offset += 4;
-                Ok(c)
-            }
-            None => self.fault("expected four hexadecimal digits"),
+        let Some(high) = self.four_digits() else { return self.fault("expected four hexadecimal digits") };
+        if let Some(c) = char::from_u32(high) {
+            return Ok(c);
         }
+        // A character beyond the first 65,536 is written as two escapes.
+        let low = self.rest().starts_with("\\u").then(|| {
+            self.offset += 2;
+            self.four_digits()
+        });
+        let pair = [high, low.flatten().unwrap_or_default()].map(|unit| u16::try_from(unit).unwrap_or_default());
+        match char::decode_utf16(pair).next() {
+            Some(Ok(c)) => Ok(c),
+            _ => self.fault("half of a pair of escapes stands alone"),
+        }
+    }
+
+    fn four_digits(&mut self) -> Option<u32> {
+        let digits = self.rest().get(..4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let unit = u32::from_str_radix(digits, 16).ok()?;
+        self.offset += 4;
+        Some(unit)
     }
 }
 

@@ -1,6 +1,7 @@
 //! FHIRPath over the JSON tree, typed by the element table. <http://hl7.org/fhirpath/N1/>
 
 mod ast;
+mod check;
 mod context;
 mod element;
 mod equality;
@@ -14,11 +15,13 @@ mod parser;
 mod patch;
 mod quantity;
 mod temporal;
+mod truth;
+mod ucum;
 mod value;
 
 pub use context::{Context, Host, NoHost, Resolved};
 pub use element::Element;
-pub use error::{FhirpathError, PatchError};
+pub use error::{Fault, FhirpathError, PatchError};
 pub use expression::{Expression, Stride};
 pub use patch::apply_patch;
 pub use quantity::Quantity;

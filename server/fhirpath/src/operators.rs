@@ -8,10 +8,15 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::ast::Operator;
 use crate::equality;
 use crate::error::FhirpathError;
-use crate::evaluate::{Items, Outcome, single, truth};
+use crate::evaluate::{Items, Outcome, single};
 use crate::quantity::Quantity;
 use crate::temporal::Precision;
 use crate::value::Value;
+
+/// The lowest Integer.
+pub(crate) const INTEGER_MIN: i64 = i32::MIN as i64;
+/// The highest Integer.
+pub(crate) const INTEGER_MAX: i64 = i32::MAX as i64;
 
 /// The outcome of a logical operator whose left side decides it.
 pub(crate) fn decided(operator: Operator, left: Option<bool>) -> Option<bool> {
@@ -25,14 +30,9 @@ pub(crate) fn decided(operator: Operator, left: Option<bool>) -> Option<bool> {
 /// Applies an operator to its evaluated sides.
 pub(crate) fn apply<'a>(operator: Operator, left: Items<'a>, right: Items<'a>) -> Outcome<'a> {
     match operator {
-        Operator::And | Operator::Or | Operator::Xor | Operator::Implies => {
-            Ok(boolean(logic(operator, truth(&left)?, truth(&right)?)))
-        }
         Operator::Union => Ok(equality::distinct(left.into_iter().chain(right))),
         Operator::Equal => Ok(boolean(equality::equal(&left, &right))),
         Operator::NotEqual => Ok(boolean(equality::equal(&left, &right).map(|is_equal| !is_equal))),
-        Operator::Equivalent => Ok(boolean(Some(equality::equivalent(&left, &right)))),
-        Operator::NotEquivalent => Ok(boolean(Some(!equality::equivalent(&left, &right)))),
         Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
             compare(operator, left, right)
         }
@@ -52,18 +52,24 @@ pub(crate) fn apply<'a>(operator: Operator, left: Items<'a>, right: Items<'a>) -
 pub(crate) fn negate(items: Items<'_>) -> Outcome<'_> {
     let Some(value) = single(items, "-")?.and_then(|value| value.system()) else { return Ok(Vec::new()) };
     Ok(vec![match value {
-        Value::Integer(value) => Value::Integer(value.saturating_neg()),
+        Value::Integer(value) => {
+            return Ok(value.checked_neg().and_then(integer).map(Value::Integer).into_iter().collect());
+        }
+        // There is one zero.
+        Value::Decimal(value) if value.is_zero() => Value::Decimal(value.abs()),
         Value::Decimal(value) => Value::Decimal(-value),
         Value::Quantity(quantity) => Value::Quantity(Quantity { value: -quantity.value, ..quantity }),
         _ => return Err(FhirpathError::WrongType("-")),
     }])
 }
 
-fn boolean<'a>(value: Option<bool>) -> Items<'a> {
+/// A collection of one truth value, or of none.
+pub(crate) fn boolean<'a>(value: Option<bool>) -> Items<'a> {
     value.map(Value::Boolean).into_iter().collect()
 }
 
-fn logic(operator: Operator, left: Option<bool>, right: Option<bool>) -> Option<bool> {
+/// A logical operator on three values.
+pub(crate) fn logic(operator: Operator, left: Option<bool>, right: Option<bool>) -> Option<bool> {
     match operator {
         Operator::And => match (left, right) {
             (Some(false), _) | (_, Some(false)) => Some(false),
@@ -147,8 +153,10 @@ fn arithmetic<'a>(operator: Operator, left: Items<'a>, right: Items<'a>) -> Outc
         (Value::Quantity(left), Value::Quantity(right)) => quantities(operator, left, right),
         (Value::Quantity(quantity), other) | (other, Value::Quantity(quantity)) => match number(other) {
             Some(factor) => {
+                let plain = Quantity::new(factor, "1");
                 let is_swapped = matches!(right, Value::Quantity(_));
-                scale(operator, quantity, factor, is_swapped)
+                let (left, right) = if is_swapped { (&plain, quantity) } else { (quantity, &plain) };
+                quantities(operator, left, right)
             }
             None => return wrong,
         },
@@ -169,7 +177,17 @@ fn integers<'a>(operator: Operator, left: i64, right: i64) -> Option<Value<'a>> 
         Operator::Mod => left.checked_rem(right),
         _ => return decimals(operator, Decimal::from(left), Decimal::from(right)),
     };
-    result.map(Value::Integer)
+    integer(result?).map(Value::Integer)
+}
+
+/// A result that is still an Integer: those of the language have 32 bits, and what overflows is empty.
+pub(crate) fn integer(value: i64) -> Option<i64> {
+    (INTEGER_MIN..=INTEGER_MAX).contains(&value).then_some(value)
+}
+
+/// A quotient to the eight digits after the point that the language promises.
+pub(crate) fn quotient(left: Decimal, right: Decimal) -> Option<Decimal> {
+    left.checked_div(right).map(|quotient| quotient.round_dp(8).normalize())
 }
 
 fn decimals<'a>(operator: Operator, left: Decimal, right: Decimal) -> Option<Value<'a>> {
@@ -177,48 +195,22 @@ fn decimals<'a>(operator: Operator, left: Decimal, right: Decimal) -> Option<Val
         Operator::Add => left.checked_add(right),
         Operator::Subtract => left.checked_sub(right),
         Operator::Multiply => left.checked_mul(right),
-        // The specification wants no more than eight digits after the point of a quotient.
-        Operator::Divide => left.checked_div(right).map(|quotient| quotient.round_dp(8)),
+        Operator::Divide => quotient(left, right),
         Operator::Mod => left.checked_rem(right),
-        _ => return left.checked_div(right)?.trunc().to_i64().map(Value::Integer),
+        _ => return left.checked_div(right)?.trunc().to_i64().and_then(integer).map(Value::Integer),
     };
     result.map(Value::Decimal)
 }
 
 fn quantities<'a>(operator: Operator, left: &Quantity, right: &Quantity) -> Option<Value<'a>> {
-    let is_same = left.unit == right.unit && left.is_calendar == right.is_calendar;
-    let value = match operator {
-        Operator::Add if is_same => left.value.checked_add(right.value)?,
-        Operator::Subtract if is_same => left.value.checked_sub(right.value)?,
-        Operator::Divide if is_same => {
-            return Some(Value::Quantity(Quantity::new(left.value.checked_div(right.value)?, "1")));
-        }
-        Operator::Divide if right.unit == "1" => left.value.checked_div(right.value)?,
-        Operator::Divide => {
-            let unit = format!("{}/{}", left.unit, right.unit);
-            return Some(Value::Quantity(Quantity::new(left.value.checked_div(right.value)?, &unit)));
-        }
-        Operator::Multiply => {
-            let value = left.value.checked_mul(right.value)?;
-            let unit = match (left.unit.as_str(), right.unit.as_str()) {
-                ("1", unit) | (unit, "1") => unit.to_owned(),
-                (left, right) if left == right => format!("{left}2"),
-                (left, right) => format!("{left}.{right}"),
-            };
-            return Some(Value::Quantity(Quantity::new(value, &unit)));
-        }
-        _ => return None,
+    let result = match operator {
+        Operator::Add => left.add(right, 1),
+        Operator::Subtract => left.add(right, -1),
+        Operator::Multiply => left.multiply(right),
+        Operator::Divide => left.divide(right),
+        _ => None,
     };
-    Some(Value::Quantity(Quantity { value, ..left.clone() }))
-}
-
-fn scale<'a>(operator: Operator, quantity: &Quantity, factor: Decimal, is_swapped: bool) -> Option<Value<'a>> {
-    let value = match operator {
-        Operator::Multiply => quantity.value.checked_mul(factor)?,
-        Operator::Divide if !is_swapped => quantity.value.checked_div(factor)?,
-        _ => return None,
-    };
-    Some(Value::Quantity(Quantity { value, ..quantity.clone() }))
+    result.map(Value::Quantity)
 }
 
 fn shift<'a>(operator: Operator, moment: &Value<'a>, amount: &Quantity) -> Outcome<'a> {

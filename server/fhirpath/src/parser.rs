@@ -4,8 +4,9 @@ use rust_decimal::Decimal;
 
 use crate::ast::{Expr, Literal, Namespace, Operator, Step, TypeName};
 use crate::error::FhirpathError;
-use crate::functions::Function;
+use crate::functions::{Function, strings};
 use crate::lexer::{Token, tokens};
+use crate::operators::INTEGER_MIN;
 use crate::quantity::{self, Quantity};
 use crate::temporal::Temporal;
 
@@ -48,8 +49,12 @@ impl Parser {
     }
 
     fn fault<T>(&self, reason: &str) -> Result<T, FhirpathError> {
+        Err(FhirpathError::Syntax { offset: self.offset() as usize, reason: reason.to_owned() })
+    }
+
+    fn offset(&self) -> u32 {
         let offset = self.tokens.get(self.position).or(self.tokens.last()).map_or(0, |(_, offset)| *offset);
-        Err(FhirpathError::Syntax { offset, reason: reason.to_owned() })
+        u32::try_from(offset).unwrap_or(u32::MAX)
     }
 
     fn is_symbol(&self, symbol: &str) -> bool {
@@ -74,6 +79,7 @@ impl Parser {
         let mut left = self.operand()?;
         loop {
             left = self.invocations(left)?;
+            let offset = self.offset();
             let name = match self.peek() {
                 Token::Name(name) => name.as_str(),
                 Token::Symbol(symbol) => symbol,
@@ -88,9 +94,9 @@ impl Parser {
                 let type_name = self.type_name()?;
                 let value = Box::new(left);
                 left = if is_test {
-                    Expr::Is { value, type_name }
+                    Expr::Is { value, type_name, offset }
                 } else {
-                    Expr::OfType { value: Some(value), type_name }
+                    Expr::OfType { value: Some(value), type_name, is_single: true, offset }
                 };
                 continue;
             }
@@ -100,15 +106,16 @@ impl Parser {
             }
             self.position += 1;
             let right = self.expression(power + 1)?;
-            left = Expr::Binary { operator, left: Box::new(left), right: Box::new(right) };
+            left = Expr::Binary { operator, left: Box::new(left), right: Box::new(right), offset };
         }
         self.depth -= 1;
         Ok(left)
     }
 
     fn operand(&mut self) -> Result<Expr, FhirpathError> {
+        let offset = self.offset();
         if self.accept("-") {
-            return Ok(Expr::Negate(Box::new(self.expression(UNARY_POWER)?)));
+            return Ok(Expr::Negate { value: Box::new(self.expression(UNARY_POWER)?), offset });
         }
         if self.accept("+") {
             return self.expression(UNARY_POWER);
@@ -126,14 +133,14 @@ impl Parser {
             }
             Token::Name(name) if name == "true" => Ok(Expr::Literal(Literal::Boolean(true))),
             Token::Name(name) if name == "false" => Ok(Expr::Literal(Literal::Boolean(false))),
-            Token::Name(name) if is_call => self.call(None, &name),
+            Token::Name(name) if is_call => self.call(None, &name, offset),
             Token::Name(name) | Token::Quoted(name) => {
-                Ok(Expr::Path { base: None, steps: vec![Step::new(&name, true)] })
+                Ok(Expr::Path { base: None, steps: vec![Step::new(&name, true, offset)] })
             }
             Token::Text(text) => Ok(Expr::Literal(Literal::String(text))),
             Token::Number(text) => self.number(&text),
             Token::Temporal(text) => self.temporal(&text),
-            Token::Variable(name) => Ok(Expr::Variable(name)),
+            Token::Variable(name) => Ok(Expr::Variable { name, offset }),
             Token::Dollar(name) => self.dollar(&name),
             Token::Symbol(_) | Token::End => {
                 self.position -= 1;
@@ -167,8 +174,9 @@ impl Parser {
             return Ok(Expr::Literal(Literal::Decimal(value)));
         }
         match text.parse() {
-            Ok(value) => Ok(Expr::Literal(Literal::Integer(value))),
-            Err(_) => self.fault("the number is too large"),
+            // An Integer has 32 bits; the lowest is written as the negative of one more than the highest.
+            Ok(value) if value <= -INTEGER_MIN => Ok(Expr::Literal(Literal::Integer(value))),
+            _ => self.fault("the whole number is too large: write it with a decimal point"),
         }
     }
 
@@ -186,16 +194,21 @@ impl Parser {
 
     fn invocations(&mut self, mut left: Expr) -> Result<Expr, FhirpathError> {
         loop {
+            let bracket = self.offset();
             if self.accept("[") {
                 let index = Box::new(self.expression(0)?);
                 self.expect("]")?;
-                left = Expr::Item { base: Box::new(left), index };
+                left = Expr::Item { base: Box::new(left), index, offset: bracket };
             } else if self.accept(".") {
                 let is_call = matches!(self.tokens.get(self.position + 1), Some((Token::Symbol("("), _)));
+                let offset = self.offset();
                 left = match self.advance() {
-                    Token::Name(name) if is_call => self.call(Some(Box::new(left)), &name)?,
-                    Token::Name(name) | Token::Quoted(name) => member(left, &name),
-                    _ => return self.fault("expected a name"),
+                    Token::Name(name) if is_call => self.call(Some(Box::new(left)), &name, offset)?,
+                    Token::Name(name) | Token::Quoted(name) => member(left, &name, offset),
+                    _ => {
+                        self.position -= 1;
+                        return self.fault("expected a name");
+                    }
                 };
             } else {
                 return Ok(left);
@@ -203,28 +216,45 @@ impl Parser {
         }
     }
 
-    fn call(&mut self, base: Option<Box<Expr>>, name: &str) -> Result<Expr, FhirpathError> {
+    fn call(&mut self, base: Option<Box<Expr>>, name: &str, offset: u32) -> Result<Expr, FhirpathError> {
         self.expect("(")?;
         if matches!(name, "is" | "as" | "ofType") {
             let type_name = self.type_name()?;
             self.expect(")")?;
             return Ok(match name {
-                "is" => Expr::Is { value: base.unwrap_or(Box::new(Expr::This)), type_name },
-                _ => Expr::OfType { value: base, type_name },
+                "is" => Expr::Is { value: base.unwrap_or(Box::new(Expr::This)), type_name, offset },
+                _ => Expr::OfType { value: base, type_name, is_single: name == "as", offset },
             });
         }
         let mut arguments = Vec::new();
         if !self.is_symbol(")") {
-            arguments.push(self.expression(0)?);
+            arguments.push(self.argument(name)?);
             while self.accept(",") {
-                arguments.push(self.expression(0)?);
+                arguments.push(self.argument(name)?);
             }
         }
         self.expect(")")?;
-        match Function::named(name, arguments.len()) {
-            Some(function) => Ok(Expr::Call { base, function, arguments }),
-            None => Err(FhirpathError::UnknownFunction(name.to_owned())),
-        }
+        let Some(function) = Function::named(name, arguments.len()) else {
+            let reason = match Function::is_known(name) {
+                true => format!("`{name}` does not take {} arguments", arguments.len()),
+                false => format!("there is no function `{name}`"),
+            };
+            return Err(FhirpathError::Syntax { offset: offset as usize, reason });
+        };
+        let pattern = strings::constant_pattern(function, &arguments);
+        Ok(Expr::Call { base, function, arguments, pattern, offset })
+    }
+
+    /// An argument; a key of `sort` may end with its direction, which is kept as for `-key`.
+    fn argument(&mut self, function: &str) -> Result<Expr, FhirpathError> {
+        let value = self.expression(0)?;
+        let offset = self.offset();
+        let direction = match self.peek() {
+            Token::Name(word) if function == "sort" && matches!(word.as_str(), "asc" | "desc") => word.clone(),
+            _ => return Ok(value),
+        };
+        self.position += 1;
+        Ok(if direction == "desc" { Expr::Negate { value: Box::new(value), offset } } else { value })
     }
 
     fn type_name(&mut self) -> Result<TypeName, FhirpathError> {
@@ -253,13 +283,13 @@ impl Parser {
     }
 }
 
-fn member(left: Expr, name: &str) -> Expr {
+fn member(left: Expr, name: &str, offset: u32) -> Expr {
     match left {
         Expr::Path { base, mut steps } => {
-            steps.push(Step::new(name, false));
+            steps.push(Step::new(name, false, offset));
             Expr::Path { base, steps }
         }
-        other => Expr::Path { base: Some(Box::new(other)), steps: vec![Step::new(name, false)] },
+        other => Expr::Path { base: Some(Box::new(other)), steps: vec![Step::new(name, false, offset)] },
     }
 }
 

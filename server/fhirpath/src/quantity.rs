@@ -1,10 +1,12 @@
-//! Quantities and the conversion of their common units. <http://hl7.org/fhirpath/N1/#quantity>
+//! Quantities, compared and computed with by their units. <http://hl7.org/fhirpath/N1/#quantity>
 
 use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 
+use crate::operators::quotient;
 use crate::temporal::Precision;
+use crate::ucum;
 
 /// A number with a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,51 +29,6 @@ const CALENDAR: [(&str, &str, &str); 8] = [
     ("minute", "minutes", "min"),
     ("second", "seconds", "s"),
     ("millisecond", "milliseconds", "ms"),
-];
-
-/// Units with their dimension and their size in the dimension's base unit, as numerator and denominator.
-/// A full UCUM is for the terminology crate; these are the ones that clinical comparisons meet.
-const UNITS: [(&str, &str, i64, i64); 40] = [
-    ("1", "1", 1, 1),
-    ("%", "1", 1, 100),
-    ("kg", "mass", 1000, 1),
-    ("g", "mass", 1, 1),
-    ("mg", "mass", 1, 1_000),
-    ("ug", "mass", 1, 1_000_000),
-    ("ng", "mass", 1, 1_000_000_000),
-    ("[lb_av]", "mass", 45_359_237, 100_000),
-    ("[oz_av]", "mass", 28_349_523_125, 1_000_000_000),
-    ("[stone_av]", "mass", 635_029_318, 100_000),
-    ("km", "length", 1000, 1),
-    ("m", "length", 1, 1),
-    ("dm", "length", 1, 10),
-    ("cm", "length", 1, 100),
-    ("mm", "length", 1, 1000),
-    ("um", "length", 1, 1_000_000),
-    ("nm", "length", 1, 1_000_000_000),
-    ("[in_i]", "length", 254, 10_000),
-    ("[ft_i]", "length", 3048, 10_000),
-    ("[mi_i]", "length", 1_609_344, 1000),
-    ("L", "volume", 1, 1),
-    ("l", "volume", 1, 1),
-    ("dL", "volume", 1, 10),
-    ("mL", "volume", 1, 1000),
-    ("uL", "volume", 1, 1_000_000),
-    ("mol", "amount", 1, 1),
-    ("mmol", "amount", 1, 1000),
-    ("umol", "amount", 1, 1_000_000),
-    ("nmol", "amount", 1, 1_000_000_000),
-    ("mmol/L", "amount per volume", 1, 1000),
-    ("umol/L", "amount per volume", 1, 1_000_000),
-    ("g/L", "mass per volume", 1, 1),
-    ("g/dL", "mass per volume", 10, 1),
-    ("mg/dL", "mass per volume", 1, 100),
-    ("wk", "time", 604_800, 1),
-    ("d", "time", 86_400, 1),
-    ("h", "time", 3600, 1),
-    ("min", "time", 60, 1),
-    ("s", "time", 1, 1),
-    ("ms", "time", 1, 1000),
 ];
 
 /// The singular name of a calendar unit.
@@ -139,60 +96,120 @@ impl Quantity {
         self.is_calendar && matches!(self.unit.as_str(), "year" | "month")
     }
 
-    /// Both values in one unit, if there is one.
-    fn aligned(&self, other: &Quantity, is_exact: bool) -> Option<(Decimal, Decimal)> {
-        if self.unit == other.unit && self.is_calendar == other.is_calendar {
-            return Some((self.value, other.value));
-        }
-        let is_long = self.is_long_calendar() != other.is_long_calendar();
-        if is_exact && is_long {
-            return None;
-        }
+    /// Whether the unit is a calendar word (`year`), not a UCUM code.
+    pub fn is_calendar(&self) -> bool {
+        self.is_calendar
+    }
+
+    fn has_unit_of(&self, other: &Quantity) -> bool {
+        self.unit == other.unit && self.is_calendar == other.is_calendar
+    }
+
+    /// Whether the units may stand for each other: calendar years and months have no fixed length, those of UCUM have.
+    fn may_convert(&self, other: &Quantity) -> bool {
+        self.is_long_calendar() == other.is_long_calendar()
+    }
+
+    /// The value in the unit of the other.
+    fn value_in_unit_of(&self, other: &Quantity) -> Option<Decimal> {
         if self.ucum() == other.ucum() {
-            return Some((self.value, other.value));
+            return Some(self.value);
         }
-        // Year and month relate by twelve in the calendar and in UCUM.
-        match (self.ucum(), other.ucum()) {
-            ("a", "mo") => return Some((self.value.checked_mul(Decimal::from(12))?, other.value)),
-            ("mo", "a") => return Some((self.value, other.value.checked_mul(Decimal::from(12))?)),
-            _ => {}
-        }
-        let (dimension, numerator, denominator) = size(self.ucum())?;
-        let (other_dimension, other_numerator, other_denominator) = size(other.ucum())?;
-        if dimension != other_dimension {
-            return None;
-        }
-        let left = self.value.checked_mul(Decimal::from(numerator))?.checked_mul(Decimal::from(other_denominator))?;
-        let right = other.value.checked_mul(Decimal::from(other_numerator))?.checked_mul(Decimal::from(denominator))?;
-        Some((left, right))
+        ucum::convert(self.value, self.ucum(), other.ucum())
     }
 
     /// Orders two quantities; `None` when their units are not comparable.
     pub(crate) fn compare(&self, other: &Quantity) -> Option<Ordering> {
-        self.aligned(other, true).map(|(left, right)| left.cmp(&right))
+        if self.has_unit_of(other) {
+            return Some(self.value.cmp(&other.value));
+        }
+        if !self.may_convert(other) {
+            return None;
+        }
+        if self.ucum() == other.ucum() {
+            return Some(self.value.cmp(&other.value));
+        }
+        ucum::compare(self.value, self.ucum(), other.value, other.ucum())
     }
 
     /// Whether the units have the same dimension.
     pub(crate) fn is_comparable(&self, other: &Quantity) -> bool {
-        self.aligned(other, false).is_some()
+        self.ucum() == other.ucum() || ucum::is_comparable(self.ucum(), other.ucum())
     }
 
     /// Equivalence: rounded to the less precise value in either unit, calendar and UCUM units the same.
     pub(crate) fn is_equivalent(&self, other: &Quantity) -> bool {
-        let Some((left, right)) = self.aligned(other, false) else { return false };
-        // Both sides grew by one factor; it is taken back to see the digits that were written.
-        let in_unit_of = |value: Decimal, aligned: Decimal, opposite: Decimal| {
-            let factor = aligned.checked_div(value)?;
-            let opposite = opposite.checked_div(factor)?.normalize();
-            let scale = value.normalize().scale().min(opposite.scale());
-            Some(value.round_dp(scale) == opposite.round_dp(scale))
+        let is_same = |value: Decimal, opposite: Option<Decimal>| {
+            opposite.is_some_and(|opposite| {
+                let scale = value.normalize().scale().min(opposite.normalize().scale());
+                value.round_dp(scale) == opposite.round_dp(scale)
+            })
         };
-        left == right
-            || in_unit_of(self.value, left, right) == Some(true)
-            || in_unit_of(other.value, right, left) == Some(true)
+        is_same(self.value, other.value_in_unit_of(self)) || is_same(other.value, self.value_in_unit_of(other))
+    }
+
+    /// The quantity in another unit, a UCUM code or a calendar word; `None` when the units have different dimensions.
+    pub(crate) fn in_unit(&self, unit: &str) -> Option<Quantity> {
+        let mut target = match calendar_unit(unit) {
+            Some(word) => Quantity::calendar(Decimal::ONE, word),
+            None => Quantity::new(Decimal::ONE, unit),
+        };
+        if !self.has_unit_of(&target) && !self.may_convert(&target) {
+            return None;
+        }
+        target.value = self.value_in_unit_of(&target)?;
+        Some(target)
+    }
+
+    /// The sum (with -1 the difference) in the finer unit of the two; `None` when the units have different dimensions.
+    pub(crate) fn add(&self, other: &Quantity, sign: i64) -> Option<Quantity> {
+        let signed = other.value.checked_mul(Decimal::from(sign))?;
+        if self.has_unit_of(other) {
+            return Some(Quantity { value: self.value.checked_add(signed)?, ..self.clone() });
+        }
+        if !self.may_convert(other) {
+            return None;
+        }
+        let one_in_other = Quantity { value: Decimal::ONE, ..self.clone() }.value_in_unit_of(other)?;
+        if one_in_other < Decimal::ONE {
+            let converted = Quantity { value: signed, ..other.clone() }.value_in_unit_of(self)?;
+            return Some(Quantity { value: self.value.checked_add(converted)?, ..self.clone() });
+        }
+        Some(Quantity { value: self.value_in_unit_of(other)?.checked_add(signed)?, ..other.clone() })
+    }
+
+    /// The product, in the product of the units.
+    pub(crate) fn multiply(&self, other: &Quantity) -> Option<Quantity> {
+        let value = self.value.checked_mul(other.value)?;
+        Some(match (self.ucum(), other.ucum()) {
+            (_, "1") => Quantity { value, ..self.clone() },
+            ("1", _) => Quantity { value, ..other.clone() },
+            (left, right) if left == right && left.bytes().all(|b| b.is_ascii_alphabetic()) => {
+                Quantity::new(value, &format!("{left}2"))
+            }
+            (left, right) => Quantity::new(value, &format!("{left}.{}", bracketed(right))),
+        })
+    }
+
+    /// The quotient, a plain number when the units have one dimension.
+    pub(crate) fn divide(&self, other: &Quantity) -> Option<Quantity> {
+        if other.ucum() == "1" {
+            return Some(Quantity { value: quotient(self.value, other.value)?, ..self.clone() });
+        }
+        if let Some(value) = self.value_in_unit_of(other) {
+            return Some(Quantity::new(quotient(value, other.value)?, "1"));
+        }
+        let value = quotient(self.value, other.value)?;
+        Some(Quantity::new(value, &format!("{}/{}", self.ucum(), bracketed(other.ucum()))))
+    }
+
+    /// The unit as it is shown: calendar words in the plural but for one.
+    pub fn shown_unit(&self) -> String {
+        let is_plural = self.is_calendar && self.value != Decimal::ONE;
+        format!("{}{}", self.unit, if is_plural { "s" } else { "" })
     }
 }
 
-fn size(unit: &str) -> Option<(&'static str, i64, i64)> {
-    UNITS.iter().find(|(code, ..)| *code == unit).map(|(_, dimension, up, down)| (*dimension, *up, *down))
+fn bracketed(unit: &str) -> String {
+    if unit.contains(['/', '.']) { format!("({unit})") } else { unit.to_owned() }
 }

@@ -100,15 +100,29 @@ impl Temporal {
             if at != 5 || fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
                 return None;
             }
-            let padded = format!("{fraction:0<3}");
-            *parts.get_mut(6)? = padded.get(..3)?.parse().ok()?;
+            let digits = fraction.bytes().chain(*b"00").take(3);
+            *parts.get_mut(6)? = digits.fold(0, |millis, digit| millis * 10 + i64::from(digit - b'0'));
             at = 6;
         }
         Temporal { parts, precision: *ORDER.get(at)?, offset_minutes: None }.checked()
     }
 
     fn checked(self) -> Option<Temporal> {
-        self.civil().is_some().then_some(self)
+        let [year, month, day, hour, minute, second, _] = self.parts;
+        let is_date =
+            (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
+        // A leap second is legal in an instant.
+        (is_date && hour < 24 && minute < 60 && second <= 60).then_some(self)
+    }
+
+    /// How precise it is.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Whether it tells its offset from UTC.
+    pub fn has_offset(&self) -> bool {
+        self.offset_minutes.is_some()
     }
 
     pub(crate) fn part(&self, precision: Precision) -> i64 {
@@ -117,8 +131,8 @@ impl Temporal {
 
     fn civil(&self) -> Option<civil::DateTime> {
         let part = |precision| i8::try_from(self.part(precision)).ok();
-        // A leap second is legal in an instant and has no place of its own.
-        let second = part(Precision::Second)?.min(59 + i8::from(self.part(Precision::Second) > 60));
+        // A leap second has no place of its own.
+        let second = part(Precision::Second)?.min(59);
         civil::DateTime::new(
             i16::try_from(self.part(Precision::Year)).ok()?,
             part(Precision::Month)?,
@@ -282,6 +296,16 @@ impl fmt::Display for Temporal {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// The days of a month of the Gregorian calendar.
+pub(crate) fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
     }
 }
 

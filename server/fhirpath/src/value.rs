@@ -34,6 +34,17 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// How long the text of the value is, in the source if it is an element.
+    pub(crate) fn length_bytes(&self) -> usize {
+        match self {
+            Value::Node(element) => {
+                element.node.or(element.sibling).map_or(0, |node| node.end_offset().saturating_sub(node.offset()))
+            }
+            Value::String(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// The value that an element stands for in operators and functions; other values are themselves.
     /// A complex element that is no quantity stays an element; a primitive without a value has none.
     pub fn system(&self) -> Option<Value<'a>> {
@@ -75,6 +86,23 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value as JSON: dates and times as ISO text, a quantity as `value` and `unit`, an element as it is in the document, one that has nothing
+    /// but extensions as these. A reference that could not be followed has none.
+    pub fn to_json(&self) -> Option<serde_json::Value> {
+        use serde_json::{Value as Json, json};
+        Some(match self {
+            Value::Node(element) => return Some(element.node.or(element.sibling)?.to_value()),
+            Value::Boolean(value) => Json::Bool(*value),
+            Value::String(text) => Json::String(text.clone().into_owned()),
+            Value::Integer(value) => json!(value),
+            Value::Decimal(value) => json_number(*value),
+            Value::Date(value) | Value::DateTime(value) => Json::String(value.to_string()),
+            Value::Time(value) => Json::String(value.time_text()),
+            Value::Quantity(quantity) => json!({"value": json_number(quantity.value), "unit": quantity.shown_unit()}),
+            Value::Type(namespace, name) => json!({"namespace": namespace, "name": name}),
+        })
+    }
+
     /// The text that `toString()` gives.
     pub fn to_text(&self) -> Option<String> {
         Some(match self.system()? {
@@ -86,8 +114,7 @@ impl<'a> Value<'a> {
             Value::Date(value) | Value::DateTime(value) => value.to_string(),
             Value::Time(value) => value.time_text(),
             Value::Quantity(quantity) if quantity.is_calendar => {
-                let plural = if quantity.value == Decimal::ONE { "" } else { "s" };
-                format!("{} {}{plural}", quantity.value, quantity.unit)
+                format!("{} {}", quantity.value, quantity.shown_unit())
             }
             Value::Quantity(quantity) => format!("{} '{}'", quantity.value, quantity.unit),
             Value::Type(namespace, name) => format!("{namespace}.{name}"),
@@ -125,6 +152,11 @@ fn system<'a>(element: &Element<'a>) -> Option<Value<'a>> {
         _ => None,
     };
     Some(parsed.unwrap_or(Value::String(text)))
+}
+
+/// A decimal as a JSON number with the digits that it has.
+fn json_number(value: Decimal) -> serde_json::Value {
+    serde_json::from_str(&value.to_string()).unwrap_or_default()
 }
 
 /// A JSON number as a decimal; more digits than 28 are rounded.

@@ -1,4 +1,4 @@
-//! `receive(feed, bytes)`: map, link, validate, store; quarantine and replay; the MLLP listener.
+//! `receive(feed, bytes)`: map, link, validate, store; quarantine and replay; the MLLP listener; loads of NDJSON.
 
 mod audit;
 mod confidentiality;
@@ -10,6 +10,7 @@ mod known;
 mod linking;
 mod logical_id;
 pub mod mllp;
+pub mod ndjson;
 mod options;
 mod pipeline;
 mod plan;

@@ -134,7 +134,7 @@ impl Linker<'_> {
         let stored = found.matches.iter().filter_map(identity_of).collect();
         let count = found.matches.len();
         let is_all = count < CANDIDATES_MAX as usize;
-        Ok((stored, is_all.then_some(ExpectedMatches { query, count })))
+        Ok((stored, is_all.then_some(ExpectedMatches { query, grant: self.grant.clone(), count })))
     }
 
     async fn decide(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fhir::Instant;
 use policy::SystemToken;
-use profiles::{Strictness, Validator};
+use profiles::{InForce, Strictness};
 use search::Registry;
 use store::Store;
 
@@ -20,8 +20,8 @@ pub struct IngestOptions {
     pub store: Store,
     /// Search parameters, for looking up people.
     pub registry: Arc<Registry>,
-    /// Profiles.
-    pub validator: Arc<Validator>,
+    /// Profiles, those in force.
+    pub validators: Arc<InForce>,
     /// The time.
     pub clock: Clock,
     /// Where the secret behind logical ids comes from.

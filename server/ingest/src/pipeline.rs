@@ -123,7 +123,7 @@ impl Ingest {
 
     /// A resource that was stored before and is changed by the server itself; what was not refused then is not now.
     pub(crate) fn validate_again(&self, value: &serde_json::Value) -> Result<Validated, Vec<Issue>> {
-        crate::plan::validate(&self.options.validator, Strictness::Warn, value)
+        crate::plan::validate(&self.options.validators.get(), Strictness::Warn, value)
     }
 
     /// How a message in quarantine is acknowledged over MLLP.
@@ -231,10 +231,11 @@ impl Ingest {
     ) -> Option<Plan> {
         let (options, ids) = (Arc::clone(&self.options), ids.clone());
         let (incoming, mapped, known) = (incoming.clone(), Arc::clone(mapped), Arc::clone(known));
+        let validator = options.validators.get();
         let make = move || {
             let planner = Planner {
                 ids: &ids,
-                validator: &options.validator,
+                validator: &validator,
                 registry: &options.registry,
                 strictness: strictness(&options, incoming.feed),
                 own: &options.ods_code,

@@ -79,9 +79,10 @@ fn direct_care(
     match interaction {
         I::Feed => feed(subject, principal, type_name),
         I::Export => export(subject, principal, type_name),
-        I::ExportStatus | I::ExportFile | I::ExportDelete | I::Batch | I::Validate | I::Capabilities => {
+        I::ExportStatus | I::ExportFile | I::ExportDelete | I::Batch | I::Validate | I::Fhirpath | I::Capabilities => {
             Ok(grant(subject, interaction, type_name, nothing()))
         }
+        _ if interaction.is_async() => Ok(grant(subject, interaction, type_name, nothing())),
         _ if interaction.needs_administrator() => Err(administrator_missing()),
         _ if interaction.is_write() && type_name == Some("SearchParameter") && is_for_somebody(principal) => {
             Err(Denied::new(
@@ -115,6 +116,9 @@ fn administration(
 ) -> Result<Grant, Denied> {
     if interaction.needs_administrator() {
         return Err(administrator_missing());
+    }
+    if interaction.is_async() {
+        return Ok(grant(subject, interaction, type_name, nothing()));
     }
     let is_definition = type_name.is_some_and(|name| DEFINITIONAL.contains(&name));
     if !is_definition || interaction.needs().is_none() || interaction == Interaction::Export {

@@ -14,6 +14,9 @@ pub enum PolicyError {
     /// A logical id that could be an NHS number. The id itself is not repeated: it may be somebody's number.
     #[error("the logical id is a valid NHS number, which must not be used as an id")]
     IdIsNhsNumber,
+    /// A resource that was given out with parts left out.
+    #[error("the resource says that parts of it were left out (SUBSETTED or REDACTED), so it cannot replace the whole")]
+    NotWhole,
     /// A reason for breaking the glass that says nothing.
     #[error("a reason of at least {0} characters is needed to override a restriction")]
     ReasonTooShort(usize),

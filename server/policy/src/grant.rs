@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub enum Task {
     /// Writing what a feed sent, with its links to what is there.
     Ingest,
+    /// Loading files of resources at the command line.
+    Load,
     /// Fetching the facts that a validation or a policy decision needs.
     Facts,
     /// Checking that a reference has a target.

@@ -1,12 +1,13 @@
 //! The interactions that policy decides about, in FHIR's words where FHIR has one.
 
 use crate::scope::Permissions;
+use serde::{Deserialize, Serialize};
 
 /// Something that a client tries to do.
 ///
 /// Conditional create, update and delete tell whether a match exists: the caller decides [`Interaction::SearchType`] as well.
 /// Entries of a batch or transaction are decided one by one; [`Interaction::Batch`] itself opens nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Interaction {
     /// The capability statement, which anybody may read.
     Capabilities,
@@ -38,6 +39,8 @@ pub enum Interaction {
     Everything,
     /// `$validate`: reads nothing that is stored; its modes are decided as what they ask about.
     Validate,
+    /// `$fhirpath`: evaluates on what is sent along and reads nothing that is stored.
+    Fhirpath,
     /// `$meta` of one resource.
     MetaInstance,
     /// `$meta` of a type: the labels that its resources bear.
@@ -54,6 +57,16 @@ pub enum Interaction {
     Match,
     /// `$document` of a composition.
     Document,
+    /// `$expand` of a value set.
+    Expand,
+    /// `$validate-code` against a value set or in a code system.
+    ValidateCode,
+    /// `$lookup` of a code.
+    Lookup,
+    /// `$subsumes` of two codes.
+    Subsumes,
+    /// `$translate` by concept maps.
+    Translate,
     /// `$purge` of a patient: erasure, for administrators.
     Purge,
     /// Kick-off of `$reindex`, for administrators.
@@ -68,6 +81,12 @@ pub enum Interaction {
     ExportFile,
     /// Cancelling or removing an own export job.
     ExportDelete,
+    /// Status and manifest of an own request that is answered later (`Prefer: respond-async`).
+    AsyncStatus,
+    /// The answer of an own request that was answered later.
+    AsyncFile,
+    /// Cancelling or removing an own request that is answered later.
+    AsyncDelete,
     /// Sending a message to a feed; the type name of a decision holds the feed's name.
     Feed,
 }
@@ -83,13 +102,27 @@ impl Interaction {
             I::Create => Some(Permissions::CREATE),
             I::Update | I::Patch => Some(Permissions::UPDATE),
             I::Delete => Some(Permissions::DELETE),
+            // What they answer from is found by its url.
+            I::Expand | I::ValidateCode | I::Lookup | I::Subsumes | I::Translate => {
+                Some(Permissions::READ.and(Permissions::SEARCH))
+            }
             I::Everything | I::Export => Some(Permissions::READ.and(Permissions::SEARCH)),
             I::MetaAdd | I::MetaDelete => Some(Permissions::READ.and(Permissions::UPDATE)),
-            I::Capabilities | I::Batch | I::Validate | I::ExportStatus | I::ExportFile | I::ExportDelete | I::Feed => {
-                None
-            }
-            I::Purge | I::Reindex | I::ReindexStatus => None,
+            I::Capabilities
+            | I::Batch
+            | I::Validate
+            | I::Fhirpath
+            | I::ExportStatus
+            | I::ExportFile
+            | I::ExportDelete
+            | I::Feed => None,
+            I::Purge | I::Reindex | I::ReindexStatus | I::AsyncStatus | I::AsyncFile | I::AsyncDelete => None,
         }
+    }
+
+    /// Says whether it is about a request of the caller's own that is answered later: whose it is decides, and what it asked.
+    pub fn is_async(self) -> bool {
+        matches!(self, Interaction::AsyncStatus | Interaction::AsyncFile | Interaction::AsyncDelete)
     }
 
     /// Says whether only an administrator may do it: no resource scope gives it.

@@ -25,6 +25,7 @@ mod scope;
 mod scopes;
 mod small_number;
 mod type_1;
+mod whole;
 
 pub use break_glass::BreakGlass;
 pub use cohort::{Cohort, Withheld};
@@ -50,3 +51,4 @@ pub use scope::{Context, Permissions, ResourceScope, Scope, ScopeKind};
 pub use scopes::{Narrowed, Scopes};
 pub use small_number::{Count, suppressed};
 pub use type_1::{Dissent, DissentKind, type_1_dissent, type_1_statement};
+pub use whole::acceptable_whole;

@@ -78,6 +78,12 @@ pub struct RestrictionRule {
     pub hidden_labels: Vec<Label>,
 }
 
+impl RestrictionRule {
+    pub(crate) fn redacts_labelled(&self, type_name: &str) -> bool {
+        self.redacted.contains(&Class::Sensitive) && matches!(type_name, "Patient" | "RelatedPerson" | "Person")
+    }
+}
+
 /// What a grant reaches. The store puts all of it into SQL; [`crate::release`] checks it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Predicate {
@@ -102,6 +108,11 @@ impl Predicate {
     /// resources about persons with a restriction of [`RestrictionRule::redacted`], or the search would tell what the body hides.
     pub fn unsearchable(&self, type_name: &str, param: &str) -> bool {
         !self.restricted.redacted.is_empty() && crate::redaction::is_redacted_param(type_name, param)
+    }
+
+    /// Says whether a resource of the type is redacted when it bears the label R itself, whoever else it is about.
+    pub fn redacts_labelled(&self, type_name: &str) -> bool {
+        self.restricted.redacts_labelled(type_name)
     }
 
     /// Adds the types of another predicate of the same subject. Where the two differ about the limit to one person, it holds for

@@ -4,7 +4,7 @@
 
 use crate::denied::Denied;
 use crate::facts::{Facts, Label};
-use crate::grant::{Grant, is_about_only};
+use crate::grant::{Grant, Task, is_about_only};
 use crate::predicate::RestrictionRule;
 use crate::purpose::Purpose;
 use crate::redaction;
@@ -109,11 +109,12 @@ impl Grant {
 
 impl Grant {
     /// Refuses a write that takes a confidentiality label R or V off: that is for an administrator, by `$meta-delete`, so that nobody lifts
-    /// a label in passing by sending a body without it.
+    /// a label in passing by sending a body without it. Holds for files that are loaded at the command line, too.
     pub fn check_labels_kept(&self, before: &[Label], after: &[Label]) -> Result<(), Denied> {
         let is_lifted =
             |label: &&Label| (label.is_confidentiality("R") || label.is_confidentiality("V")) && !after.contains(label);
-        if self.is_system() || self.administers || !before.iter().any(|label| is_lifted(&label)) {
+        let may_lift = self.administers || (self.is_system() && self.task != Some(Task::Load));
+        if may_lift || !before.iter().any(|label| is_lifted(&label)) {
             return Ok(());
         }
         let message =
@@ -177,7 +178,7 @@ fn is_about_nobody(facts: &Facts) -> bool {
 }
 
 fn needs_redaction(rule: &RestrictionRule, facts: &Facts) -> bool {
-    let is_person = matches!(facts.type_name.as_str(), "Patient" | "RelatedPerson" | "Person");
-    let is_labelled = is_person && facts.labels.iter().any(|label| label.is_confidentiality("R"));
-    rule.redacted.iter().any(|class| facts.restrictions.contains(class) || (*class == Class::Sensitive && is_labelled))
+    let is_labelled = || facts.labels.iter().any(|label| label.is_confidentiality("R"));
+    rule.redacted.iter().any(|class| facts.restrictions.contains(class))
+        || (rule.redacts_labelled(&facts.type_name) && is_labelled())
 }

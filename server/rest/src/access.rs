@@ -41,6 +41,13 @@ pub(crate) fn also(caller: &Caller, interaction: Interaction, type_name: &str) -
     policy::decide(&caller.subject, interaction, Some(type_name)).map_err(Failure::from)
 }
 
+/// The bytes of a token's hash as [`subject`] writes it; nothing where it is none.
+pub(crate) fn hash_bytes(hex: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, []) = hex.as_bytes().as_chunks() else { return None };
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
+
 fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use fhir::Instant;
 
+use crate::failure::Reason;
+
 /// What happened, from which `status.rs` picks the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -16,6 +18,8 @@ pub(crate) enum Outcome {
     NotModified,
     /// Begun; the status is elsewhere.
     Accepted,
+    /// What was begun before failed like that; the body is its OperationOutcome.
+    Failed(Reason),
 }
 
 /// The answer of an interaction.
@@ -50,6 +54,8 @@ pub(crate) struct Touched {
     pub resources: Vec<String>,
     /// Logical ids of the patients they are about.
     pub patients: Vec<String>,
+    /// The job that was begun, or whose answer was given.
+    pub job: Option<String>,
 }
 
 impl Touched {
@@ -65,6 +71,14 @@ impl Touched {
     pub(crate) fn join(&mut self, other: &Touched) {
         self.resources.extend(other.resources.iter().cloned());
         for id in &other.patients {
+            self.add_patient(id);
+        }
+    }
+
+    /// Notes what was written, whether or not the caller is given it.
+    pub(crate) fn add_written(&mut self, written: &store::Written) {
+        self.resources.push(format!("{}/{}", written.type_name, written.id));
+        for id in &written.patients {
             self.add_patient(id);
         }
     }

@@ -29,7 +29,7 @@ async fn read_whole(payload: Payload, headers: &HeaderMap, limit: usize) -> Resu
         "zstd" => unpacked(&collect(payload, limit).await?, limit),
         _ => {
             let message = "the body may be compressed by gzip or zstd";
-            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message))
+            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Encoding"))
         }
     }
 }

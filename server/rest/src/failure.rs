@@ -1,9 +1,10 @@
 //! Why an interaction did not happen. Which HTTP status that is, only `status.rs` says.
 
 use fhir::Issue;
+use serde::{Deserialize, Serialize};
 
 /// The kind of a failure, by what the caller can do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Reason {
     /// The request cannot be read.
     BadRequest,
@@ -90,12 +91,56 @@ impl Failure {
     }
 }
 
+/// What an expression begins with that names a header or a query parameter: <https://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.location>.
+const HTTP: &str = "http.";
+
 impl Failure {
+    /// A query parameter that cannot be taken.
+    pub(crate) fn bad_param(name: &str, code: &'static str, diagnostics: impl Into<String>) -> Failure {
+        Failure::bad_request(code, diagnostics).of_param(name)
+    }
+
+    /// A header that cannot be taken.
+    pub(crate) fn bad_header(name: &str, code: &'static str, diagnostics: impl Into<String>) -> Failure {
+        Failure::bad_request(code, diagnostics).of_header(name)
+    }
+
+    /// Says that it is a header's.
+    #[must_use]
+    pub(crate) fn of_header(self, name: &str) -> Failure {
+        self.in_http(name, "header")
+    }
+
+    /// Says that it is a query parameter's.
+    #[must_use]
+    pub(crate) fn of_param(self, name: &str) -> Failure {
+        self.in_http(name, "parameter")
+    }
+
+    fn in_http(mut self, name: &str, what: &str) -> Failure {
+        // A wrong name could be a value that lost its name.
+        let is_plain =
+            name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:.".contains(&byte));
+        for issue in &mut self.issues {
+            let problem = if issue.code == "not-supported" { "not-supported" } else { "invalid" };
+            issue.detail.get_or_insert_with(|| format!("{what}-{problem}"));
+            issue.expression = is_plain.then(|| format!("{HTTP}{name}"));
+        }
+        self
+    }
+
+    /// Whether it is one of an element of a resource.
+    pub(crate) fn is_of_element(&self) -> bool {
+        let mut expressions = self.issues.iter().filter_map(|issue| issue.expression.as_deref());
+        expressions.any(|expression| !expression.starts_with(HTTP))
+    }
+
     /// Says where in the request; an expression that is there already goes below it.
     #[must_use]
     pub(crate) fn at(mut self, expression: &str) -> Failure {
         for issue in &mut self.issues {
-            let inner = issue.expression.take();
+            // In a Bundle a condition or a criterion is the entry's, not a header or a parameter of the request.
+            let inner = issue.expression.take().filter(|inner| !inner.starts_with(HTTP));
             issue.expression = Some(match inner {
                 Some(inner) => format!("{expression}.resource.{}", inner.split_once('.').map_or("", |(_, rest)| rest)),
                 None => expression.to_owned(),

@@ -14,8 +14,8 @@ pub(crate) const FHIR_XML: &str = "application/fhir+xml";
 /// What the CapabilityStatement lists.
 pub(crate) const FORMATS: [&str; 4] = [FHIR_JSON, "json", FHIR_XML, "xml"];
 
-/// Bodies from this size on are converted away from the threads that serve: XML takes some 100 ms a megabyte.
-const BLOCKING_BYTES_MIN: usize = 64 * 1024;
+/// Bodies from this size on are converted and validated away from the threads that serve: XML takes some 100 ms a megabyte.
+pub(crate) const BLOCKING_BYTES_MIN: usize = 64 * 1024;
 
 /// A format that resources are given in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +43,7 @@ impl Presentation {
         let is_pretty = match param("_pretty") {
             None | Some("false") => false,
             Some("true") => true,
-            Some(_) => return Err(Failure::bad_request("value", "`_pretty` is `true` or `false`")),
+            Some(_) => return Err(Failure::bad_param("_pretty", "value", "`_pretty` is `true` or `false`")),
         };
         let format = match (param("_format"), accept) {
             (Some(asked), _) => of_name(asked).filter(|_| is_r4(asked)),
@@ -52,7 +52,8 @@ impl Presentation {
         };
         let format = format.ok_or_else(|| {
             let message = "only application/fhir+json and application/fhir+xml, of FHIR version 4.0, are offered";
-            Failure::new(Reason::NotAcceptable, "not-supported", message)
+            let failure = Failure::new(Reason::NotAcceptable, "not-supported", message);
+            if param("_format").is_some() { failure.of_param("_format") } else { failure.of_header("Accept") }
         })?;
         Ok(Presentation { format, is_pretty })
     }
@@ -124,7 +125,8 @@ pub(crate) fn check_version(content_type: &str) -> Result<(), Failure> {
     if is_r4(content_type) {
         return Ok(());
     }
-    Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", "the body must be of FHIR version 4.0"))
+    let message = "the body must be of FHIR version 4.0";
+    Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"))
 }
 
 async fn off_thread(

@@ -3,6 +3,7 @@
 use actix_web::http::header::HttpDate;
 use fhir::Instant;
 use search::Handling;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
@@ -26,7 +27,7 @@ pub(crate) struct Conditions {
 }
 
 /// The entity tags of `If-None-Match`. <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum EntityTags {
     /// `*`: whatever there is.
     Any,
@@ -51,7 +52,7 @@ impl EntityTags {
 }
 
 /// What a write answers with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum PreferReturn {
     /// No body.
     Minimal,
@@ -98,7 +99,11 @@ impl Conditions {
                 "handling=lenient" => self.handling = Handling::Lenient,
                 "respond-async" => self.is_async = true,
                 other if other.starts_with("return=") || other.starts_with("handling=") => {
-                    return Err(Failure::bad_request("value", "header `Prefer` has an unknown `return` or `handling`"));
+                    return Err(Failure::bad_header(
+                        "Prefer",
+                        "value",
+                        "header `Prefer` has an unknown `return` or `handling`",
+                    ));
                 }
                 // RFC 7240 section 2: a preference that is not known is ignored.
                 _ => {}
@@ -118,7 +123,8 @@ fn etag(text: Option<&str>, header: &str) -> Result<Option<u64>, Failure> {
     match version_of_etag(text) {
         Some(version) => Ok(Some(version)),
         None => {
-            Err(Failure::bad_request("value", format!("header `{header}` must be an ETag of this server, as W/\"3\"")))
+            let message = format!("header `{header}` must be an ETag of this server, as W/\"3\"");
+            Err(Failure::bad_header(header, "value", message))
         }
     }
 }

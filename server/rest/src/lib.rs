@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod async_request;
 mod body;
 mod failure;
 mod feed;
@@ -17,6 +18,8 @@ mod metric;
 mod operation;
 mod page_link;
 mod perform;
+mod remote_question;
+mod remote_terminology;
 mod request;
 mod root_span;
 mod router;
@@ -25,11 +28,15 @@ mod serve;
 mod shape;
 mod smart;
 mod status;
+mod stored_definitions;
 mod weir;
 
 pub use crate::smart::registered_client;
+pub use async_request::start_async_workers;
 pub use feed::FEED_NAMES;
 pub use metric::recorder as metrics_recorder;
+pub use remote_terminology::RemoteTerminology;
 pub use router::{Level, ROUTES, Route};
 pub use serve::{ServerHandle, ServerOptions, start};
+pub use stored_definitions::StoredDefinitions;
 pub use weir::{Clock, Limits, Page, Random, Settings, Weir};

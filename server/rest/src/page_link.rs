@@ -38,7 +38,8 @@ pub(crate) fn seal<T: Serialize>(state: &T, binding: &Binding<'_>) -> Result<Str
 /// Reads a state back; one that was changed, or given to another token, is refused.
 pub(crate) fn open<T: DeserializeOwned>(text: &str, binding: &Binding<'_>) -> Result<T, Failure> {
     let refused = || {
-        Failure::bad_request("value", "the page link is not one that this server gave to this client for this search")
+        let message = "the page link is not one that this server gave to this client for this search";
+        Failure::bad_param(PARAMETER, "value", message)
     };
     let mut bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
     let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(refused)?;

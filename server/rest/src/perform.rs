@@ -3,18 +3,20 @@
 use fhir::NhsNumber;
 use policy::{Grant, Interaction, Subject};
 use search::Handling;
+use store::StoreError;
 use store::audit::{AuditOutcome, AuditRecord};
 
-use crate::access;
 use crate::answer::Answer;
 use crate::failure::{Failure, Reason};
 use crate::interaction::{batch, capabilities, create, delete, history, patch, read, search_type, update, vread};
 use crate::operation::{
-    document, everything, export_delete, export_file, export_kick_off, export_status, lastn, meta, meta_change,
-    patient_match, purge, reindex, validate,
+    async_answer, document, everything, expand, export_delete, export_file, export_kick_off, export_status, fhirpath,
+    lastn, lookup, meta, meta_change, patient_match, purge, reindex, subsumes, translate, validate, validate_code,
 };
+use crate::remote_terminology::or_elsewhere;
 use crate::request::{Caller, Request};
 use crate::weir::Weir;
+use crate::{access, async_request};
 
 /// What an interaction works with.
 pub(crate) struct Context<'a> {
@@ -38,9 +40,11 @@ pub(crate) async fn perform(weir: &Weir, caller: &Caller, request: &Request) -> 
 async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
     check_type(weir, request)?;
     check_params(request)?;
-    check_preference(request)?;
     let grant = access::grant(caller, request)?;
     let context = Context { weir, caller, request, grant: &grant };
+    if request.conditions.is_async && async_request::is_offered(request.interaction) {
+        return async_request::kick_off(&context).await;
+    }
     match request.interaction {
         Interaction::Capabilities => capabilities::capabilities(&context),
         Interaction::Read => read::read(&context).await,
@@ -58,8 +62,12 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::ExportStatus => export_status::export_status(&context).await,
         Interaction::ExportFile => export_file::export_file(&context).await,
         Interaction::ExportDelete => export_delete::export_delete(&context).await,
+        Interaction::AsyncStatus => async_answer::async_status(&context).await,
+        Interaction::AsyncFile => async_answer::async_file(&context).await,
+        Interaction::AsyncDelete => async_answer::async_delete(&context).await,
         Interaction::Feed => crate::feed::receive(&context).await,
         Interaction::Validate => validate::validate(&context).await,
+        Interaction::Fhirpath => fhirpath::fhirpath(&context),
         Interaction::MetaInstance => meta::meta_instance(&context).await,
         Interaction::MetaType | Interaction::MetaSystem => meta::meta_in_use(&context).await,
         Interaction::MetaAdd | Interaction::MetaDelete => meta_change::meta_change(&context).await,
@@ -67,6 +75,11 @@ async fn run(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, 
         Interaction::Lastn => lastn::lastn(&context).await,
         Interaction::Match => patient_match::patient_match(&context).await,
         Interaction::Document => document::document(&context).await,
+        Interaction::Expand => or_elsewhere(&context, expand::expand(&context).await).await,
+        Interaction::ValidateCode => or_elsewhere(&context, validate_code::validate_code(&context).await).await,
+        Interaction::Lookup => or_elsewhere(&context, lookup::lookup(&context).await).await,
+        Interaction::Subsumes => or_elsewhere(&context, subsumes::subsumes(&context).await).await,
+        Interaction::Translate => or_elsewhere(&context, translate::translate(&context).await).await,
         Interaction::Purge => purge::purge(&context).await,
         Interaction::Reindex => reindex::reindex(&context).await,
         Interaction::ReindexStatus => reindex::reindex_status(&context).await,
@@ -100,27 +113,6 @@ pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> 
     }
 }
 
-/// An answer that comes at once is not what `respond-async` asks for: only exports and reindexing have a status to look at.
-fn check_preference(request: &Request) -> Result<(), Failure> {
-    let is_lenient = request.conditions.handling == Handling::Lenient;
-    let is_taken = matches!(
-        request.interaction,
-        Interaction::Export
-            | Interaction::ExportStatus
-            | Interaction::ExportFile
-            | Interaction::ExportDelete
-            | Interaction::Reindex
-            | Interaction::ReindexStatus
-            | Interaction::Feed
-            | Interaction::Capabilities
-    );
-    if !request.conditions.is_async || is_lenient || is_taken {
-        return Ok(());
-    }
-    let message = "`Prefer: respond-async` is offered for exports and reindexing only";
-    Err(Failure::bad_request("not-supported", message))
-}
-
 /// Interactions on one resource take no criteria: one that is not read would be thought to hold.
 fn check_params(request: &Request) -> Result<(), Failure> {
     let is_one = match request.interaction {
@@ -143,7 +135,7 @@ fn check_params(request: &Request) -> Result<(), Failure> {
         None => Ok(()),
         Some((name, _)) => {
             let message = format!("{} is not a parameter of this interaction", plain(name, "the query parameter"));
-            Err(Failure::bad_request("not-supported", message))
+            Err(Failure::bad_param(name, "not-supported", message))
         }
     }
 }
@@ -169,7 +161,10 @@ async fn audit(
         Ok(answer) => {
             record.outcome = AuditOutcome::Success;
             record.patients.clone_from(&answer.touched.patients);
-            record.detail = Some(serde_json::json!({"resources": answer.touched.resources}));
+            record.detail = Some(match &answer.touched.job {
+                Some(job) => serde_json::json!({"resources": answer.touched.resources, "job": job}),
+                None => serde_json::json!({"resources": answer.touched.resources}),
+            });
         }
         Err(failure) => {
             record.outcome = if failure.denied.is_some() { AuditOutcome::Denied } else { AuditOutcome::Failure };
@@ -182,11 +177,11 @@ async fn audit(
 async fn append(weir: &Weir, record: AuditRecord) -> Result<(), Failure> {
     weir.store.audit().append(record).await.map(|_| ()).map_err(|error| {
         tracing::error!(%error, "the audit log cannot be written; the request is refused");
-        Failure::new(
-            Reason::Unavailable,
-            "transient",
-            "the audit log cannot be written; nothing is given out without it",
-        )
+        let message = "the audit log cannot be written; nothing is given out without it";
+        match error {
+            StoreError::Full => Failure::new(Reason::Full, "no-store", message),
+            _ => Failure::new(Reason::Unavailable, "transient", message),
+        }
     })
 }
 

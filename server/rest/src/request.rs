@@ -41,6 +41,8 @@ pub(crate) struct Request {
     pub content_type: Option<String>,
     /// Conditions and preferences.
     pub conditions: Conditions,
+    /// The whole URL; empty in a Bundle.
+    pub url: String,
 }
 
 impl Request {
@@ -56,6 +58,7 @@ impl Request {
             body: Bytes::new(),
             content_type: None,
             conditions: Conditions::default(),
+            url: String::new(),
         }
     }
 

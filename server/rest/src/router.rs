@@ -62,6 +62,29 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/Composition/$document", Interaction::Document, Level::Operation),
     route("GET", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
     route("POST", "/Composition/{id}/$document", Interaction::Document, Level::Operation),
+    route("GET", "/ValueSet/$expand", Interaction::Expand, Level::Operation),
+    route("POST", "/ValueSet/$expand", Interaction::Expand, Level::Operation),
+    route("GET", "/ValueSet/{id}/$expand", Interaction::Expand, Level::Operation),
+    route("POST", "/ValueSet/{id}/$expand", Interaction::Expand, Level::Operation),
+    route("GET", "/ValueSet/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/ValueSet/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/ValueSet/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/ValueSet/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/CodeSystem/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("POST", "/CodeSystem/{id}/$validate-code", Interaction::ValidateCode, Level::Operation),
+    route("GET", "/CodeSystem/$lookup", Interaction::Lookup, Level::Operation),
+    route("POST", "/CodeSystem/$lookup", Interaction::Lookup, Level::Operation),
+    route("GET", "/CodeSystem/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("POST", "/CodeSystem/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("GET", "/CodeSystem/{id}/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("POST", "/CodeSystem/{id}/$subsumes", Interaction::Subsumes, Level::Operation),
+    route("GET", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/ConceptMap/$translate", Interaction::Translate, Level::Operation),
+    route("GET", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/ConceptMap/{id}/$translate", Interaction::Translate, Level::Operation),
+    route("POST", "/$fhirpath", Interaction::Fhirpath, Level::Operation),
     route("POST", "/$validate", Interaction::Validate, Level::Operation),
     route("POST", "/{type}/$validate", Interaction::Validate, Level::Operation),
     route("GET", "/{type}/{id}/$validate", Interaction::Validate, Level::Operation),
@@ -79,6 +102,9 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/$export/{id}", Interaction::ExportStatus, Level::Operation),
     route("DELETE", "/$export/{id}", Interaction::ExportDelete, Level::Operation),
     route("GET", "/$export/{id}/{version}", Interaction::ExportFile, Level::Operation),
+    route("GET", "/$async/{id}", Interaction::AsyncStatus, Level::Operation),
+    route("DELETE", "/$async/{id}", Interaction::AsyncDelete, Level::Operation),
+    route("GET", "/$async/{id}/{version}", Interaction::AsyncFile, Level::Operation),
     route("POST", "/$feed/{type}", Interaction::Feed, Level::Operation),
     route("GET", "/_history", Interaction::HistorySystem, Level::System),
     route("GET", "/{type}/_history", Interaction::HistoryType, Level::Type),
@@ -103,23 +129,14 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/", Interaction::Batch, Level::System),
 ];
 
-/// The type that an interaction is for where its path is not of any type.
-pub(crate) fn type_of(interaction: Interaction) -> Option<&'static str> {
-    match interaction {
-        Interaction::Export | Interaction::Everything | Interaction::Match | Interaction::Purge => Some("Patient"),
-        Interaction::Lastn => Some("Observation"),
-        Interaction::Document => Some("Composition"),
-        _ => None,
-    }
-}
-
-/// Names and values of the parameters of a pattern in a path.
+/// Names and values of the parameters of a pattern in a path; a type that the pattern itself names is its `type`.
 pub(crate) type Values<'p> = Vec<(&'static str, &'p str)>;
 
 /// What a method and a path below the base mean, as an entry of a Bundle names them; the values of the pattern by name.
 pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Route, Values<'p>)> {
+    let parts: Vec<&str> = segments(path).collect();
     ROUTES.iter().filter(|route| route.methods().any(|known| known == method)).find_map(|route| {
-        let values = fit(route.pattern, segments(path))?;
+        let values = fit(route.pattern, &parts)?;
         // What is no name of a type or of a resource belongs to another route.
         values.iter().all(|(_, value)| !value.starts_with(['_', '$'])).then_some((route, values))
     })
@@ -136,8 +153,9 @@ pub(crate) fn matched(path: &str) -> Option<(&'static str, Values<'_>)> {
     if below.starts_with('/') || below.ends_with('/') || below.contains("//") {
         return None;
     }
+    let parts: Vec<&str> = segments(below).collect();
     ROUTES.iter().find_map(|route| {
-        let values = fit(route.pattern, segments(below))?;
+        let values = fit(route.pattern, &parts)?;
         // The members of a compartment are of a type; an operation that is not offered is not there, whatever the method.
         let is_member = route.level != Level::Compartment || values.iter().all(|(_, value)| !value.starts_with('$'));
         is_member.then_some((route.pattern, values))
@@ -149,17 +167,20 @@ pub(crate) fn of_pattern(pattern: &str) -> impl Iterator<Item = &'static Route> 
     ROUTES.iter().filter(move |route| route.pattern == pattern)
 }
 
-fn fit<'p>(pattern: &'static str, mut path: impl Iterator<Item = &'p str>) -> Option<Values<'p>> {
-    let mut values = Vec::new();
-    for name in segments(pattern) {
-        let value = path.next()?;
-        if name.starts_with('{') {
-            values.push((name.trim_matches(['{', '}']), value));
-        } else if name != value {
-            return None;
-        }
+/// The values of a pattern that a path has; a type that the pattern names is one too. Most patterns are not the path's: these are told
+/// apart without an allocation.
+fn fit<'p>(pattern: &'static str, path: &[&'p str]) -> Option<Values<'p>> {
+    let mut names = segments(pattern);
+    let is_fit = path.iter().all(|value| names.next().is_some_and(|name| name.starts_with('{') || name == *value));
+    if !is_fit || names.next().is_some() {
+        return None;
     }
-    path.next().is_none().then_some(values)
+    let named = segments(pattern).zip(path).filter_map(|(name, value)| match name.as_bytes().first() {
+        Some(b'{') => Some((name.trim_matches(['{', '}']), *value)),
+        Some(b'A'..=b'Z') => Some(("type", *value)),
+        _ => None,
+    });
+    Some(named.collect())
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {

@@ -1,30 +1,112 @@
 //! What searches ask of terminology: `:in`, `:not-in`, `:below` and `:above` on codes.
 
+use std::sync::Arc;
+
+use definitions::{CodeSystemDef, Definitions};
 use search::{Codes, CodesError};
-use terminology::{NotListed, Terminology};
+use terminology::{Added, CannotTell, ExpandOptions, Known, NotListed, Terminology};
 
-/// The codes that this server knows.
+use crate::answer::Touched;
+use crate::failure::Failure;
+use crate::perform::Context;
+use crate::stored_definitions::Gathered;
+
+/// Codes of one value set; more are more than a search may look for.
+const CODES_MAX: usize = 10_000;
+
+/// The codes that this server knows, and those that the store adds for this caller.
 #[derive(Debug)]
-pub(crate) struct KnownCodes<'t>(pub(crate) &'t Terminology);
+pub(crate) struct KnownCodes {
+    terminology: Arc<Terminology>,
+    definitions: Arc<Definitions>,
+    added: Added,
+    /// The stored definitions that were found.
+    pub touched: Touched,
+}
 
-impl Codes for KnownCodes<'_> {
+impl KnownCodes {
+    /// Finds what the parameters of a search name.
+    pub(crate) async fn find(context: &Context<'_>, params: &[(String, String)]) -> Result<KnownCodes, Failure> {
+        let (mut value_sets, mut systems) = (Vec::new(), Vec::new());
+        for (name, text) in params {
+            let pieces = || text.split(',').map(|piece| piece.replace('\\', ""));
+            match name.rsplit_once(':') {
+                Some((_, "in" | "not-in")) => value_sets.extend(pieces()),
+                Some((_, "below" | "above")) => {
+                    systems.extend(pieces().filter_map(|piece| Some(piece.split_once('|')?.0.to_owned())));
+                }
+                _ => {}
+            }
+        }
+        let mut gathered = Gathered::new(context);
+        gathered.value_sets(value_sets).await?;
+        gathered.code_systems(&systems).await?;
+        let terminology = Arc::clone(context.weir.validator().terminology());
+        let (definitions, added, touched) = gathered.into_parts();
+        Ok(KnownCodes { terminology, definitions, added, touched })
+    }
+
+    fn stored(&self, system: &str) -> Option<&CodeSystemDef> {
+        let is_stored = self.added.code_systems.iter().any(|one| one.url == system);
+        let known = Known::new(&self.definitions, &self.added);
+        known.code_system(system, None).ok().filter(|_| is_stored)
+    }
+}
+
+impl Codes for KnownCodes {
     fn value_set(&self, url: &str) -> Result<Vec<(Option<String>, String)>, CodesError> {
-        let members = self.0.members(url).map_err(error_of)?;
-        Ok(members.into_iter().map(|(system, code)| (Some(system), code)).collect())
+        if self.added.value_sets.is_empty() && self.added.code_systems.is_empty() {
+            let members = self.terminology.members(url).map_err(error_of)?;
+            return Ok(members.into_iter().map(|(system, code)| (Some(system), code)).collect());
+        }
+        let known = Known::new(&self.definitions, &self.added);
+        let options = ExpandOptions { codes_max: CODES_MAX, ..ExpandOptions::default() };
+        let set = known.value_set(url, None).map_err(|error| reason_of(&error))?;
+        let expansion = known.expand(set, &options).map_err(|error| reason_of(&error))?;
+        Ok(expansion.entries.iter().map(|one| (Some(one.system.to_owned()), one.code.to_owned())).collect())
     }
 
     fn below(&self, system: &str, code: &str) -> Result<Vec<String>, CodesError> {
-        self.0.below(system, code).map_err(error_of)
+        match self.stored(system) {
+            Some(stored) => related(stored, |other| stored.is_a(other, code)),
+            None => self.terminology.below(system, code).map_err(error_of),
+        }
     }
 
     fn above(&self, system: &str, code: &str) -> Result<Vec<String>, CodesError> {
-        self.0.above(system, code).map_err(error_of)
+        match self.stored(system) {
+            Some(stored) => related(stored, |other| stored.is_a(code, other)),
+            None => self.terminology.above(system, code).map_err(error_of),
+        }
     }
+}
+
+fn related(system: &CodeSystemDef, is_related: impl Fn(&str) -> bool) -> Result<Vec<String>, CodesError> {
+    if !system.is_complete() {
+        return Err(CodesError::NotListed("not all of its codes are known to this server"));
+    }
+    let codes = system.concepts.iter().map(|concept| &concept.code);
+    Ok(codes.filter(|code| is_related(code)).cloned().collect())
 }
 
 fn error_of(error: NotListed) -> CodesError {
     match error {
         NotListed::Unknown(_) => CodesError::Unknown,
         NotListed::Open(_) => CodesError::NotListed("not all of its codes are known to this server"),
+    }
+}
+
+fn reason_of(error: &CannotTell) -> CodesError {
+    match error {
+        CannotTell::Unknown { .. } => CodesError::Unknown,
+        CannotTell::TooMany { .. }
+        | CannotTell::TooCostly
+        | CannotTell::TooManyWords { .. }
+        | CannotTell::Endless { .. } => CodesError::TooMany,
+        CannotTell::Filter { .. } => CodesError::NotListed("a filter of it is not understood"),
+        CannotTell::Circle { .. } => CodesError::NotListed("it imports itself"),
+        CannotTell::NotComplete { .. } | CannotTell::NoCode { .. } | CannotTell::NoSubsumption { .. } => {
+            CodesError::NotListed("not all of its codes are known to this server")
+        }
     }
 }

@@ -10,11 +10,12 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use policy::{Interaction, Subject};
 use tokio::io::AsyncReadExt as _;
+use tokio::runtime::Handle;
 use tracing_actix_web::TracingLogger;
 
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
-use crate::format::{self, Presentation};
+use crate::format::{self, BLOCKING_BYTES_MIN, Presentation};
 use crate::headers::{Conditions, media_type};
 use crate::ids::{self, Ids};
 use crate::perform::perform;
@@ -120,7 +121,7 @@ async fn route(http: HttpRequest, weir: web::Data<Weir>, payload: web::Payload) 
 /// One request on a route of the FHIR API.
 async fn exchange(
     http: &HttpRequest,
-    weir: &Weir,
+    weir: &web::Data<Weir>,
     payload: web::Payload,
     (interaction, values): (Interaction, Values<'_>),
 ) -> HttpResponse {
@@ -139,7 +140,7 @@ async fn exchange(
 
 async fn answer(
     http: &HttpRequest,
-    weir: &Weir,
+    weir: &web::Data<Weir>,
     payload: web::Payload,
     (interaction, values): (Interaction, Values<'_>),
     shown: &mut Presentation,
@@ -157,7 +158,7 @@ async fn answer(
         source_address: source_address(http, &weir.settings.trusted_proxies),
         token_hash,
     };
-    let mut request = request(http, interaction, &values)?;
+    let mut request = request(http, (&weir.settings.origin, interaction), &values)?;
     let is_form = request.content_type.as_deref() == Some("application/x-www-form-urlencoded");
     let limits = weir.settings.limits;
     request.body = body::read(payload, http.headers(), limits.body_bytes_max, limits.body_timeout).await?;
@@ -167,7 +168,7 @@ async fn answer(
         && !request.body.is_empty()
     {
         let message = "a search by POST takes its criteria as application/x-www-form-urlencoded";
-        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message));
+        return Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"));
     }
     // To any other interaction a form is a body of the wrong type.
     if is_form && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem | Interaction::Export) {
@@ -175,16 +176,29 @@ async fn answer(
         request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
     }
     // A file has its own type.
-    if interaction != Interaction::ExportFile {
+    if !matches!(interaction, Interaction::ExportFile | Interaction::AsyncFile) {
         *shown = Presentation::negotiate(&request.params, text(http, header::ACCEPT))?;
     }
     let is_xml = read_xml(http, &mut request).await?;
-    let result = perform(weir, &caller, &request).await;
+    let result = if request.body.len() < BLOCKING_BYTES_MIN {
+        perform(weir, &caller, &request).await
+    } else {
+        perform_apart(weir.clone(), caller, request).await
+    };
     result.map_err(|mut failure| {
         // Lines and columns are those of the JSON that the XML became.
         failure.issues.iter_mut().filter(|_| is_xml).for_each(|issue| issue.line_column = None);
         failure
     })
+}
+
+/// Works on a large body away from the thread that serves others, which reading and validating it would hold up for seconds.
+async fn perform_apart(weir: web::Data<Weir>, caller: Caller, request: Request) -> Result<Answer, Failure> {
+    // What it waits for may need such threads too: it must not have all of them.
+    let _permit = weir.large_bodies.clone().acquire_owned().await.map_err(|_| Failure::internal())?;
+    let runtime = Handle::current();
+    let run = move || runtime.block_on(perform(&weir, &caller, &request));
+    web::block(run).await.map_err(|_| Failure::internal())?
 }
 
 /// Makes a body of XML one of JSON, which everything within reads; whether it was.
@@ -206,13 +220,14 @@ fn shown_of(http: &HttpRequest) -> Presentation {
     Presentation::negotiate(&params, text(http, header::ACCEPT)).unwrap_or_default()
 }
 
-fn request(http: &HttpRequest, interaction: Interaction, values: &Values<'_>) -> Result<Request, Failure> {
+fn request(
+    http: &HttpRequest,
+    (origin, interaction): (&str, Interaction),
+    values: &Values<'_>,
+) -> Result<Request, Failure> {
     let mut request = Request::new(interaction);
     let segment = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     request.type_name = segment("type");
-    if let Some(name) = router::type_of(interaction) {
-        request.type_name = Some(name.to_owned());
-    }
     request.id = segment("id");
     request.narrow(segment("compartment"));
     request.version = segment("version");
@@ -220,6 +235,7 @@ fn request(http: &HttpRequest, interaction: Interaction, values: &Values<'_>) ->
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
+    request.url = format!("{origin}{}", http.uri());
     request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
     Ok(request)
 }

@@ -35,23 +35,14 @@ impl Shape {
         let (name, value) = param;
         match name.as_str() {
             "_summary" => {
-                self.summary = match value.as_str() {
-                    "false" => Summary::False,
-                    "true" => Summary::True,
-                    "text" => Summary::Text,
-                    "data" => Summary::Data,
-                    "count" => Summary::Count,
-                    _ => {
-                        let message = "`_summary` is `true`, `text`, `data`, `count` or `false`";
-                        return Err(Failure::bad_request("value", message));
-                    }
-                };
+                let wrong = || Failure::bad_param(name, "value", Summary::WORDS);
+                self.summary = Summary::parse(value).ok_or_else(wrong)?;
             }
             "_elements" => {
                 for element in value.split(',') {
                     if !is_element(element, type_name, definitions) {
                         let message = "`_elements` takes names of elements, separated by commas";
-                        return Err(Failure::bad_request("value", message));
+                        return Err(Failure::bad_param(name, "value", message));
                     }
                     self.elements.push(element.to_owned());
                 }

@@ -7,6 +7,7 @@ use ingest::IngestError;
 use policy::Denied;
 use smart::OAuthErrorCode;
 use store::StoreError;
+use terminology::CannotTell;
 
 use crate::answer::Outcome;
 use crate::failure::{Failure, Reason};
@@ -23,6 +24,7 @@ impl Outcome {
             Outcome::NoContent => StatusCode::NO_CONTENT,
             Outcome::NotModified => StatusCode::NOT_MODIFIED,
             Outcome::Accepted => StatusCode::ACCEPTED,
+            Outcome::Failed(reason) => reason.status(),
         }
     }
 }
@@ -105,6 +107,24 @@ impl From<StoreError> for Failure {
                 Failure::internal()
             }
         }
+    }
+}
+
+impl From<CannotTell> for Failure {
+    fn from(error: CannotTell) -> Failure {
+        let (reason, code) = match error {
+            CannotTell::Unknown { .. } => (Reason::NotFound, "not-found"),
+            CannotTell::NoCode { .. } => (Reason::NotFound, "code-invalid"),
+            CannotTell::TooMany { .. }
+            | CannotTell::Endless { .. }
+            | CannotTell::TooCostly
+            | CannotTell::TooManyWords { .. } => (Reason::Unprocessable, "too-costly"),
+            CannotTell::NotComplete { .. } | CannotTell::Filter { .. } | CannotTell::NoSubsumption { .. } => {
+                (Reason::Unprocessable, "not-supported")
+            }
+            CannotTell::Circle { .. } => (Reason::Unprocessable, "business-rule"),
+        };
+        Failure::new(reason, code, error.to_string())
     }
 }
 

@@ -8,9 +8,10 @@ use fhir::Instant;
 use ingest::Ingest;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Outbound;
-use profiles::Validator;
+use profiles::{InForce, Validator};
 use search::Registry;
 use store::Store;
+use tokio::sync::{Notify, Semaphore};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -24,10 +25,14 @@ pub struct Weir {
     pub settings: Settings,
     /// Resources, history, audit, control data.
     pub store: Store,
-    /// What R4 and UK Core define.
+    /// What R4 and UK Core define: types, compartments and search parameters are these whatever is installed.
     pub definitions: Arc<Definitions>,
-    /// Profiles, compiled.
-    pub validator: Arc<Validator>,
+    /// Profiles and codes, with those of installed packages.
+    pub validators: Arc<InForce>,
+    /// Stored ValueSets, CodeSystems and ConceptMaps, as far as they were asked for.
+    pub stored_definitions: crate::StoredDefinitions,
+    /// Who is asked about codes that are not known here, if anybody.
+    pub remote_terminology: Option<crate::RemoteTerminology>,
     /// Feeds.
     pub ingest: Arc<Ingest>,
     /// Bulk exports.
@@ -40,6 +45,10 @@ pub struct Weir {
     pub random: Random,
     /// Counters for `/metrics`.
     pub metrics: PrometheusHandle,
+    /// Wakes those who carry out what was asked by `Prefer: respond-async`.
+    pub wake: Arc<Notify>,
+    /// How many requests with large bodies are worked on at a time, on threads of their own.
+    pub large_bodies: Arc<Semaphore>,
     /// Key of page links; lives in the control data, apart from clinical data.
     pub page_link_key: [u8; 32],
 }
@@ -107,6 +116,11 @@ impl Weir {
     /// The time now.
     pub fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// The validator in force, which knows the definitions in force.
+    pub fn validator(&self) -> Arc<Validator> {
+        self.validators.get()
     }
 
     /// The search parameters in force, those that came at run time with them.

@@ -1,6 +1,6 @@
 //! Search parameters from their definitions: <https://hl7.org/fhir/R4/searchparameter.html>.
 
-use definitions::{Definitions, SearchParameterDef};
+use definitions::{Definitions, ElementDef, SearchParameterDef};
 use fhir::Json;
 use fhirpath::{Context, Expression, NoHost};
 
@@ -86,23 +86,43 @@ pub(crate) fn check_on(compiled: &Compiled, type_name: &str, definitions: &Defin
     for alternative in fitting {
         alternative.expression.evaluate(&focus, &context).map_err(|error| error.to_string())?;
         let path = alternative.expression.plain_path().unwrap_or_default();
-        if path.split_once('.').is_some_and(|(_, path)| !is_path(path, type_name, definitions)) {
+        if path.split_once('.').is_some_and(|(_, path)| element_at(path, type_name, definitions).is_none()) {
             return Err(format!("its expression names no element of {type_name}"));
         }
     }
     Ok(())
 }
 
-/// Whether a path leads to an element, through datatypes too.
-fn is_path(path: &str, type_name: &str, definitions: &Definitions) -> bool {
-    let Some(found) = definitions.type_named(type_name) else { return false };
-    let mut open: Vec<_> = found.elements.iter().collect();
+/// Whether an expression finds nothing but the URLs of definitions, which name no resource of a server by type and id.
+pub(crate) fn finds_canonicals(source: &str, definitions: &Definitions) -> bool {
+    let is_canonical = |alternative: &str| {
+        let path = without_filters(alternative.trim());
+        let (type_name, path) = path.split_once('.')?;
+        let types = &element_at(path, type_name, definitions)?.types;
+        Some(!types.is_empty() && types.iter().all(|t| matches!(t.code.as_str(), "canonical" | "uri" | "url")))
+    };
+    source.split('|').all(|alternative| is_canonical(alternative) == Some(true))
+}
+
+/// A path without `.where(…)`, which narrows it and leads nowhere else.
+fn without_filters(path: &str) -> String {
+    let mut pieces = path.split(".where(");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    pieces.for_each(|piece| text.push_str(piece.rsplit_once(')').map_or("", |(_, rest)| rest)));
+    text
+}
+
+/// The element to which a path leads, through datatypes too.
+fn element_at<'d>(path: &str, type_name: &str, definitions: &'d Definitions) -> Option<&'d ElementDef> {
+    let mut open: Vec<_> = definitions.type_named(type_name)?.elements.iter().collect();
+    let mut found = None;
     for name in path.split('.') {
-        let Some(element) = open.into_iter().find(|element| element.name == name) else { return false };
+        let element = open.into_iter().find(|element| element.name == name)?;
         let types = element.types.iter().filter_map(|t| definitions.type_named(&t.code));
         open = definitions.children(element).iter().chain(types.flat_map(|t| &t.elements)).collect();
+        found = Some(element);
     }
-    true
+    found
 }
 
 /// A code has to be readable in a query, and names with an underscore in front are the standard's own.

@@ -38,6 +38,7 @@ fn accepts(value: &FilterValue, modifier: &Modifier, entry: &IndexValue) -> bool
         (FilterValue::String(text), IndexValue::String { normalised, exact }) => match modifier {
             Modifier::Exact => exact == text,
             Modifier::Contains => normalised.contains(&normalise(text)),
+            Modifier::EndsWith => normalised.ends_with(&normalise(text)),
             _ => normalised.starts_with(&normalise(text)),
         },
         (FilterValue::Date { prefix, start, end }, IndexValue::Date { start: low, end: high }) => {

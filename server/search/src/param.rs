@@ -71,6 +71,8 @@ pub struct Param {
     pub targets: Vec<String>,
     /// What a composite parameter is made of, in order: the ids of other parameters and the kinds of their values.
     pub components: Vec<(u32, Kind)>,
+    /// It refers by canonical URL alone: what it refers to is found by its `url`, not followed.
+    pub is_canonical: bool,
     /// Somebody posted it: what it reads is not known beforehand.
     pub is_posted: bool,
 }

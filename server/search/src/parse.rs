@@ -122,9 +122,10 @@ pub fn parse_types(
             Ok(()) => self_params.push((name.clone(), value.clone())),
             Err(Refusal::NotUnderstood(issue)) if options.handling == Handling::Lenient => {
                 let diagnostics = format!("left out: {}", issue.diagnostics);
-                notices.push(Issue { severity: fhir::Severity::Warning, diagnostics, ..*issue });
+                let notice = Issue { severity: fhir::Severity::Warning, diagnostics, ..*issue };
+                notices.push(placed(notice, name));
             }
-            Err(Refusal::NotUnderstood(issue) | Refusal::Wrong(issue)) => issues.push(*issue),
+            Err(Refusal::NotUnderstood(issue) | Refusal::Wrong(issue)) => issues.push(placed(*issue, name)),
         }
     }
     if !issues.is_empty() {
@@ -139,6 +140,11 @@ pub fn parse_types(
         query.notices.clone_from(&notices);
     }
     Ok(queries)
+}
+
+/// Names the parameter: <https://hl7.org/fhir/R4/operationoutcome-definitions.html#OperationOutcome.issue.location>.
+fn placed(issue: Issue, name: &str) -> Issue {
+    if is_plain(name) { issue.at(format!("http.{name}")) } else { issue }
 }
 
 fn no_type() -> Issue {
@@ -191,8 +197,11 @@ pub(crate) fn unknown(code: &str, type_name: &str, registry: &Registry) -> Refus
 
 /// A parameter name for a message: a name that does not look like one could be a value that lost its name.
 pub(crate) fn shown(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '.');
-    if name.len() <= 64 && name.chars().all(is_plain) { format!("`{name}`") } else { "with an odd name".to_owned() }
+    if is_plain(name) { format!("`{name}`") } else { "with an odd name".to_owned() }
+}
+
+fn is_plain(name: &str) -> bool {
+    name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '.'))
 }
 
 pub(crate) fn not_supported(diagnostics: String) -> Refusal {

@@ -141,6 +141,10 @@ impl<'r> Reader<'r> {
             let kind = param.kind.code();
             return Err(not_supported(format!("`{code}` of {type_name} is of kind {kind} and refers to nothing")));
         }
+        if param.is_canonical {
+            let message = "refers by canonical URL, which is not followed; search by the URL itself";
+            return Err(not_supported(format!("`{code}` of {type_name} {message}")));
+        }
         Ok(param)
     }
 

@@ -1,7 +1,7 @@
 //! `_filter`: <https://hl7.org/fhir/R4/search_filter.html>. `and` binds closer than `or`.
 //!
-//! Two operators are answered as far as conditions can say them and refused by name beyond: `ne` on an element that repeats (some value is
-//! another, which is not the opposite of `eq`), and `ew`, for which there is no index.
+//! One operator is answered as far as conditions can say it and refused by name beyond: `ne` on an element that repeats (some value is
+//! another, which is not the opposite of `eq`).
 
 use crate::codes::Relation;
 use crate::index::is_column;
@@ -236,6 +236,7 @@ fn single(code: &str, look: &Look, type_name: &str, reader: &Reader<'_>) -> Resu
         ("ne", _) => return other_than(filter(equality(param), value)?, param, type_name, reader),
         ("eq", _) | ("re", Kind::Reference) => filter(equality(param), value)?,
         ("co", Kind::String) => filter(Modifier::Contains, value)?,
+        ("ew", Kind::String) => filter(Modifier::EndsWith, value)?,
         ("sw", Kind::String) => filter(Modifier::None, value)?,
         ("ss", Kind::Token) => return codes(Relation::Below),
         ("sb", Kind::Token) => return codes(Relation::Above),

@@ -81,16 +81,7 @@ fn take_one(name: &str, value: &str, query: &mut Query) -> Result<bool, Refusal>
             };
         }
         "_summary" => {
-            query.summary = match value {
-                "false" => Summary::False,
-                "true" => Summary::True,
-                "text" => Summary::Text,
-                "data" => Summary::Data,
-                "count" => Summary::Count,
-                _ => {
-                    return Err(wrong("invalid", "`_summary` is `true`, `text`, `data`, `count` or `false`".into()));
-                }
-            };
+            query.summary = Summary::parse(value).ok_or_else(|| wrong("invalid", Summary::WORDS.to_owned()))?;
         }
         "_format" => {
             once(name, query.format.is_some())?;

@@ -168,6 +168,8 @@ pub enum Modifier {
     Exact,
     /// `:contains`: the normalised value anywhere in the normalised text.
     Contains,
+    /// `ew` of `_filter`: the normalised value at the end of the normalised text.
+    EndsWith,
     /// `:text` on a token: values are [`FilterValue::String`], compared with the start of the Text entries
     /// that a token parameter has for the texts and displays of its codes.
     Text,
@@ -353,4 +355,21 @@ pub enum Summary {
     Data,
     /// `count`: the total only.
     Count,
+}
+
+impl Summary {
+    /// What `_summary` may be, for whoever gave something else.
+    pub const WORDS: &'static str = "`_summary` is `true`, `text`, `data`, `count` or `false`";
+
+    /// Reads the value of `_summary`.
+    pub fn parse(text: &str) -> Option<Summary> {
+        Some(match text {
+            "false" => Summary::False,
+            "true" => Summary::True,
+            "text" => Summary::Text,
+            "data" => Summary::Data,
+            "count" => Summary::Count,
+            _ => return None,
+        })
+    }
 }

@@ -235,6 +235,8 @@ impl Registry {
         // `Resource` as a target leaves all open.
         let is_open = definition.targets.iter().any(|target| !self.definitions.is_resource_type(target));
         let targets = if is_open { Vec::new() } else { definition.targets.clone() };
+        let source = definition.expression.as_deref().unwrap_or_default();
+        let is_canonical = compiled.kind == Kind::Reference && compile::finds_canonicals(source, &self.definitions);
         self.by_id.insert(id, place);
         self.params.push(Param {
             id,
@@ -243,6 +245,7 @@ impl Registry {
             url: definition.url.clone(),
             targets,
             components: compiled.components,
+            is_canonical,
             is_posted,
         });
         let parts: Arc<[Part]> = compiled.parts.into();

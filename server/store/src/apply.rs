@@ -7,7 +7,7 @@ use fhir::{Instant, Json};
 use policy::{Facts, Grant, Interaction, Label, PersonKey, Restriction};
 use search::FullText;
 
-use crate::batch::{ExpectedMatches, WriteStatus, Written};
+use crate::batch::{Criteria, ExpectedMatches, WriteStatus, Written};
 use crate::body::parse_stored;
 use crate::error::StoreError;
 use crate::index_row;
@@ -70,9 +70,9 @@ impl<'a, 'b> Apply<'a, 'b> {
     /// Applies the batch.
     pub(crate) fn run(mut self) -> Result<Vec<Written>, StoreError> {
         let batch = self.batch;
-        for ExpectedMatches { query, count } in &batch.expected {
+        for ExpectedMatches { query, grant, count } in &batch.expected {
             self.transaction.flush()?;
-            let as_seen = (self.grant, &*self.known.registry, self.transaction.now);
+            let as_seen = (grant, &*self.known.registry, self.transaction.now);
             let limit = i64::try_from(*count).unwrap_or(i64::MAX).saturating_add(1);
             let found = crate::search_type::find_current(self.transaction.session, query, as_seen, limit)?;
             if found.len() != *count {
@@ -125,9 +125,9 @@ impl<'a, 'b> Apply<'a, 'b> {
     }
 
     fn put(&mut self, put: &PreparedPut) -> Result<Written, StoreError> {
-        if let Some(query) = &put.if_none_exist {
+        if let Some(Criteria { query, grant }) = &put.if_none_exist {
             self.transaction.flush()?;
-            let reach = (self.grant, &*self.known.registry, self.transaction.now);
+            let reach = (grant, &*self.known.registry, self.transaction.now);
             let found = crate::search_type::find_current(self.transaction.session, query, reach, 2)?;
             match found.as_slice() {
                 [] => {}
@@ -153,12 +153,12 @@ impl<'a, 'b> Apply<'a, 'b> {
             return Err(StoreError::Conflict(format!("{type_name}/{} is there already", put.id)));
         }
         let patients = self.patient_keys(put);
-        self.check_grant(put, existing.as_ref(), &patients)?;
+        let before = self.check_grant(put, existing.as_ref(), &patients)?;
         let version = existing.as_ref().map_or(0, |found| found.facts.version) + 1;
         if let Some(found) = existing.as_ref().filter(|_| is_live)
             && content_hash.as_ref() == Some(&put.content_hash)
         {
-            return Ok(written(found, WriteStatus::Unchanged, found.body.clone()));
+            return Ok(Written { patients: before, ..written(found, WriteStatus::Unchanged, found.body.clone()) });
         }
         let row = NewRow {
             res_key,
@@ -186,25 +186,31 @@ impl<'a, 'b> Apply<'a, 'b> {
         let (last_updated, status) =
             (self.transaction.now, if is_live { WriteStatus::Updated } else { WriteStatus::Created });
         let (type_name, id) = (type_name.to_owned(), put.id.clone());
-        // The body is put together outside the writer.
-        Ok(Written { res_key, type_name, id, version, last_updated, status, body: Bytes::new() })
+        // The body is put together outside the writer, and the patients of the new version are added to those of the old.
+        Ok(Written { res_key, type_name, id, version, last_updated, status, patients: before, body: Bytes::new() })
     }
 
     fn delete(&mut self, delete: &PreparedDelete) -> Result<Written, StoreError> {
         let (type_name, id) = (delete.type_name.as_str(), delete.id.as_str());
         let existing = self.take_existing(self.key(delete.name))?.map(|found| found.version);
+        let facts = existing.as_ref().map(|found| self.facts_now(found)).transpose()?;
+        let seen = facts.as_ref().map_or(Ok(()), |facts| self.check_existing(Interaction::Delete, facts));
+        // What the caller may not see is answered as what is not there.
+        let existing = match seen {
+            Err(error) if is_hidden(&error) => None,
+            other => other.map(|()| existing)?,
+        };
         check_version(type_name, id, existing.as_ref(), delete.if_match)?;
-        let Some(found) = existing else {
+        let (Some(found), Some(facts)) = (existing, facts) else {
             let (type_name, id) = (type_name.to_owned(), id.to_owned());
             let (last_updated, status) = (self.transaction.now, WriteStatus::Unchanged);
-            return Ok(Written { res_key: 0, type_name, id, version: 0, last_updated, status, body: Bytes::new() });
+            let (patients, body) = (Vec::new(), Bytes::new());
+            return Ok(Written { res_key: 0, type_name, id, version: 0, last_updated, status, patients, body });
         };
-        let facts = self.facts_now(&found)?;
-        self.grant.check_write(Interaction::Delete, &facts)?;
         if found.facts.deleted {
-            return Ok(written(&found, WriteStatus::Unchanged, Bytes::new()));
+            let unchanged = written(&found, WriteStatus::Unchanged, Bytes::new());
+            return Ok(Written { patients: facts.patient_ids, ..unchanged });
         }
-        self.check_replace(&facts)?;
         let row = NewRow {
             res_key: found.res_key,
             type_name,
@@ -223,6 +229,7 @@ impl<'a, 'b> Apply<'a, 'b> {
         self.replace_compartment(Some(&found), type_name, found.res_key, &[])?;
         let mut done = written(&found, WriteStatus::Deleted, Bytes::new());
         done.version += 1;
+        done.patients = facts.patient_ids;
         done.last_updated = self.transaction.now;
         Ok(done)
     }
@@ -253,17 +260,21 @@ impl<'a, 'b> Apply<'a, 'b> {
         // Whoever could not have written it may not learn its id.
         let facts = self.facts_now(&found)?;
         self.grant.check_write(interaction, &facts)?;
-        Ok(written(&found, WriteStatus::Unchanged, Bytes::new()))
+        Ok(Written { patients: facts.patient_ids, ..written(&found, WriteStatus::Unchanged, Bytes::new()) })
     }
 
+    /// Checks the write; gives the ids of the Patients of what is there already, which the server's own work does not ask for.
     fn check_grant(
         &mut self,
         put: &PreparedPut,
         existing: Option<&StoredVersion>,
         patients: &[i64],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         if self.grant.is_system() {
-            return Ok(());
+            if let Some(found) = existing {
+                self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
+            }
+            return Ok(Vec::new());
         }
         let is_limited = self.grant.is_person_limited(put.interaction, put.resource.type_name());
         let type_name = put.resource.type_name().to_owned();
@@ -289,20 +300,32 @@ impl<'a, 'b> Apply<'a, 'b> {
             }
         }
         self.grant.check_write(put.interaction, &facts)?;
-        let Some(found) = existing else { return Ok(()) };
+        let Some(found) = existing else { return Ok(Vec::new()) };
         let facts = self.facts_now(found)?;
-        self.grant.check_write(put.interaction, &facts)?;
-        self.check_replace(&facts)?;
+        match self.check_existing(put.interaction, &facts) {
+            // Which version of it is current is nothing to tell whoever may not see it.
+            Err(error) if is_hidden(&error) && put.if_match.is_some() => {
+                check_version(&facts.type_name, &facts.id, None, put.if_match)?;
+            }
+            other => other?,
+        }
         self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !is_limited
             || (!found.facts.deleted && is_same_identity(&parse_stored(&found.body)?, put.resource.json()));
         if is_identity_kept {
-            return Ok(());
+            return Ok(facts.patient_ids);
         }
         let message =
             "identifiers and birth date are what records are linked by; an app of the patient cannot change them";
         Err(policy::Denied::new("identity", message).into())
+    }
+
+    /// Whether the caller may write over, or delete, what is there.
+    fn check_existing(&self, interaction: Interaction, facts: &Facts) -> Result<(), StoreError> {
+        self.grant.check_write(interaction, facts)?;
+        // Deleting what is deleted changes nothing.
+        if facts.deleted && interaction == Interaction::Delete { Ok(()) } else { self.check_replace(facts) }
     }
 
     /// What the caller cannot see is not there for it.
@@ -513,8 +536,17 @@ fn check_version(
     }
 }
 
+/// Whether it is refused because the caller may not see what is there.
+fn is_hidden(error: &StoreError) -> bool {
+    match error {
+        StoreError::Denied(denied) => denied.reason == "other-person",
+        error => matches!(error, StoreError::NotFound(_)),
+    }
+}
+
 fn written(found: &StoredVersion, status: WriteStatus, body: Bytes) -> Written {
     let Facts { type_name, id, version, .. } = found.facts.clone();
     let last_updated: Instant = found.facts.last_updated;
-    Written { res_key: found.res_key, type_name, id, version, last_updated, status, body }
+    let patients = found.facts.patient_ids.clone();
+    Written { res_key: found.res_key, type_name, id, version, last_updated, status, patients, body }
 }

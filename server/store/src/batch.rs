@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fhir::Instant;
-use policy::{Interaction, Source};
+use policy::{Grant, Interaction, Source};
 use profiles::Validated;
 use search::Query;
 
@@ -48,11 +48,22 @@ impl WriteBatch {
     }
 }
 
+/// What a create looks for before it creates.
+#[derive(Debug, Clone)]
+pub struct Criteria {
+    /// The search.
+    pub query: Query,
+    /// The right to search, which may reach less than the right to write.
+    pub grant: Grant,
+}
+
 /// How many resources a search found when a write was decided upon: one that came since, by whatever writer, would be overlooked.
 #[derive(Debug)]
 pub struct ExpectedMatches {
     /// The search.
     pub query: Query,
+    /// The right under which it was asked.
+    pub grant: Grant,
     /// How many it found.
     pub count: usize,
 }
@@ -72,7 +83,7 @@ pub enum WriteOp {
         /// The version that must be current (`If-Match`).
         if_match: Option<u64>,
         /// Creates only when nothing matches; one match is the answer, several are a conflict (`If-None-Exist`).
-        if_none_exist: Option<Query>,
+        if_none_exist: Option<Criteria>,
     },
     /// Deletes; what is not there is no error.
     Delete {
@@ -113,6 +124,19 @@ pub struct Written {
     pub last_updated: Instant,
     /// What was done.
     pub status: WriteStatus,
+    /// Logical ids of the Patients that it is about, and of those that it was about before.
+    pub patients: Vec<String>,
     /// The stored bytes. Empty after a delete, and where a conditional create found a match: read that one with a grant.
     pub body: Bytes,
+}
+
+impl Written {
+    /// Adds Patients that it is about, each once.
+    pub(crate) fn add_patients<'a>(&mut self, ids: impl Iterator<Item = &'a str>) {
+        for id in ids {
+            if !self.patients.iter().any(|known| known == id) {
+                self.patients.push(id.to_owned());
+            }
+        }
+    }
 }

@@ -134,6 +134,9 @@ impl Erasure<'_> {
         if kept.is_empty() {
             self.forget_person(session, others.is_empty())?;
         }
+        // What was asked and answered may be about anybody.
+        let kinds = crate::jobs::ASYNC_KINDS.map(|kind| format!("'{kind}'")).join(", ");
+        session.execute(&Statement::new(format!("DELETE FROM job WHERE kind IN ({kinds})"), Vec::new()))?;
         forget_words(session)?;
         overwrite_deleted(session, "PRAGMA secure_delete = OFF")?;
         let text = |(type_name, id): &(String, String)| format!("{type_name}/{id}");

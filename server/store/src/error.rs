@@ -92,6 +92,7 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::SystemIoFailure) if is_for_room(&error) => StoreError::Full,
             Some(ErrorCode::OperationInterrupted) => StoreError::Timeout(0),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 StoreError::Unavailable("another process holds the database".to_owned())
@@ -104,6 +105,11 @@ impl From<rusqlite::Error> for StoreError {
             _ => StoreError::Database(error.to_string()),
         }
     }
+}
+
+/// Whether there was no room for the shared memory of the WAL, of which SQLite does not say that the disk is full.
+fn is_for_room(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -10,6 +10,13 @@ use crate::open::Store;
 use crate::sql::{Dialect, Session, SqlRow, Statement};
 use crate::transaction::Transaction;
 
+/// The kind of requests that are answered later and only read: they may be begun again when their worker is gone.
+pub const ASYNC_READ: &str = "async-read";
+/// The kind of those that write, which may not.
+pub const ASYNC_WRITE: &str = "async-write";
+/// Both; they hold people's data, so an erasure takes them all away.
+pub const ASYNC_KINDS: [&str; 2] = [ASYNC_READ, ASYNC_WRITE];
+
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
@@ -117,6 +124,8 @@ pub struct JobOutcome {
     pub files: Vec<JobFile>,
     /// For the controller (counts by rule, age of the answer, who asked), as JSON; kept when the job is deleted.
     pub evidence: Option<String>,
+    /// What is kept of the request and until when; nothing where both stay as they are.
+    pub kept: Option<(String, Instant)>,
 }
 
 /// A wish to take up a job.
@@ -163,10 +172,32 @@ impl Store {
         self.query(Statement::new(sql, vec![id.into()])).await?.first().map(job_of).transpose()
     }
 
-    /// The jobs of a client, the newest first.
-    pub async fn jobs_of_client(&self, client_id: &str) -> Result<Vec<Job>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM job WHERE client_id = $1 ORDER BY created DESC, id");
-        self.query(Statement::new(sql, vec![client_id.into()])).await?.iter().map(job_of).collect()
+    /// How many jobs of those kinds a client has that have not ended.
+    pub async fn unended_jobs(&self, client_id: &str, kinds: &[&str]) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for kind in kinds {
+            let sql = "SELECT count(*) FROM job WHERE client_id = $1 AND kind = $2 AND state IN ('queued', 'running')";
+            let rows = self.query(Statement::new(sql, vec![client_id.into(), (*kind).into()])).await?;
+            count += rows.first().map_or(Ok(0), |row| row.i64(0))?.unsigned_abs();
+        }
+        Ok(count)
+    }
+
+    /// How many jobs of those kinds are kept for a client, ended or not.
+    pub async fn kept_jobs(&self, client_id: &str, kinds: &[&str]) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for kind in kinds {
+            let sql = "SELECT count(*) FROM job WHERE client_id = $1 AND kind = $2";
+            let rows = self.query(Statement::new(sql, vec![client_id.into(), (*kind).into()])).await?;
+            count += rows.first().map_or(Ok(0), |row| row.i64(0))?.unsigned_abs();
+        }
+        Ok(count)
+    }
+
+    /// Clears away the ended jobs of a kind that have expired and have no files.
+    pub async fn clear_jobs(&self, kind: &str, now: Instant) -> Result<(), StoreError> {
+        let sql = "DELETE FROM job WHERE kind = $1 AND expires <= $2 AND state NOT IN ('queued', 'running')";
+        self.execute_all(vec![Statement::new(sql, vec![kind.into(), now.into()])]).await.map(|_| ())
     }
 
     /// Takes up the oldest job of a kind that is queued, or whose holder let its lease run out. No two calls get the same.
@@ -207,6 +238,12 @@ impl Store {
         let work = move |transaction: &mut Transaction<'_>| {
             let session = &mut *transaction.session;
             end(session, (&id, &lease), JobState::Complete, &outcome.result, now)?;
+            if let Some((request, expires)) = &outcome.kept {
+                session.execute(&Statement::new(
+                    "UPDATE job SET request = $1, expires = $2 WHERE id = $3",
+                    vec![request.into(), (*expires).into(), (&id).into()],
+                ))?;
+            }
             for file in &outcome.files {
                 session.execute(&insert_file(&id, file))?;
             }

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::migrate::migrate;
 use crate::options::{Clock, Location, StoreOptions};
 use crate::parameters::Parameters;
-use crate::postgres::Pool;
+use crate::postgres::{Pool, Span};
 use crate::sql::{Session, SqlRow, Statement};
 use crate::sqlite::{self, Mode, SqliteSession};
 use crate::writer::{Opener, Writer};
@@ -24,6 +24,7 @@ use crate::writer::{Opener, Writer};
 /// The file of the main database in the data directory.
 const MAIN_FILE: &str = "weir.db";
 const AUDIT_FILE: &str = "audit.db";
+const AUDIT_JOURNAL_FILE: &str = "audit.journal";
 const CONTROL_FILE: &str = "control.db";
 
 /// Everything that Weir keeps. Cheap to clone.
@@ -53,7 +54,7 @@ impl Store {
     pub async fn open(options: StoreOptions) -> Result<Store, StoreError> {
         let (backend, opener) = match &options.location {
             Location::Sqlite(directory) => open_sqlite(directory).await?,
-            Location::Postgres(url) => open_postgres(url, options.connections_max).await?,
+            Location::Postgres(url) => open_postgres(url, options.connections_max, options.database_timeout).await?,
         };
         let (audit, control) = open_beside(&backend).await?;
         let writer = Writer::start("store-writer", options.write_queue_max, options.clock.clone(), opener)?;
@@ -77,7 +78,8 @@ impl Store {
     pub async fn migrate(location: &Location) -> Result<(), StoreError> {
         let (backend, _) = match location {
             Location::Sqlite(directory) => open_sqlite(directory).await?,
-            Location::Postgres(url) => open_postgres(url, 4).await?,
+            // An index over a large table takes its time.
+            Location::Postgres(url) => open_postgres(url, 4, Duration::MAX).await?,
         };
         open_beside(&backend).await.map(|_| ())
     }
@@ -117,7 +119,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         match &self.inner.backend {
             Backend::Sqlite { main, .. } => sqlite::read(main, None, work),
-            Backend::Postgres(pool) => pool.read(None, work).await,
+            Backend::Postgres(pool) => pool.read(Span::Short, work).await,
         }
     }
 
@@ -150,7 +152,7 @@ impl Store {
                 let run = move || sqlite::read(&main, timeout, work);
                 tokio::task::spawn_blocking(run).await.map_err(|error| StoreError::Unavailable(error.to_string()))?
             }
-            Backend::Postgres(pool) => pool.read(timeout, work).await,
+            Backend::Postgres(pool) => pool.read(timeout.map_or(Span::Long, Span::Search), work).await,
         }
     }
 }
@@ -160,7 +162,7 @@ impl Store {
 async fn open_beside(backend: &Backend) -> Result<(Audit, Control), StoreError> {
     match backend {
         Backend::Sqlite { directory, .. } => {
-            let audit = Audit::open_sqlite(&directory.join(AUDIT_FILE)).await?;
+            let audit = Audit::open_sqlite(&directory.join(AUDIT_FILE), &directory.join(AUDIT_JOURNAL_FILE)).await?;
             Ok((audit, Control::open_sqlite(&directory.join(CONTROL_FILE)).await?))
         }
         Backend::Postgres(pool) => {
@@ -205,8 +207,8 @@ pub(crate) async fn sqlite_for_migration(path: &Path) -> Result<DatabaseConnecti
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
-async fn open_postgres(url: &str, connections_max: u32) -> Result<(Backend, Opener), StoreError> {
-    let pool = Pool::new(url, connections_max)?;
+async fn open_postgres(url: &str, connections_max: u32, patience: Duration) -> Result<(Backend, Opener), StoreError> {
+    let pool = Pool::new(url, connections_max, patience)?;
     let migrated = pool.clone();
     pool.handle()
         .spawn(async move {

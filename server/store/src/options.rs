@@ -32,6 +32,8 @@ pub struct StoreOptions {
     pub write_queue_max: usize,
     /// How long a search may take.
     pub search_timeout: Duration,
+    /// How long PostgreSQL may take to answer a statement that is no search and no long read; a search may take as much longer than its own time.
+    pub database_timeout: Duration,
     /// How many searches may run at once.
     pub searches_max: usize,
     /// Connections to PostgreSQL.
@@ -48,6 +50,7 @@ impl StoreOptions {
             // A waiting write holds its resource in memory: a thousand of a few KB each are some MB.
             write_queue_max: 1024,
             search_timeout: Duration::from_secs(10),
+            database_timeout: Duration::from_secs(30),
             searches_max: 16,
             connections_max: 16,
         }

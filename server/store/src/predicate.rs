@@ -1,7 +1,7 @@
 //! A grant's predicate as SQL: what it hides is hidden before LIMIT and COUNT.
 
 use fhir::Instant;
-use policy::{Class, Denied, Grant, Predicate, REFERENCE_DATA, TypeSet};
+use policy::{Class, Denied, Grant, Label, Predicate, REFERENCE_DATA, TypeSet};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
@@ -25,6 +25,8 @@ pub(crate) struct Visibility<'a> {
     person: i64,
     hidden: Vec<Class>,
     hidden_general_practice: Vec<Class>,
+    /// Whether what is redacted for a label of its own is hidden.
+    hides_labelled: bool,
     now: Instant,
 }
 
@@ -41,7 +43,15 @@ impl<'a> Visibility<'a> {
     ) -> Result<Self, StoreError> {
         if grant.is_system() {
             let (hidden, hidden_general_practice) = (Vec::new(), Vec::new());
-            return Ok(Self { predicate: None, types: None, person: NOBODY, hidden, hidden_general_practice, now });
+            return Ok(Self {
+                predicate: None,
+                types: None,
+                person: NOBODY,
+                hidden,
+                hidden_general_practice,
+                hides_labelled: false,
+                now,
+            });
         }
         let predicate = grant.predicate();
         let person = match &predicate.person {
@@ -52,19 +62,21 @@ impl<'a> Visibility<'a> {
             },
         };
         let rule = &predicate.restricted;
-        let hidden = present(session, &rule.hidden)?;
-        let hidden_general_practice = present(session, &rule.hidden_general_practice)?;
+        let [hidden, hidden_general_practice] = present(session, [&rule.hidden, &rule.hidden_general_practice])?;
         let types = match reach {
             Reach::Read => &predicate.types,
             Reach::Search => &predicate.searchable,
         };
-        Ok(Self { predicate: Some(predicate), types: Some(types), person, hidden, hidden_general_practice, now })
+        let (predicate, types, hides_labelled) = (Some(predicate), Some(types), false);
+        Ok(Self { predicate, types, person, hidden, hidden_general_practice, hides_labelled, now })
     }
 
     /// Hides redacted persons too, for a search by what would be redacted of them.
     pub(crate) fn hide_redacted(&mut self, session: &mut dyn Session) -> Result<(), StoreError> {
         if let Some(predicate) = self.predicate {
-            self.hidden.extend(present(session, &predicate.restricted.redacted)?);
+            let [redacted] = present(session, [&predicate.restricted.redacted])?;
+            self.hidden.extend(redacted);
+            self.hides_labelled = true;
         }
         Ok(())
     }
@@ -87,6 +99,7 @@ impl<'a> Visibility<'a> {
                 && self.hidden.is_empty()
                 && self.hidden_general_practice.is_empty()
                 && predicate.restricted.hidden_labels.is_empty()
+                && !(self.hides_labelled && predicate.redacts_labelled(type_name))
         })
     }
 
@@ -108,6 +121,9 @@ impl<'a> Visibility<'a> {
             sql.push(")");
         }
         self.push_restricted(sql, alias, predicate);
+        if self.hides_labelled && predicate.redacts_labelled(type_name) {
+            push_not_labelled(sql, alias, &Label::confidentiality("R"));
+        }
     }
 
     /// Adds ` AND …` for rows `alias` of any type.
@@ -158,9 +174,7 @@ impl<'a> Visibility<'a> {
             sql.push(")");
         }
         for label in &predicate.restricted.hidden_labels {
-            let find = if sql.dialect() == Dialect::Sqlite { "instr" } else { "strpos" };
-            sql.push(&format!(" AND {find}({alias}.labels, "));
-            sql.bind(label_text(label)).push(") = 0");
+            push_not_labelled(sql, alias, label);
         }
     }
 
@@ -175,6 +189,12 @@ impl<'a> Visibility<'a> {
         sql.push(") AND (x.start_ms IS NULL OR x.start_ms <= ").bind(self.now);
         sql.push(") AND (x.end_ms IS NULL OR x.end_ms >= ").bind(self.now).push("))");
     }
+}
+
+fn push_not_labelled(sql: &mut Builder, alias: &str, label: &Label) {
+    let find = if sql.dialect() == Dialect::Sqlite { "instr" } else { "strpos" };
+    sql.push(&format!(" AND {find}({alias}.labels, "));
+    sql.bind(label_text(label)).push(") = 0");
 }
 
 /// The patients of a row as rows of their own, `about.value`.
@@ -194,14 +214,25 @@ pub(crate) fn person_of(session: &mut dyn Session, patient_id: &str) -> Result<O
     session.query(&Statement::new(sql, vec![patient_id.into()]))?.first().map(|row| row.i64(0)).transpose()
 }
 
-/// The classes of which there is a row: usually none, and then no version need be looked at for them.
-fn present(session: &mut dyn Session, classes: &[Class]) -> Result<Vec<Class>, StoreError> {
-    if classes.is_empty() {
-        return Ok(Vec::new());
-    }
+/// Of each list the classes, if there is a row of any of them: usually there is none, and then no version need be looked at for them.
+fn present<const N: usize>(session: &mut dyn Session, lists: [&Vec<Class>; N]) -> Result<[Vec<Class>; N], StoreError> {
     let mut sql = Builder::new(session.dialect());
-    sql.push("SELECT 1 FROM restriction WHERE class IN (");
-    sql.bind_list(classes.iter().map(|class| class.as_str())).push(") LIMIT 1");
-    let is_empty = session.query(&sql.build())?.is_empty();
-    Ok(if is_empty { Vec::new() } else { classes.to_vec() })
+    sql.push("SELECT 1");
+    for classes in lists.iter().filter(|classes| !classes.is_empty()) {
+        sql.push(", CAST(CASE WHEN EXISTS (SELECT 1 FROM restriction WHERE class IN (");
+        sql.bind_list(classes.iter().map(|class| class.as_str())).push(")) THEN 1 ELSE 0 END AS bigint)");
+    }
+    let mut found = [const { Vec::new() }; N];
+    if lists.iter().all(|classes| classes.is_empty()) {
+        return Ok(found);
+    }
+    let rows = session.query(&sql.build())?;
+    let row = rows.first().ok_or_else(|| StoreError::Corrupt("a statement without a table gave no row".to_owned()))?;
+    let asked = lists.into_iter().zip(&mut found).filter(|(classes, _)| !classes.is_empty());
+    for (column, (classes, found)) in (1..).zip(asked) {
+        if row.i64(column)? != 0 {
+            found.clone_from(classes);
+        }
+    }
+    Ok(found)
 }

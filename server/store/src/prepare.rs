@@ -9,7 +9,7 @@ use profiles::Validated;
 use search::{FullText, Query, Registry};
 use sha2::{Digest, Sha256};
 
-use crate::batch::{ExpectedMatches, WriteBatch, WriteOp};
+use crate::batch::{Criteria, ExpectedMatches, WriteBatch, WriteOp};
 use crate::index_row::{self, IndexRow};
 use crate::intern::{Name, Names};
 use crate::messages::MessageRecord;
@@ -35,7 +35,7 @@ pub(crate) struct PreparedPut {
     pub(crate) name: usize,
     pub(crate) interaction: Interaction,
     pub(crate) if_match: Option<u64>,
-    pub(crate) if_none_exist: Option<Query>,
+    pub(crate) if_none_exist: Option<Criteria>,
     pub(crate) rows: Vec<IndexRow>,
     pub(crate) words: FullText,
     /// The places of the names of the patients that it is about.
@@ -87,10 +87,19 @@ impl PreparedBatch {
     /// The conditions that the writer looks at.
     pub(crate) fn queries(&self) -> impl Iterator<Item = &Query> {
         let of_ops = self.ops.iter().filter_map(|op| match op {
-            Prepared::Put(put) => put.if_none_exist.as_ref(),
+            Prepared::Put(put) => put.if_none_exist.as_ref().map(|criteria| &criteria.query),
             Prepared::Delete(_) => None,
         });
         self.expected.iter().map(|one| &one.query).chain(of_ops)
+    }
+
+    /// Logical ids of the Patients of this server that a write is about. Somebody may refer to a Patient by an NHS number, which is no such id.
+    pub(crate) fn patients_of(&self, put: &PreparedPut) -> impl Iterator<Item = &str> {
+        let ids = put.patients.iter().filter_map(|place| match self.names.get(*place)?.as_ref() {
+            Name::Target(type_name, id) if type_name == "Patient" => Some(id.as_str()),
+            _ => None,
+        });
+        ids.filter(|id| policy::acceptable_id(id).is_ok())
     }
 
     /// The batch that it was made of.

@@ -1,5 +1,6 @@
 //! A stored version as a row, and the facts that policy needs with it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
@@ -169,7 +170,7 @@ pub(crate) fn labels_of_text(text: &str) -> Result<Vec<Label>, StoreError> {
     Ok(pairs.into_iter().map(|(system, code)| Label { system, code }).collect())
 }
 
-/// Fills in persons, patient ids and the restrictions in force for all versions with two statements.
+/// Fills in persons, patient ids and the restrictions in force for all versions with one statement.
 pub(crate) fn complete(
     session: &mut dyn Session,
     versions: &mut [StoredVersion],
@@ -179,21 +180,57 @@ pub(crate) fn complete(
     if keys.is_empty() {
         return Ok(());
     }
-    let patients = patients_named(session, &keys)?;
-    let persons: BTreeSet<i64> = patients.values().filter_map(|(_, person)| *person).collect();
-    let restrictions = if persons.is_empty() { HashMap::new() } else { restrictions_of(session, &persons, now)? };
+    let patients = patients_restricted(session, &keys, now)?;
     for version in versions {
-        let found = version.patients.iter().filter_map(|key| patients.get(key));
         let mut about = BTreeSet::new();
-        for (id, person) in found {
-            version.facts.patient_ids.push(id.clone());
-            about.insert(person.unwrap_or(UNKNOWN_PERSON));
+        let mut classes = BTreeSet::new();
+        for patient in version.patients.iter().filter_map(|key| patients.get(key)) {
+            version.facts.patient_ids.push(patient.id.clone());
+            about.insert(patient.person.unwrap_or(UNKNOWN_PERSON));
+            classes.extend(&patient.restrictions);
         }
-        version.facts.restrictions =
-            about.iter().filter_map(|person| restrictions.get(person)).flatten().copied().collect();
+        version.facts.restrictions = classes.into_iter().collect();
         version.facts.persons = about.into_iter().map(PersonKey).collect();
     }
     Ok(())
+}
+
+/// A patient whom a version is about.
+struct About {
+    id: String,
+    person: Option<i64>,
+    /// Of all patients of the person.
+    restrictions: BTreeSet<Class>,
+}
+
+/// What is known of each patient by target key.
+fn patients_restricted(
+    session: &mut dyn Session,
+    keys: &BTreeSet<i64>,
+    now: Instant,
+) -> Result<HashMap<i64, About>, StoreError> {
+    let (is_among, keys) = among(session, keys, "$2");
+    let sql = format!(
+        "SELECT t.target_key, t.id, p.person_key, x.class FROM target t LEFT JOIN patient p ON p.patient_key = t.target_key \
+         LEFT JOIN patient q ON q.person_key = p.person_key LEFT JOIN restriction x ON x.patient_key = q.patient_key \
+         AND (x.start_ms IS NULL OR x.start_ms <= $1) AND (x.end_ms IS NULL OR x.end_ms >= $1) WHERE t.target_key {is_among}"
+    );
+    let rows = session.query(&Statement::new(sql, vec![now.into(), keys]))?;
+    let mut found: HashMap<i64, About> = HashMap::new();
+    for row in &rows {
+        let about = match found.entry(row.i64(0)?) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let (id, person) = (row.text(1)?.to_owned(), row.opt_i64(2)?);
+                new.insert(About { id, person, restrictions: BTreeSet::new() })
+            }
+        };
+        if let Some(class) = row.opt_text(3)? {
+            let class = class.parse().map_err(|_| StoreError::Corrupt("unknown class of a restriction".to_owned()))?;
+            about.restrictions.insert(class);
+        }
+    }
+    Ok(found)
 }
 
 /// Id and person of each patient by target key. A patient that is named by URL keeps the URL as its id, so that no grant
@@ -218,25 +255,4 @@ fn among(session: &dyn Session, keys: &BTreeSet<i64>, parameter: &str) -> (Strin
     }
     let keys: Vec<i64> = keys.iter().copied().collect();
     (session.dialect().in_list(parameter), keys_text(&keys).into())
-}
-
-fn restrictions_of(
-    session: &mut dyn Session,
-    persons: &BTreeSet<i64>,
-    now: Instant,
-) -> Result<HashMap<i64, Vec<Class>>, StoreError> {
-    let (is_among, keys) = among(session, persons, "$2");
-    let sql = format!(
-        "SELECT DISTINCT p.person_key, x.class FROM patient p JOIN restriction x ON x.patient_key = p.patient_key \
-         WHERE (x.start_ms IS NULL OR x.start_ms <= $1) AND (x.end_ms IS NULL OR x.end_ms >= $1) \
-         AND p.person_key {is_among}"
-    );
-    let rows = session.query(&Statement::new(sql, vec![now.into(), keys]))?;
-    let mut found: HashMap<i64, Vec<Class>> = HashMap::new();
-    for row in &rows {
-        let class =
-            row.text(1)?.parse().map_err(|_| StoreError::Corrupt("unknown class of a restriction".to_owned()))?;
-        found.entry(row.i64(0)?).or_default().push(class);
-    }
-    Ok(found)
 }

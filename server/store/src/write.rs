@@ -89,7 +89,12 @@ impl Store {
             self.refresh_parameters().await?;
         }
         for (op, done) in prepared.ops.iter().zip(&mut written) {
-            if let (Prepared::Put(put), WriteStatus::Created | WriteStatus::Updated) = (op, done.status) {
+            let Prepared::Put(put) = op else { continue };
+            // What a conditional create found is about others.
+            if done.id == put.id {
+                done.add_patients(prepared.patients_of(put));
+            }
+            if matches!(done.status, WriteStatus::Created | WriteStatus::Updated) {
                 done.body = Bytes::from(fhir::resource::fill_stamp(&put.unstamped, done.version, done.last_updated));
             }
         }

@@ -248,9 +248,10 @@ fn run_apart(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<Res
             Ok(Ok(()))
         }
         Err(StoreError::Serialization) => Err(StoreError::Serialization),
-        Err(error) => {
-            transaction.roll_back_request()?;
-            Ok(Err(error))
-        }
+        // Without its savepoint the whole transaction is over, for the reason that the request met.
+        Err(error) => match transaction.roll_back_request() {
+            Ok(()) => Ok(Err(error)),
+            Err(_) => Err(error),
+        },
     }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod costs;
+
 use std::sync::Arc;
 
 use definitions::Definitions;
@@ -44,6 +46,71 @@ fn published_value_sets_are_known() {
     assert_eq!(snomed, Membership::NotChecked { missing: "http://snomed.info/sct".to_owned() });
     assert_eq!(terminology.lookup(clinical, "active").and_then(|found| found.text), Some("Active"));
     assert_eq!(terminology.check_code(clinical, "alive"), Membership::NotMember);
+}
+
+#[test]
+fn codes_that_no_definition_lists_are_judged_by_form_or_table() {
+    let definitions = Definitions::r4().expect("the base definitions load");
+    let terminology = terminology(Vec::new());
+    // What R4's own value sets list is right by our rules.
+    for set in ["ucum-common", "languages", "iso3166-1-2"] {
+        let set = definitions.value_set(&format!("http://hl7.org/fhir/ValueSet/{set}")).expect("known");
+        let include = set.include.first().expect("it includes");
+        let system = include.system.as_deref().expect("of a system");
+        let is_wrong = |code: &&str| terminology.check_code(system, code) != Membership::Member;
+        let wrong: Vec<&str> = include.concepts.iter().map(|one| one.code.as_str()).filter(is_wrong).collect();
+        assert!(include.concepts.len() > 50 && wrong.is_empty(), "{system}: {wrong:?}");
+    }
+    let (ucum, bcp47, bcp13) = ("http://unitsofmeasure.org", "urn:ietf:bcp:47", "urn:ietf:bcp:13");
+    let (countries, currencies) = ("urn:iso:std:iso:3166", "urn:iso:std:iso:4217");
+    for (system, right, wrong) in [
+        (
+            ucum,
+            vec!["mm[Hg]", "/min", "%", "{score}", "10*9/L", "mmol/L", "Cel", "kg/m2"],
+            vec!["", "mg/", "{a", "a}", "{é}", "mmHg]", "per minute", "bananas"],
+        ),
+        (
+            bcp47,
+            vec!["en", "en-GB", "cy", "zh-Hant-TW", "x-private", "i-klingon", "gsw"],
+            vec!["", "xx", "e", "en_GB", "en--GB", "not a language"],
+        ),
+        (
+            bcp13,
+            vec!["text/plain", "application/fhir+json; charset=utf-8", "json"],
+            vec!["", "text", "text/", "/plain", "te xt/plain"],
+        ),
+        (countries, vec!["GB", "GBR", "826", "AX"], vec!["", "UK", "gb", "XX", "GBX", "000"]),
+        (currencies, vec!["GBP", "EUR", "XAU", "HRK"], vec!["", "gbp", "ABC", "GBP "]),
+    ] {
+        right
+            .iter()
+            .for_each(|code| assert_eq!(terminology.check_code(system, code), Membership::Member, "{system} {code}"));
+        wrong.iter().for_each(|code| {
+            assert_eq!(terminology.check_code(system, code), Membership::NotMember, "{system} `{code}`")
+        });
+    }
+}
+
+#[test]
+fn a_version_of_a_value_set_is_told_from_another() {
+    let set = |version: &str, code: &str| {
+        let compose = json!({"include": [{"system": "http://test/any", "concept": [{"code": code}]}]});
+        let mut set = value_set("versioned", compose);
+        set["version"] = version.into();
+        set
+    };
+    let both = json!({"include": [{"valueSet": ["http://test/versioned|1"]}, {"valueSet": ["http://test/versioned"]}]});
+    let terminology = terminology(vec![set("1", "old"), set("2", "new"), value_set("both", both)]);
+    let check = |url: &str, code: &str| terminology.check(&format!("http://test/{url}"), Some("http://test/any"), code);
+    for (url, member, other) in
+        [("versioned", "new", "old"), ("versioned|1", "old", "new"), ("versioned|2", "new", "old")]
+    {
+        assert_eq!((check(url, member), check(url, other)), (Membership::Member, Membership::NotMember), "{url}");
+    }
+    assert_eq!((check("both", "old"), check("both", "new")), (Membership::Member, Membership::Member));
+    assert_eq!(terminology.members("http://test/both").map(|codes| codes.len()), Ok(2));
+    // Of one that is not known, the one that is.
+    assert_eq!(check("versioned|3", "new"), Membership::Member);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast and how small Weir is, on data of its own. docs/performance.md says what each row means.
 
 mod drive;
+mod fhirpath;
 mod http;
 mod key;
 mod machine;
@@ -8,6 +9,7 @@ mod population;
 mod report;
 mod server;
 mod session;
+mod validate;
 mod workload;
 
 use std::path::{Path, PathBuf};
@@ -35,9 +37,16 @@ use server::Validation;
 ///       loads once and keeps the store; the next time it measures without loading
 ///   cargo xtask bench --database-url postgres://postgres@127.0.0.1/postgres
 ///       on PostgreSQL; makes databases of its own there and drops them
+///   cargo xtask bench fhirpath
+///       nanoseconds of one evaluation; needs no server
+///   cargo xtask bench validate
+///       resources a second of the validator, on one core; needs no server
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
+    /// Measure this part alone, inside this process, without a server.
+    #[arg(value_enum)]
+    part: Option<Part>,
     /// Patients to load; 1000, 10000 and 64000 are what docs/performance.md compares.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     patients: u64,
@@ -50,7 +59,7 @@ pub(crate) struct Options {
     /// Seconds that each timed row takes.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// Patients of each row of the import workload, which begins with an empty store each time [default: --patients, 200 at most].
+    /// Patients of each row of the import and ndjson workloads, which begin with an empty store each time [default: --patients, 200 at most].
     #[arg(long, value_name = "N")]
     import_patients: Option<u64>,
     /// What the load of the store that the other workloads use must satisfy.
@@ -73,11 +82,22 @@ pub(crate) struct Options {
     write_resources: Option<PathBuf>,
 }
 
+/// A part that can be measured without a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// One evaluation of typical invariants and search expressions: a few seconds.
+    Fhirpath,
+    /// Resources held against UK Core, a Bundle, and what the definitions take: a few seconds.
+    Validate,
+}
+
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Workload {
     /// Transaction bundles into an empty store, by validation and connections.
     Import,
+    /// `weir ingest` of a file of NDJSON into an empty store, by validation.
+    Ndjson,
     /// Bytes on disk.
     Disk,
     /// Start and memory at rest.
@@ -110,8 +130,14 @@ impl Options {
 
 /// Builds what is measured and measures it; the answer is the table.
 pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
+    if options.part == Some(Part::Validate) {
+        return validate::run(root);
+    }
     if cfg!(debug_assertions) {
-        return run_released(root);
+        return run_released(root, &options);
+    }
+    if options.part == Some(Part::Fhirpath) {
+        return fhirpath::run(options.json.as_deref());
     }
     if options.smoke {
         options.patients = 20;
@@ -135,8 +161,10 @@ pub(crate) fn run(root: &Path, mut options: Options) -> Result<String> {
 }
 
 /// A load generator that is not optimised would measure itself, so the release build of this program goes on.
-fn run_released(root: &Path) -> Result<String> {
-    let build = ["build", "--release", "--bins", "--example", "ceiling", "-p", "app", "-p", "rest", "-p", "xtask"];
+fn run_released(root: &Path, options: &Options) -> Result<String> {
+    let server = ["build", "--release", "--bins", "--example", "ceiling", "-p", "app", "-p", "rest", "-p", "xtask"];
+    let alone = ["build", "--release", "-p", "xtask"];
+    let build = if options.part.is_some() { alone.as_slice() } else { &server };
     let status = Command::new(env!("CARGO")).args(build).current_dir(root).status().context("run cargo build")?;
     ensure!(status.success(), "the release build failed");
     let debug = std::env::current_exe()?;

@@ -73,12 +73,14 @@ impl Place {
 
     /// Runs a command of Weir on the store.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<()> {
-        let name = arguments.join(" ");
-        let output = self.weir(arguments).output().with_context(|| format!("run weir {name}"))?;
-        if !output.status.success() {
-            bail!("weir {name}: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(())
+        ended_well(self.weir(arguments), &arguments.join(" "))
+    }
+
+    /// Loads a file of NDJSON into the store.
+    pub(crate) fn ingest(&self, file: &Path, validation: Validation) -> Result<()> {
+        let mut command = self.weir(&["ingest", "--feed", "ndjson"]);
+        command.arg(file).envs(validation.setting());
+        ended_well(command, "ingest")
     }
 
     /// Registers the client of a key.
@@ -90,6 +92,14 @@ impl Place {
         let named = ["client", "add", "--name", "bench", "--id", &key.client_id, "--jwks", jwks];
         self.run(&[&named[..], &options[..]].concat())
     }
+}
+
+fn ended_well(mut command: Command, name: &str) -> Result<()> {
+    let output = command.output().with_context(|| format!("run weir {name}"))?;
+    if !output.status.success() {
+        bail!("weir {name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
 }
 
 /// A process of the bench's own.

@@ -14,6 +14,7 @@ use super::report::Row;
 use super::server::{Place, Server, Validation, start_ceiling};
 use super::workload::crud::Crud;
 use super::workload::import::{self, Import};
+use super::workload::ndjson;
 use super::workload::read::Read;
 use super::workload::search::{Count, Searches};
 use super::workload::shapes::SHAPES;
@@ -60,6 +61,11 @@ impl Session<'_> {
         self.add(Row::value("machine", "resources made by the bench itself", "resources/s", Some(rate)));
         if self.options.is_wanted(Workload::Import) {
             self.imports().await?;
+        }
+        if self.options.is_wanted(Workload::Ndjson) {
+            for validation in [Validation::None, Validation::Base, Validation::Full] {
+                self.ndjson(validation)?;
+            }
         }
         let place = self.place("main")?;
         let loaded = self.load(&place).await?;
@@ -132,6 +138,29 @@ impl Session<'_> {
         let row = Row::measured("import", &what, "resources/s", connections, &measured);
         self.add(row.noting(&format!("{:.1} bundles a commit", measured.requests as f64 / commits.max(1.0))));
         server.process.stop()?;
+        self.forget("import")
+    }
+
+    /// One file into an empty store, from the start of the process to its end: done is durable and searchable.
+    fn ndjson(&mut self, validation: Validation) -> Result<()> {
+        let what = format!("a file, validation {}", validation.as_str());
+        self.say(&format!("ndjson: {what}"));
+        self.forget("import")?;
+        let place = self.place("import")?;
+        let population = Population {
+            patients: self.options.import_patients(),
+            is_claiming: validation != Validation::Base,
+            ..self.options.population()
+        };
+        let file = self.folder.join("bench.ndjson");
+        let resources = ndjson::write(&file, &population)?;
+        place.run(&["migrate"])?;
+        let started = Instant::now();
+        place.ingest(&file, validation)?;
+        let mut row = Row::value("ndjson", &what, "resources/s", None);
+        row.rate = Some(resources as f64 / started.elapsed().as_secs_f64());
+        self.add(row.noting(&format!("{resources} resources")));
+        fs::remove_file(&file).with_context(|| format!("remove {}", file.display()))?;
         self.forget("import")
     }
 

@@ -10,7 +10,7 @@ use fhir::{Issue, Severity};
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::{Envelope, Ingest, Receipt, UnitCounts};
 
-use crate::cli::IngestArgs;
+use crate::cli::{FeedName, IngestArgs};
 use crate::table::table;
 use crate::wiring::House;
 
@@ -19,6 +19,13 @@ const REASONS_MAX: usize = 20;
 
 /// Sends the files one after the other and prints what became of them.
 pub async fn run(arguments: IngestArgs) -> Result<ExitCode> {
+    if arguments.feed == FeedName::Ndjson {
+        return super::ingest_ndjson::run(arguments).await;
+    }
+    anyhow::ensure!(
+        arguments.rejects.is_none(),
+        "--rejects is for --feed ndjson; a feed keeps what it refuses in quarantine"
+    );
     let files = super::files(&arguments.paths)?;
     let house = House::open(super::config(&arguments.store)?).await?;
     let ingest = house.ingest();

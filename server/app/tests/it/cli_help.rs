@@ -33,6 +33,7 @@ fn every_command_helps() {
         "serve",
         "ingest",
         "validate",
+        "fhirpath",
         "client add",
         "user add",
         "opt-out request",
@@ -62,7 +63,7 @@ fn wrong_usage_is_told() {
     for (arguments, what) in [
         (&["nonsense"][..], "unrecognized subcommand 'nonsense'"),
         (&["validate"], "<PATH>..."),
-        (&["ingest", "--feed", "acute", "x"], "[possible values: acute-hl7v2, gp-connect, social-care-cld]"),
+        (&["ingest", "--feed", "acute", "x"], "[possible values: acute-hl7v2, gp-connect, social-care-cld, ndjson]"),
         (&["serve", "--listen", "8080"], "invalid value '8080' for '--listen <ADDRESS:PORT>'"),
         (&["client", "add", "--name", "x", "--kind", "public", "--scope", "patient/*.rs"], "--purpose <PURPOSE>"),
     ] {

@@ -78,3 +78,40 @@ fn a_profile_asked_for_is_held_against() {
     assert_eq!(unknown.code, 1);
     assert!(unknown.out.contains("profile `http://example.org/x` is not known here"), "{}", unknown.out);
 }
+
+#[test]
+fn definitions_come_from_files() {
+    let url = "http://example.org/StructureDefinition/named";
+    let profile = serde_json::json!({"resourceType": "StructureDefinition", "url": url, "name": "Named", "kind": "resource", "type": "Patient",
+        "derivation": "constraint", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}})
+    .to_string();
+    let xml = format!(
+        "<StructureDefinition xmlns=\"http://hl7.org/fhir\"><url value=\"{url}\"/><name value=\"Named\"/><status value=\"active\"/>\
+         <kind value=\"resource\"/><abstract value=\"false\"/><type value=\"Patient\"/>\
+         <baseDefinition value=\"http://hl7.org/fhir/StructureDefinition/Patient\"/><derivation value=\"constraint\"/>\
+         <differential><element id=\"Patient.name\"><path value=\"Patient.name\"/><min value=\"1\"/></element></differential></StructureDefinition>"
+    );
+    let files = [
+        ("a.json", GOOD.as_bytes()),
+        ("p.json", profile.as_bytes()),
+        ("p.xml", xml.as_bytes()),
+        ("no.json", b"{}".as_slice()),
+    ];
+    for with in ["p.json", "p.xml"] {
+        let told = validate(&files, &["--with", with, "--profile", url, "a.json"]);
+        assert_eq!(told.code, 1, "{told:?}");
+        assert!(told.out.contains("Patient: found 0 of `name`, at least 1 required"), "{}", told.out);
+    }
+    assert!(validate(&files, &["--with", "no.json", "a.json"]).badly().contains("no.json: there is no `resourceType`"));
+    assert!(validate(&files, &["--with", "gone.json", "a.json"]).badly().contains("gone.json"));
+}
+
+#[test]
+fn uk_core_holds_where_it_is_claimed_or_asked_for() {
+    let twice = r#"{"resourceType":"Patient","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"},
+        {"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000026"}]}"#;
+    let files = [("a.json", twice.as_bytes())];
+    assert_eq!(validate(&files, &["a.json"]).code, 0);
+    assert_eq!(validate(&files, &["--uk-core", "a.json"]).code, 1);
+}

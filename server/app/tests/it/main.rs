@@ -11,11 +11,15 @@
 )]
 
 mod acknowledged;
+mod cli_fhirpath;
 mod cli_help;
+mod cli_ingest;
+mod cli_package;
 mod cli_people;
 mod cli_serve;
 mod cli_store;
 mod cli_validate;
+mod disk_full;
 mod kill;
 mod kill_senders;
 mod kill_store;

@@ -94,6 +94,11 @@ impl Server {
         self.process.kill()
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// SIGTERM, as a service manager sends it.
     pub fn terminate(&self) {
         let kill = format!("kill -TERM {}", self.process.child.id());

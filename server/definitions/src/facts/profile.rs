@@ -27,7 +27,10 @@ const ELEMENT_FACTS: [&str; 16] = [
 ];
 const TYPED_FACTS: [&str; 4] = ["fixed", "pattern", "minValue", "maxValue"];
 const PROSE: [&str; 6] = ["description", "human", "xpath", "source", "requirements", "comment"];
-const FACT_EXTENSIONS: [&str; 2] = [BEST_PRACTICE, MAX_VALUE_SET];
+const ADDITIONAL_BINDING: &str = "http://hl7.org/fhir/tools/StructureDefinition/additional-binding";
+const ADDITIONAL_BINDING_R5: &str =
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.binding.additional";
+const FACT_EXTENSIONS: [&str; 4] = [BEST_PRACTICE, MAX_VALUE_SET, ADDITIONAL_BINDING, ADDITIONAL_BINDING_R5];
 
 /// Says whether a StructureDefinition constrains another.
 #[must_use]

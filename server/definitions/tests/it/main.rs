@@ -19,7 +19,7 @@ fn counts_are_those_of_r4() {
     assert_eq!(R4.search_parameters().len(), 1397);
     assert_eq!(R4.profile_urls().count(), 439);
     assert_eq!(R4.value_set_urls().count(), 1311);
-    assert_eq!(R4.code_system_urls().count(), 1060);
+    assert_eq!(R4.code_system_urls().count(), 1124);
 }
 
 #[test]

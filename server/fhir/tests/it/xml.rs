@@ -23,6 +23,12 @@ fn common_spellings_of_a_document_are_read() {
         expected
     );
     assert_eq!(read(&format!("<?xml version='1.0'?><?xml-stylesheet href='x'?>{PATIENT}")), expected);
+    // Declarations of other namespaces, and where a schema lies, say nothing that FHIR knows.
+    let declared = PATIENT.replace(
+        "<Patient ",
+        "<Patient xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:schemaLocation=\"http://hl7.org/fhir a.xsd\" xmlns:f=\"http://hl7.org/fhir\" ",
+    );
+    assert_eq!(json_from_xml(&declared).unwrap(), json_from_xml(PATIENT).unwrap());
     let prefixed = PATIENT.replace("xmlns=", "xmlns:f=").replace("</", "</f:");
     let prefixed = ["Patient", "id", "active", "name", "given"]
         .iter()

@@ -7,7 +7,7 @@ use crate::evaluate::{Items, Outcome, single};
 use crate::functions::{Call, Function, boolean, optional};
 use crate::operators;
 use crate::quantity::Quantity;
-use crate::temporal::{Precision, Temporal};
+use crate::temporal::{Precision, Temporal, days_in_month};
 use crate::value::Value;
 
 /// The precision of a decimal boundary that was not asked for, and the largest that can be.
@@ -70,6 +70,13 @@ fn decimal(value: Decimal, digits: Option<i64>, is_high: bool) -> Option<Decimal
         return None;
     }
     let digits = u32::try_from(digits).ok()?;
+    // What is nothing at this precision stays nothing on both sides: so the official suite has it (`0.0034.highBoundary(1)`).
+    let cut = value.trunc_with_scale(digits);
+    if cut.is_zero() && !value.is_zero() && digits > 0 {
+        let mut zero = cut;
+        zero.rescale(digits);
+        return Some(zero);
+    }
     let half = Decimal::new(5, value.scale().checked_add(1)?.min(28));
     let (moved, strategy) = if is_high {
         (value.checked_add(half)?, RoundingStrategy::ToPositiveInfinity)
@@ -95,8 +102,10 @@ fn temporal(value: &Temporal, digits: i64, is_high: bool) -> Option<Temporal> {
     let at = TEMPORAL_DIGITS.iter().position(|known| *known == digits)?;
     let wanted = *ORDER.get(at)?;
     let mut result = *value;
+    // FHIR knows no hour without its minutes: `T08` stands for `T08:00`.
+    let known = if value.precision == Precision::Hour { Precision::Minute } else { value.precision };
     for precision in ORDER {
-        if precision <= value.precision {
+        if precision <= known {
             continue;
         }
         let part = match (precision, is_high) {
@@ -127,10 +136,4 @@ fn unknown_offset(value: &Temporal, is_high: bool) -> Option<i64> {
     // Times of day carry the lowest date and have no zone.
     let is_time = value.part(Precision::Year) <= 1;
     (!is_time).then_some(if is_high { -12 * 60 } else { 14 * 60 })
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    let date = i16::try_from(year).ok().zip(i8::try_from(month).ok());
-    let date = date.and_then(|(year, month)| jiff::civil::Date::new(year, month, 1).ok());
-    date.map_or(31, |date| i64::from(date.days_in_month()))
 }

@@ -22,11 +22,12 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         F::Not => optional(truth(&input)?.map(|value| Value::Boolean(!value))),
         F::Where => filter(call, input),
         F::Select => select(call, &input),
-        F::Repeat => repeat(call, input),
+        F::Repeat | F::RepeatAll => repeat(call, input),
+        F::Coalesce => coalesce(call),
         F::Aggregate => aggregate(call, &input),
         F::Sort => sort(call, input),
         F::Iif => iif(call, input),
-        F::Trace => Ok(input),
+        F::Trace => trace(call, input),
         F::DefineVariable => define_variable(call, input),
         F::Now | F::Today | F::TimeOfDay => clock(call),
         F::Single => optional(single(input, "single")?),
@@ -43,7 +44,15 @@ fn sets<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     use Function as F;
     let other = call.argument(0)?;
     // Sets are compared pair by pair.
-    call.evaluator.spend(input.len().saturating_mul(input.len().max(other.len())))?;
+    match call.function {
+        F::Combine => call.evaluator.spend(input.len().saturating_add(other.len()))?,
+        F::Union | F::Distinct | F::IsDistinct => call.evaluator.spend_union(&input, &other)?,
+        F::Intersect => {
+            call.evaluator.spend_pairs(&input, &other)?;
+            call.evaluator.spend_union(&input, &[])?;
+        }
+        _ => call.evaluator.spend_pairs(&input, &other)?,
+    }
     match call.function {
         F::Distinct => Ok(distinct(input.into_iter())),
         F::IsDistinct => {
@@ -56,7 +65,7 @@ fn sets<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         F::Exclude => Ok(input.into_iter().filter(|item| !holds(&other, item)).collect()),
         F::Union => Ok(distinct(input.into_iter().chain(other))),
         F::Combine => Ok(input.into_iter().chain(other).collect()),
-        function => Err(FhirpathError::UnknownFunction(function.name().to_owned())),
+        function => Err(FhirpathError::NotSupported(function.name())),
     }
 }
 
@@ -76,7 +85,8 @@ fn count_argument(call: &Call<'_, '_, '_, '_>) -> Result<usize, FhirpathError> {
 }
 
 fn condition<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>, index: usize) -> Result<Option<bool>, FhirpathError> {
-    truth(&call.of_item(0, item, index)?)
+    let scope = Scope { this: item, index: Some(index), total: call.scope.total };
+    call.arguments.first().map_or(Ok(None), |condition| call.evaluator.holds_apart(condition, scope))
 }
 
 fn filter<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
@@ -103,6 +113,7 @@ fn select<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a> {
     for (index, item) in input.iter().enumerate() {
         found.extend(call.of_item(0, item, index)?);
     }
+    call.evaluator.spend(found.len())?;
     Ok(found)
 }
 
@@ -113,6 +124,11 @@ fn repeat<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         let mut next = Vec::new();
         for item in &waiting {
             for child in call.of_item(0, item, 0)? {
+                if call.function == Function::RepeatAll {
+                    found.push(child.clone());
+                    next.push(child);
+                    continue;
+                }
                 call.evaluator.spend(found.len())?;
                 if !holds(&found, &child) {
                     found.push(child.clone());
@@ -123,6 +139,17 @@ fn repeat<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         waiting = next;
     }
     Ok(found)
+}
+
+/// The first argument that finds something.
+fn coalesce<'a>(call: &Call<'_, '_, '_, 'a>) -> Outcome<'a> {
+    for position in 0..call.arguments.len() {
+        let found = call.argument(position)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
 }
 
 fn aggregate<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>]) -> Outcome<'a> {
@@ -163,6 +190,23 @@ fn define_variable<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
     Ok(input)
 }
 
+/// Hands the items, or what the second argument makes of them, to whoever listens.
+fn trace<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let name = call.text_argument(0)?.ok_or(FhirpathError::WrongType("trace"))?;
+    let host = call.evaluator.context.host;
+    let Some(projection) = call.arguments.get(1) else {
+        host.trace(&name, &input);
+        return Ok(input);
+    };
+    let mut shown = Vec::new();
+    for (index, item) in input.iter().enumerate() {
+        let scope = Scope { this: item, index: Some(index), total: call.scope.total };
+        shown.extend(call.evaluator.scoped(projection, scope)?);
+    }
+    host.trace(&name, &shown);
+    Ok(input)
+}
+
 fn clock<'a>(call: &Call<'_, '_, '_, 'a>) -> Outcome<'a> {
     let Some(now) = call.evaluator.context.now else { return Ok(Vec::new()) };
     Ok(vec![match call.function {
@@ -172,15 +216,16 @@ fn clock<'a>(call: &Call<'_, '_, '_, 'a>) -> Outcome<'a> {
     }])
 }
 
-/// Sorts by keys; a key under a minus sign sorts downwards. Items without a key come first.
+/// Sorts by keys; a key under a minus sign sorts downwards. Items without a key come first either way, as the official suite has it.
 fn sort<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     let mut keyed = Vec::with_capacity(input.len());
+    let halvings = input.len().checked_ilog2().unwrap_or_default() as usize + 1;
     for (index, item) in input.into_iter().enumerate() {
         let mut keys = Vec::new();
         for (position, argument) in call.arguments.iter().enumerate() {
             let scope = Scope { this: &item, index: Some(index), total: None };
             let (is_downwards, expression) = match argument {
-                Expr::Negate(inner) => (true, &**inner),
+                Expr::Negate { value, .. } => (true, &**value),
                 other => (false, other),
             };
             let key = single(call.evaluator.scoped(expression, scope)?, "sort")?;
@@ -190,13 +235,16 @@ fn sort<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
         if keys.is_empty() {
             keys.push((item.system(), false));
         }
+        let length_bytes: usize = keys.iter().filter_map(|(key, _)| key.as_ref()).map(Value::length_bytes).sum();
+        // Each is compared about as often as the count can be halved.
+        call.evaluator.spend_text(length_bytes.saturating_mul(halvings))?;
         keyed.push((keys, item));
     }
     keyed.sort_by(|(left, _), (right, _)| {
         let orders = left.iter().zip(right).map(|((left, is_downwards), (right, _))| {
             let order = match (left, right) {
                 (Some(left), Some(right)) => order(left, right).ok().flatten().unwrap_or(Ordering::Equal),
-                (left, right) => left.is_some().cmp(&right.is_some()),
+                (left, right) => return left.is_some().cmp(&right.is_some()),
             };
             if *is_downwards { order.reverse() } else { order }
         });

@@ -1,10 +1,10 @@
 //! Conversions between types. <http://hl7.org/fhirpath/N1/#conversion>
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use crate::evaluate::{Items, Outcome, single};
 use crate::functions::{Call, Function, boolean, optional};
+use crate::operators::integer;
 use crate::quantity::Quantity;
 use crate::temporal::Temporal;
 use crate::value::Value;
@@ -25,8 +25,11 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         _ => {
             let unit = call.text_argument(0)?;
             let quantity = value.and_then(to_quantity);
-            let is_wanted = |quantity: &Quantity| unit.as_ref().is_none_or(|unit| *unit == quantity.unit);
-            quantity.filter(is_wanted).map(Value::Quantity)
+            let in_unit = |quantity: Quantity| match &unit {
+                Some(unit) => quantity.in_unit(unit.trim_matches('\'')),
+                None => Some(quantity),
+            };
+            quantity.and_then(in_unit).map(Value::Quantity)
         }
     };
     if call.function.name().starts_with("converts") { boolean(converted.is_some()) } else { optional(converted) }
@@ -53,8 +56,7 @@ fn to_integer<'a>(value: &Value<'a>) -> Option<Value<'a>> {
     match value {
         Value::Integer(value) => Some(Value::Integer(*value)),
         Value::Boolean(value) => Some(Value::Integer(i64::from(*value))),
-        Value::String(text) => text.parse().ok().map(Value::Integer),
-        Value::Decimal(value) if value.fract().is_zero() => value.to_i64().map(Value::Integer),
+        Value::String(text) => text.parse().ok().and_then(integer).map(Value::Integer),
         _ => None,
     }
 }
@@ -64,16 +66,23 @@ fn to_decimal<'a>(value: &Value<'a>) -> Option<Value<'a>> {
         Value::Integer(value) => Some(Value::Decimal(Decimal::from(*value))),
         Value::Decimal(value) => Some(Value::Decimal(*value)),
         Value::Boolean(value) => Some(Value::Decimal(Decimal::from(u8::from(*value)))),
-        Value::String(text) => text.parse().ok().map(Value::Decimal),
+        Value::String(text) if is_decimal(text) => text.parse().ok().map(Value::Decimal),
         _ => None,
     }
+}
+
+/// `(+|-)?digits(.digits)?`
+fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn to_date<'a>(value: &Value<'a>) -> Option<Value<'a>> {
     match value {
         Value::Date(date) => Some(Value::Date(*date)),
         Value::DateTime(moment) => Some(Value::Date(moment.date())),
-        Value::String(text) => Temporal::parse_date_time(text).map(|moment| Value::Date(moment.date())),
+        Value::String(text) => Temporal::parse_date(text).map(Value::Date),
         _ => None,
     }
 }
@@ -81,7 +90,8 @@ fn to_date<'a>(value: &Value<'a>) -> Option<Value<'a>> {
 fn to_date_time<'a>(value: &Value<'a>) -> Option<Value<'a>> {
     match value {
         Value::Date(moment) | Value::DateTime(moment) => Some(Value::DateTime(*moment)),
-        Value::String(text) => Temporal::parse_date_time(text).map(Value::DateTime),
+        // The `T` at the end of a date is a mark of the literal, not of the text.
+        Value::String(text) if !text.ends_with('T') => Temporal::parse_date_time(text).map(Value::DateTime),
         _ => None,
     }
 }

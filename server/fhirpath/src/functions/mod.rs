@@ -4,8 +4,9 @@ mod boundaries;
 mod call;
 mod collections;
 mod conversions;
+mod narrative;
 mod numbers;
-mod resources;
-mod strings;
+pub(crate) mod resources;
+pub(crate) mod strings;
 
-pub(crate) use call::{Call, Function, boolean, optional};
+pub(crate) use call::{Call, Function, Group, boolean, optional};

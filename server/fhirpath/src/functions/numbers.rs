@@ -14,7 +14,9 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
     let name = call.function.name();
     let Some(value) = single(input, name)?.and_then(|value| value.system()) else { return Ok(Vec::new()) };
     match (call.function, &value) {
-        (Function::Abs, Value::Integer(value)) => return optional(value.checked_abs().map(Value::Integer)),
+        (Function::Abs, Value::Integer(value)) => {
+            return optional(value.checked_abs().and_then(operators::integer).map(Value::Integer));
+        }
         (Function::Abs, Value::Quantity(quantity)) => {
             return optional(Some(Value::Quantity(Quantity { value: quantity.value.abs(), ..quantity.clone() })));
         }
@@ -22,7 +24,7 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
     }
     let Some(number) = operators::number(&value) else { return Err(FhirpathError::WrongType(name)) };
     let decimal = |value: Option<Decimal>| optional(value.map(Value::Decimal));
-    let integer = |value: Decimal| optional(value.to_i64().map(Value::Integer));
+    let integer = |value: Decimal| optional(value.to_i64().and_then(operators::integer).map(Value::Integer));
     match call.function {
         Function::Abs => decimal(Some(number.abs())),
         Function::Ceiling => integer(number.ceil()),
@@ -37,7 +39,7 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
         Function::Ln => decimal(number.checked_ln()),
         Function::Sqrt => decimal(number.sqrt()),
         Function::Log | Function::Power => with_argument(call, &value, number),
-        function => Err(FhirpathError::UnknownFunction(function.name().to_owned())),
+        function => Err(FhirpathError::NotSupported(function.name())),
     }
 }
 
@@ -54,7 +56,7 @@ fn with_argument<'a>(call: &Call<'_, '_, '_, 'a>, value: &Value<'a>, number: Dec
     if let (Value::Integer(base), Value::Integer(exponent)) = (value, &argument)
         && let Ok(exponent) = u32::try_from(*exponent)
     {
-        return optional(base.checked_pow(exponent).map(Value::Integer));
+        return optional(base.checked_pow(exponent).and_then(operators::integer).map(Value::Integer));
     }
     // A root of a negative number is not real, and the float says so.
     let power = number.to_f64().zip(other.to_f64()).map(|(base, exponent)| base.powf(exponent));

@@ -8,9 +8,16 @@ use crate::ast::Step;
 use crate::context::Resolved;
 use crate::element::Element;
 use crate::error::FhirpathError;
-use crate::evaluate::{Items, Outcome, single};
-use crate::functions::{Call, Function, boolean, optional};
+use crate::evaluate::{Items, Outcome, length_bytes, single};
+use crate::functions::{Call, Function, boolean, narrative, optional};
 use crate::value::Value;
+
+/// What looking a code up in a value set counts for.
+const MEMBERSHIP_STEPS: usize = 10;
+/// What finding out whether one concept is above another counts for: all that are below it may be listed.
+const SUBSUMPTION_STEPS: usize = 1_000;
+/// What a validation counts for, beyond a step for each byte.
+const VALIDATION_STEPS: usize = 10_000;
 
 pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     match call.function {
@@ -25,15 +32,28 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
             let Some(url) = call.text_argument(0)? else { return Ok(Vec::new()) };
             boolean(!extensions(call, &input, &url).is_empty())
         }
-        Function::HasValue => boolean(matches!(input.as_slice(), [item] if value_of(item).is_some())),
+        Function::HasValue => boolean(matches!(input.as_slice(), [item] if has_value(item))),
         Function::GetValue => optional(match input.as_slice() {
             [item] => value_of(item),
             _ => None,
         }),
-        Function::Resolve => Ok(input.iter().filter_map(|item| resolve(call, item)).collect()),
+        Function::Resolve => {
+            // Each reference may look through all entries.
+            let root = call.evaluator.context.root_resource.as_ref().and_then(Value::element);
+            let count = root.and_then(|root| root.node).map_or(0, |root| entries(root).count());
+            call.evaluator.spend(input.len().saturating_mul(count))?;
+            Ok(input.iter().filter_map(|item| resolve(call, item)).collect())
+        }
         Function::MemberOf => member_of(call, input),
         Function::ConformsTo => conforms_to(call, input),
-        _ => html_checks(input),
+        Function::Subsumes | Function::SubsumedBy => subsumes(call, input),
+        Function::CheckModifiers => check_modifiers(call, input),
+        Function::HtmlChecks => {
+            call.evaluator.spend_text(length_bytes(&input))?;
+            html_checks(input)
+        }
+        // They answer with definitions, which are no part of a document.
+        function => Err(FhirpathError::NotSupported(function.name())),
     }
 }
 
@@ -74,7 +94,7 @@ fn type_of<'a>(item: &Value<'a>) -> Value<'a> {
 }
 
 fn extensions<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>], url: &str) -> Items<'a> {
-    let step = Step::new("extension", false);
+    let step = Step::new("extension", false, 0);
     let mut found = Vec::new();
     for element in input.iter().filter_map(Value::element) {
         element.push_children(&step, call.evaluator.context.definitions, &mut |extension| {
@@ -85,6 +105,11 @@ fn extensions<'a>(call: &Call<'_, '_, '_, 'a>, input: &[Value<'a>], url: &str) -
         });
     }
     found
+}
+
+/// Whether the item has a value, and not extensions alone.
+pub(crate) fn has_value(item: &Value<'_>) -> bool {
+    item.element().is_none_or(|element| element.is_primitive() && element.node.is_some())
 }
 
 fn value_of<'a>(item: &Value<'a>) -> Option<Value<'a>> {
@@ -101,36 +126,62 @@ fn resolve<'a>(call: &Call<'_, '_, '_, 'a>, item: &Value<'a>) -> Option<Value<'a
         Some(element) if !element.is_primitive() => element.text("reference").unwrap_or_default(),
         _ => item.as_text()?,
     };
+    let found = |node| Some(Value::Node(Element::new(node, None, context.definitions)));
+    let root = context.root_resource.as_ref().and_then(Value::element).and_then(|root| root.node);
     if let Some(id) = text.strip_prefix('#') {
-        return contained(call, id);
+        let holder = holder(root?, element.and_then(|element| element.node));
+        if id.is_empty() {
+            return found(holder);
+        }
+        let mut contained = holder.get("contained")?.items();
+        return found(contained.find(|resource| resource.str("id").is_some_and(|known| known == id))?);
     }
     match context.host.resolve(&text) {
-        Resolved::Found(node) => Some(Value::Node(Element::new(node, None, context.definitions))),
+        Resolved::Found(node) => found(node),
         Resolved::Missing => None,
-        // Nobody looked: the reference itself may say what type it is of, and that is all a search needs.
-        Resolved::Unknown => {
-            let reference = Reference::parse(&text);
-            let told = element.and_then(|element| element.text("type"));
-            let type_name = reference.type_name().map(Cow::Borrowed).or(told)?;
-            Element::hollow(&type_name, context.definitions).map(Value::Node)
-        }
+        // Nobody looked: what is in the same Bundle is at hand.
+        Resolved::Unknown => match root.and_then(|root| in_bundle(root, &text)) {
+            Some(node) => found(node),
+            // The reference itself may say what type it is of, and that is all a search needs.
+            None => {
+                let told = || element.and_then(|element| element.text("type"));
+                let type_name = Reference::type_in(&text).map(Cow::Borrowed).or_else(told)?;
+                Element::hollow(&type_name, context.definitions).map(Value::Node)
+            }
+        },
     }
 }
 
-fn contained<'a>(call: &Call<'_, '_, '_, 'a>, id: &str) -> Option<Value<'a>> {
-    let context = call.evaluator.context;
-    let root = context.root_resource.as_ref()?.element()?;
-    if id.is_empty() {
-        return Some(Value::Node(*root));
-    }
-    let mut resources = root.node?.get("contained")?.items();
-    let found = resources.find(|resource| resource.str("id").is_some_and(|known| known == id))?;
-    Some(Value::Node(Element::new(found, None, context.definitions)))
+/// The resource whose contained resources a reference inside it means: the root, or in a Bundle the entry's.
+fn holder<'a>(root: fhir::Node<'a>, place: Option<fhir::Node<'a>>) -> fhir::Node<'a> {
+    let Some(place) = place else { return root };
+    let resources = entries(root).filter_map(|entry| entry.get("resource"));
+    let mut around = resources.filter(|found| std::ptr::eq(found.json(), place.json()));
+    around.find(|found| (found.offset()..found.end_offset()).contains(&place.offset())).unwrap_or(root)
+}
+
+fn entries<'a>(root: fhir::Node<'a>) -> impl Iterator<Item = fhir::Node<'a>> {
+    let is_bundle = root.str("resourceType").is_some_and(|name| name == "Bundle");
+    is_bundle.then(|| root.get("entry")).flatten().into_iter().flat_map(|list| list.items())
+}
+
+/// The resource of a Bundle that a reference means: by fullUrl, or by type and id at its end.
+fn in_bundle<'a>(root: fhir::Node<'a>, reference: &str) -> Option<fhir::Node<'a>> {
+    let is_meant = |entry: &fhir::Node<'_>| {
+        entry.str("fullUrl").is_some_and(|url| {
+            let tail = url.strip_suffix(reference).filter(|_| !reference.is_empty());
+            tail.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        })
+    };
+    entries(root).find(is_meant)?.get("resource")
 }
 
 fn member_of<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     let Some(value_set) = call.text_argument(0)? else { return Ok(Vec::new()) };
     let Some(item) = single(input, "memberOf")? else { return Ok(Vec::new()) };
+    let codings = item.element().and_then(|element| element.node?.get("coding")).map_or(1, |codings| codings.len());
+    call.evaluator.spend_text(item.length_bytes())?;
+    call.evaluator.spend(codings.saturating_mul(MEMBERSHIP_STEPS))?;
     let host = call.evaluator.context.host;
     let of_coding = |system: Option<Cow<'_, str>>, code: Option<Cow<'_, str>>| {
         code.and_then(|code| host.member_of(&value_set, system.as_deref(), &code))
@@ -160,7 +211,10 @@ fn conforms_to<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a>
     let base = base.filter(|name| context.definitions.type_named(name).is_some());
     let answer = match base {
         Some(name) => Some(element.is_a(name, context.definitions)),
-        None => context.host.conforms_to(element, &profile),
+        None => {
+            call.evaluator.spend(item.length_bytes().saturating_add(VALIDATION_STEPS))?;
+            context.host.conforms_to(element, &profile)
+        }
     };
     match answer {
         Some(answer) => boolean(answer),
@@ -168,13 +222,65 @@ fn conforms_to<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a>
     }
 }
 
-/// Elements of a narrative that could run code or load something. The validator has the full list of allowed ones.
-const FORBIDDEN: [&str; 10] =
-    ["<script", "<iframe", "<form", "<object", "<embed", "<link", "<base", "<frame", "<applet", "javascript:"];
+/// Whether the input's concept is the argument's or above it (`subsumes`), or below it (`subsumedBy`).
+fn subsumes<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let name = call.function.name();
+    let (Some(own), Some(other)) = (single(input, name)?, single(call.argument(0)?, name)?) else {
+        return Ok(Vec::new());
+    };
+    call.evaluator.spend_text(own.length_bytes().saturating_add(other.length_bytes()))?;
+    let (above, below) = if call.function == Function::Subsumes { (own, other) } else { (other, own) };
+    let (above, below) = (codings(&above, name)?, codings(&below, name)?);
+    call.evaluator.spend(above.len().saturating_mul(below.len()).saturating_mul(SUBSUMPTION_STEPS))?;
+    let mut is_open = false;
+    for (system, code) in &above {
+        for (other_system, other) in below.iter().filter(|(other_system, _)| other_system == system) {
+            let known = if code == other { Some(true) } else { None };
+            match known.or_else(|| call.evaluator.context.host.subsumes(other_system, code, other)) {
+                Some(true) => return boolean(true),
+                Some(false) => {}
+                None => is_open = true,
+            }
+        }
+    }
+    if is_open { Ok(Vec::new()) } else { boolean(false) }
+}
+
+/// A system and a code.
+type Concept<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// The systems and codes of a Coding or CodeableConcept.
+fn codings<'a>(item: &Value<'a>, name: &'static str) -> Result<Vec<Concept<'a>>, FhirpathError> {
+    let of = |coding: fhir::Node<'a>| Some((coding.str("system").unwrap_or_default(), coding.str("code")?));
+    let node = item.element().and_then(|element| element.node).filter(fhir::Node::is_object);
+    let node = node.ok_or(FhirpathError::WrongType(name))?;
+    Ok(match node.get("coding") {
+        Some(list) => list.items().filter_map(of).collect(),
+        None => of(node).into_iter().collect(),
+    })
+}
+
+/// The input, if it has no modifier extensions but those named.
+fn check_modifiers<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
+    let mut allowed = Vec::new();
+    for position in 0..call.arguments.len() {
+        let urls = call.text_argument(position)?.unwrap_or_default();
+        allowed.extend(urls.split(',').map(|url| url.trim().to_owned()));
+    }
+    let nodes = input.iter().filter_map(Value::element).filter_map(|element| element.node);
+    let extensions = nodes.filter_map(|node| node.get("modifierExtension")).flat_map(|list| list.items());
+    let is_allowed = |extension: fhir::Node<'_>| {
+        extension.str("url").is_some_and(|url| allowed.iter().any(|known| known.as_str() == url.as_ref()))
+    };
+    for extension in extensions {
+        if !is_allowed(extension) {
+            return Err(FhirpathError::UnknownModifier);
+        }
+    }
+    Ok(input)
+}
 
 fn html_checks(input: Items<'_>) -> Outcome<'_> {
     let Some(text) = single(input, "htmlChecks")?.and_then(|item| item.as_text()) else { return Ok(Vec::new()) };
-    let lower = text.to_lowercase();
-    let is_div = lower.trim_start().starts_with("<div") && lower.trim_end().ends_with("</div>");
-    boolean(is_div && !FORBIDDEN.iter().any(|forbidden| lower.contains(forbidden)))
+    boolean(narrative::is_narrative(&text))
 }

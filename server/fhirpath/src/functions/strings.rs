@@ -1,20 +1,26 @@
 //! Functions on texts. <http://hl7.org/fhirpath/N1/#string-manipulation>
 
-use regex::RegexBuilder;
+use std::borrow::Cow;
 
+use regex::{Regex, RegexBuilder};
+
+use crate::ast::{Expr, Literal};
 use crate::error::FhirpathError;
 use crate::evaluate::{Items, Outcome, single};
 use crate::functions::{Call, Function, boolean, optional};
 use crate::value::Value;
 
 /// Compiled size of a pattern; the largest of R4 and UK Core takes a few hundred kilobytes.
-const PATTERN_SIZE_MAX_BYTES: usize = 4 << 20;
+const PATTERN_SIZE_MAX_BYTES: usize = 1 << 20;
 const PATTERN_LENGTH_MAX_BYTES: usize = 4096;
+/// What compiling a pattern that is no constant counts for: a hostile one takes milliseconds.
+const PATTERN_STEPS: usize = 5_000;
 
 pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
     if call.function == Function::Join {
         let separator = call.text_argument(0)?.unwrap_or_default();
         let texts: Vec<String> = input.iter().filter_map(Value::to_text).collect();
+        call.evaluator.spend_text(texts.iter().map(|text| text.len() + separator.len()).sum())?;
         return if input.is_empty() { Ok(Vec::new()) } else { text(texts.join(&separator)) };
     }
     let Some(value) = single(input, call.function.name())? else { return Ok(Vec::new()) };
@@ -32,15 +38,21 @@ pub(super) fn call<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome
     match call.function {
         Function::Upper => text(subject.to_uppercase()),
         Function::Lower => text(subject.to_lowercase()),
-        Function::Trim => text(subject.trim().to_owned()),
+        Function::Trim => text(subject.trim_matches([' ', '\t', '\r', '\n']).to_owned()),
         Function::Length => Ok(vec![Value::Integer(subject.chars().count() as i64)]),
-        Function::ToChars => Ok(subject.chars().map(|c| Value::String(c.to_string().into())).collect()),
+        Function::ToChars => {
+            call.evaluator.spend(subject.len())?;
+            Ok(subject.chars().map(|c| Value::String(c.to_string().into())).collect())
+        }
         Function::Substring => substring(call, &subject),
         _ => with_argument(call, &subject),
     }
 }
 
 fn with_argument<'a>(call: &Call<'_, '_, '_, 'a>, subject: &str) -> Outcome<'a> {
+    if matches!(call.function, Function::Matches | Function::MatchesFull | Function::ReplaceMatches) {
+        return with_pattern(call, subject);
+    }
     let Some(argument) = call.text_argument(0)? else { return Ok(Vec::new()) };
     let position = |at: Option<usize>| {
         let characters = at.and_then(|at| subject.get(..at)).map_or(-1, |before| before.chars().count() as i64);
@@ -52,29 +64,24 @@ fn with_argument<'a>(call: &Call<'_, '_, '_, 'a>, subject: &str) -> Outcome<'a> 
         Function::StartsWith => boolean(subject.starts_with(&argument)),
         Function::EndsWith => boolean(subject.ends_with(&argument)),
         Function::Contains => boolean(subject.contains(&argument)),
-        Function::Matches | Function::MatchesFull => {
-            let pattern = match call.function {
-                Function::MatchesFull => format!("^(?:{argument})$"),
-                _ => argument,
-            };
-            boolean(regex(&pattern)?.is_match(subject))
-        }
-        Function::Replace | Function::ReplaceMatches => {
+        Function::Replace => {
             let Some(replacement) = call.text_argument(1)? else { return Ok(Vec::new()) };
-            match call.function {
-                Function::ReplaceMatches if argument.is_empty() => text(subject.to_owned()),
-                Function::ReplaceMatches => {
-                    text(regex(&argument)?.replace_all(subject, group_references(&replacement)).into_owned())
-                }
-                _ => text(subject.replace(&argument, &replacement)),
-            }
+            call.evaluator.spend_text(subject.matches(&argument).count().saturating_mul(replacement.len()))?;
+            text(subject.replace(&argument, &replacement))
         }
-        Function::Split => Ok(subject.split(&argument).map(|part| Value::String(part.to_owned().into())).collect()),
+        Function::Split => {
+            call.evaluator.spend(subject.len())?;
+            let part = |part: &str| Value::String(part.to_owned().into());
+            Ok(match argument.as_str() {
+                "" => subject.chars().map(|c| part(c.encode_utf8(&mut [0; 4]))).collect(),
+                separator => subject.split(separator).map(part).collect(),
+            })
+        }
         Function::Encode => optional(encode(subject, &argument).map(|t| Value::String(t.into()))),
         Function::Decode => optional(decode(subject, &argument).map(|t| Value::String(t.into()))),
         Function::Escape => optional(escape(subject, &argument).map(|t| Value::String(t.into()))),
         Function::Unescape => optional(unescape(subject, &argument).map(|t| Value::String(t.into()))),
-        function => Err(FhirpathError::UnknownFunction(function.name().to_owned())),
+        function => Err(FhirpathError::NotSupported(function.name())),
     }
 }
 
@@ -91,12 +98,53 @@ fn substring<'a>(call: &Call<'_, '_, '_, 'a>, subject: &str) -> Outcome<'a> {
     text(subject.chars().skip(start).take(length).collect())
 }
 
-fn regex(pattern: &str) -> Result<regex::Regex, FhirpathError> {
-    if pattern.len() > PATTERN_LENGTH_MAX_BYTES {
+fn with_pattern<'a>(call: &Call<'_, '_, '_, 'a>, subject: &str) -> Outcome<'a> {
+    let pattern = match call.pattern {
+        Some(pattern) => Cow::Borrowed(pattern),
+        None => {
+            let Some(source) = call.text_argument(0)? else { return Ok(Vec::new()) };
+            let flags = call.text_argument(flags_position(call.function))?.unwrap_or_default();
+            call.evaluator.spend(PATTERN_STEPS)?;
+            Cow::Owned(compile(call.function, &source, &flags)?)
+        }
+    };
+    call.evaluator.spend(subject.len() / 8)?;
+    if call.function != Function::ReplaceMatches {
+        return boolean(pattern.is_match(subject));
+    }
+    let Some(replacement) = call.text_argument(1)? else { return Ok(Vec::new()) };
+    if pattern.as_str().is_empty() {
+        return text(subject.to_owned());
+    }
+    call.evaluator.spend_text(subject.len().saturating_mul(replacement.len()))?;
+    text(pattern.replace_all(subject, group_references(&replacement)).into_owned())
+}
+
+fn flags_position(function: Function) -> usize {
+    if function == Function::ReplaceMatches { 2 } else { 1 }
+}
+
+/// The pattern of a call whose pattern and flags are constants, compiled once for all evaluations; what is faulty is told when it is called.
+pub(crate) fn constant_pattern(function: Function, arguments: &[Expr]) -> Option<Regex> {
+    if !matches!(function, Function::Matches | Function::MatchesFull | Function::ReplaceMatches) {
+        return None;
+    }
+    let constant = |argument: &Expr| match argument {
+        Expr::Literal(Literal::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let flags = arguments.get(flags_position(function)).map_or(Some(String::new()), constant)?;
+    compile(function, &constant(arguments.first()?)?, &flags).ok()
+}
+
+fn compile(function: Function, source: &str, flags: &str) -> Result<Regex, FhirpathError> {
+    if source.len() > PATTERN_LENGTH_MAX_BYTES || flags.contains(|flag| !matches!(flag, 'i' | 'm')) {
         return Err(FhirpathError::BadPattern);
     }
+    let whole = (function == Function::MatchesFull).then(|| format!(r"\A(?:{source})\z"));
     // The engine runs in linear time: a size limit is all that is needed against hostile patterns.
-    let mut builder = RegexBuilder::new(pattern);
+    let mut builder = RegexBuilder::new(whole.as_deref().unwrap_or(source));
+    builder.case_insensitive(flags.contains('i')).multi_line(flags.contains('m'));
     builder.dot_matches_new_line(true).size_limit(PATTERN_SIZE_MAX_BYTES).build().map_err(|_| FhirpathError::BadPattern)
 }
 

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-fn definitions() -> &'static Definitions {
+pub(crate) fn definitions() -> &'static Definitions {
     static DEFINITIONS: OnceLock<Definitions> = OnceLock::new();
     DEFINITIONS.get_or_init(|| Definitions::r4().unwrap())
 }
 
-fn evaluate(document: &Value, expression: &str) -> Result<Vec<String>, FhirpathError> {
+pub(crate) fn evaluate(document: &Value, expression: &str) -> Result<Vec<String>, FhirpathError> {
     let document = Json::from_value(document);
     let mut context = Context::new(document.root(), definitions(), &NoHost);
     context.now = Temporal::from_instant(0);
@@ -22,7 +22,7 @@ fn evaluate(document: &Value, expression: &str) -> Result<Vec<String>, FhirpathE
     Ok(found.iter().map(|value| value.to_text().unwrap_or_else(|| "(element)".into())).collect())
 }
 
-fn check(document: &Value, cases: &[(&str, &[&str])]) {
+pub(crate) fn check(document: &Value, cases: &[(&str, &[&str])]) {
     for (expression, expected) in cases {
         assert_eq!(evaluate(document, expression).unwrap(), *expected, "{expression}");
     }
@@ -65,7 +65,10 @@ fn endless_and_faulty_expressions_end() {
     assert_eq!(evaluate(&patient, "'a'.matches('(')"), Err(FhirpathError::BadPattern));
     assert_eq!(evaluate(&patient, "'a'.matches('(a{1000}){1000}')"), Err(FhirpathError::BadPattern));
     assert_eq!(evaluate(&patient, "name.given.single()"), Err(FhirpathError::NotSingle("single")));
-    assert_eq!(evaluate(&patient, "name.nope()"), Err(FhirpathError::UnknownFunction("nope".into())));
+    assert_eq!(
+        evaluate(&patient, "name.nope()"),
+        Err(FhirpathError::Syntax { offset: 5, reason: "there is no function `nope`".into() })
+    );
     let nested = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
     for faulty in ["", "1 +", "name.", "'abc", "/* x", "a b", "name[", "@", "%", &nested, "-", "$x", "a.b("] {
         assert!(Expression::parse(faulty).is_err(), "{faulty:.20}");
@@ -88,11 +91,13 @@ proptest! {
         let patient = json!({"resourceType": "Patient", "name": [{"given": ["a", "b"]}], "birthDate": "1970-01"});
         let _ = evaluate(&patient, &text);
         let words: Vec<&str> = words.into_iter().map(|word| WORDS[word]).collect();
-        let _ = evaluate(&patient, &words.join(" "));
+        let source = words.join(" ");
+        let _ = evaluate(&patient, &source);
+        let _ = Expression::parse(&source).map(|expression| expression.check("Patient", definitions()));
     }
 }
 
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 53] = [
     "name",
     "given",
     ".",
@@ -127,6 +132,25 @@ const WORDS: [&str; 34] = [
     ".round(99)",
     ".toString()",
     "[0]",
+    "$this",
+    "$total",
+    "%resource",
+    ".where(",
+    ".repeat(",
+    ".aggregate(",
+    ".select(",
+    ".sort(",
+    ".toQuantity('g')",
+    ".lowBoundary()",
+    ".replaceMatches('a', 'b')",
+    ".descendants()",
+    ".iif(",
+    ".resolve()",
+    ".children()",
+    "1 'Cel'",
+    "{}",
+    ",",
+    "-2147483648",
 ];
 
 #[test]

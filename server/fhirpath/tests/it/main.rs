@@ -8,7 +8,10 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod budget;
+mod check;
 mod evaluate;
 mod patch;
+mod rules;
 mod shape;
 mod suite;

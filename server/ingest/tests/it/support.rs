@@ -93,7 +93,7 @@ async fn house(location: Location, settings: Settings) -> House {
         Ingest::new(IngestOptions {
             store: store.clone(),
             registry: Arc::clone(&shared().registry),
-            validator: Arc::clone(&shared().validator),
+            validators: Arc::new(profiles::InForce::new(Arc::clone(&shared().validator))),
             clock: now.clone(),
             random: Arc::new(|| [7; 32]),
             token: SystemToken::mint(),

@@ -81,7 +81,7 @@ impl Asked<'_> {
 
     /// A failure of what this entry asks, unless it is one of an element of its resource.
     pub(crate) fn at_request(&self, failure: Failure) -> Failure {
-        if failure.issues.iter().any(|issue| issue.expression.is_some()) {
+        if failure.is_of_element() {
             return self.at(failure);
         }
         failure.at(&format!("Bundle.entry[{}].request", self.index))
@@ -144,10 +144,18 @@ fn route(base_url: &str, method: &str, url: &str) -> Result<(&'static Route, Req
     let (route, names) = router::find(method, path).ok_or_else(|| not_offered("an entry cannot ask that here"))?;
     let is_job = matches!(
         route.interaction,
-        Interaction::Export | Interaction::ExportStatus | Interaction::ExportFile | Interaction::ExportDelete
+        Interaction::Export
+            | Interaction::ExportStatus
+            | Interaction::ExportFile
+            | Interaction::ExportDelete
+            | Interaction::AsyncStatus
+            | Interaction::AsyncFile
+            | Interaction::AsyncDelete
     );
     if is_job || matches!(route.interaction, Interaction::Batch | Interaction::Feed) {
-        return Err(not_offered("Bundles, exports and feeds are not offered inside a Bundle"));
+        return Err(not_offered(
+            "Bundles, exports, feeds and the answers of earlier requests are not offered inside a Bundle",
+        ));
     }
     let mut request = Request::new(route.interaction);
     let mut compartment = None;

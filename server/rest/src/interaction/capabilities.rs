@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
 use crate::format;
-use crate::interaction::patch;
+use crate::interaction::{patch, terminology_capabilities};
 use crate::operation::{Listed, OPERATIONS};
 use crate::perform::Context;
 use crate::router::{Level, ROUTES};
 use crate::weir::Weir;
 
-/// What this server offers, exactly. All of the statement is normative, so that `mode=normative` leaves nothing out.
+/// What this server offers, exactly, or what it knows of codes. All of the statement is normative, so that `mode=normative` leaves nothing out.
 pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
     match context.request.params.iter().find(|(name, _)| name == "mode").map(|(_, mode)| mode.as_str()) {
         None | Some("full" | "normative") => {}
         Some("terminology") => {
-            let message = "there are no TerminologyCapabilities; `mode` is `full` or `normative`";
-            return Err(Failure::bad_request("not-supported", message));
+            let statement = terminology_capabilities::statement(context.weir);
+            return Ok(Answer::json(Outcome::Ok, statement.to_string()));
         }
         Some(_) => return Err(Failure::bad_request("value", "`mode` is `full`, `normative` or `terminology`")),
     }
@@ -42,7 +42,7 @@ fn statement(weir: &Weir) -> Value {
             "security": security(weir),
             "resource": resources,
             "interaction": system_interactions(),
-            "operation": operations(|listed| listed == Listed::Everywhere),
+            "operation": operations(|listed| matches!(listed, Listed::Everywhere | Listed::System)),
         }],
     })
 }
@@ -100,12 +100,13 @@ fn resource(weir: &Weir, name: &str) -> Value {
         "searchParam": parameters,
     });
     if let Value::Object(members) = &mut resource {
-        if let Some(profile) = weir.validator.uk_core_profile_of(name) {
+        if let Some(profile) = weir.validator().uk_core_profile_of(name).map(str::to_owned) {
             members.insert("supportedProfile".to_owned(), json!([profile]));
         }
         let is_listed = |listed| match listed {
             Listed::Type(only) => only == name,
             Listed::EveryType | Listed::Everywhere => true,
+            Listed::System => false,
         };
         members.insert("operation".to_owned(), operations(is_listed));
     }

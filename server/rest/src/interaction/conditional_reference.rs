@@ -52,7 +52,7 @@ impl<'a> ConditionalReferences<'a> {
     }
 
     async fn target(&mut self, context: &Context<'_>, type_name: &str, text: &str) -> Result<String, Failure> {
-        let query = criteria::query_of(context, type_name, text)?;
+        let query = criteria::criteria_of(context, type_name, text)?.query;
         let written: Vec<&Coming<'_>> = self.coming.iter().filter(|one| one.type_name == type_name).collect();
         let most = u32::try_from(written.len()).unwrap_or(u32::MAX).saturating_add(1);
         let stored = criteria::find_of(context, type_name, text, most).await?;

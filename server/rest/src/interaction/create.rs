@@ -14,10 +14,7 @@ pub(crate) async fn create(context: &Context<'_>) -> Result<Answer, Failure> {
     let json = resource_of(context)?;
     let validated = validated(context.weir, json)?;
     let issues = validated.issues().to_vec();
-    let if_none_exist = match &context.request.conditions.if_none_exist {
-        Some(text) => Some(criteria::query_of(context, context.request.type_str(), text)?),
-        None => None,
-    };
+    let if_none_exist = criteria::if_none_exist(context)?;
     let op = WriteOp::Put {
         resource: validated,
         id: context.weir.new_id(),

@@ -2,7 +2,7 @@
 
 use policy::Interaction;
 use search::{Options, Query};
-use store::{ExpectedMatches, Page};
+use store::{Criteria, ExpectedMatches, Page};
 
 use crate::failure::{Failure, Reason};
 use crate::headers::Conditions;
@@ -27,9 +27,10 @@ impl Found {
 
     /// Lets the write happen only while there is no resource of the id; whether there is none now.
     pub(super) async fn expect_absent(&mut self, context: &Context<'_>, id: &str) -> Result<bool, Failure> {
-        let query = query(context, context.request.type_str(), &[("_id".to_owned(), id.to_owned())])?;
+        let Criteria { query, grant } =
+            criteria(context, context.request.type_str(), &[("_id".to_owned(), id.to_owned())])?;
         let is_absent = matching(context, &query, 1).await?.is_empty();
-        self.expected.push(ExpectedMatches { query, count: 0 });
+        self.expected.push(ExpectedMatches { query, grant, count: 0 });
         Ok(is_absent)
     }
 }
@@ -46,9 +47,16 @@ pub(super) async fn find_of(context: &Context<'_>, type_name: &str, text: &str, 
     find_by(context, type_name, params_of(text), most).await
 }
 
-/// The query of a header or of a reference.
-pub(super) fn query_of(context: &Context<'_>, type_name: &str, text: &str) -> Result<Query, Failure> {
-    query(context, type_name, &params_of(text))
+/// The criteria of a reference.
+pub(super) fn criteria_of(context: &Context<'_>, type_name: &str, text: &str) -> Result<Criteria, Failure> {
+    criteria(context, type_name, &params_of(text))
+}
+
+/// The criteria of `If-None-Exist`, when it was given.
+pub(super) fn if_none_exist(context: &Context<'_>) -> Result<Option<Criteria>, Failure> {
+    let text = context.request.conditions.if_none_exist.as_deref();
+    let read = |text| criteria_of(context, context.request.type_str(), text);
+    text.map(read).transpose().map_err(|failure| failure.of_header("If-None-Exist"))
 }
 
 /// Some clients send the whole relative URL, some the query alone.
@@ -67,14 +75,15 @@ async fn find_by(
     mut params: Vec<(String, String)>,
     most: u32,
 ) -> Result<Found, Failure> {
-    let criteria = query(context, type_name, &params)?;
-    let ids = matching(context, &criteria, most).await?;
+    let Criteria { query, grant } = criteria(context, type_name, &params)?;
+    let ids = matching(context, &query, most).await?;
     let count = ids.len();
-    let mut expected = vec![ExpectedMatches { query: criteria, count }];
+    let mut expected = vec![ExpectedMatches { query, grant, count }];
     if count > 0 {
         // As many as there were could be others by then.
         params.push(("_id".to_owned(), ids.join(",")));
-        expected.push(ExpectedMatches { query: query(context, type_name, &params)?, count });
+        let Criteria { query, grant } = criteria(context, type_name, &params)?;
+        expected.push(ExpectedMatches { query, grant, count });
     }
     Ok(Found { ids, expected })
 }
@@ -119,12 +128,12 @@ pub(super) async fn decided_anew<T>(
 
 /// Reads criteria, as strictly as can be: one that is left out would match what was not meant. The caller must be allowed to search,
 /// since the answer tells whether a match exists.
-fn query(context: &Context<'_>, type_name: &str, params: &[(String, String)]) -> Result<Query, Failure> {
-    crate::access::also(context.caller, Interaction::SearchType, type_name)?;
+fn criteria(context: &Context<'_>, type_name: &str, params: &[(String, String)]) -> Result<Criteria, Failure> {
+    let grant = crate::access::also(context.caller, Interaction::SearchType, type_name)?;
     let options = Options { base_url: Some(context.weir.settings.base_url.clone()), ..Options::default() };
     let query = search::parse(type_name, params, &context.weir.registry(), &options).map_err(Failure::bad_search)?;
     if query.conditions.is_empty() {
         return Err(Failure::bad_request("required", "a conditional interaction needs search criteria"));
     }
-    Ok(query)
+    Ok(Criteria { query, grant })
 }

@@ -87,11 +87,12 @@ fn parameters(context: &Context<'_>) -> Result<Parameters, Failure> {
     for param in &context.request.params {
         let (name, value) = param;
         match name.as_str() {
-            "_since" => read.since = Some(period(value, "`_since` must be an instant")?.0),
-            "_at" => read.at = Some(period(value, "`_at` must be a date or a moment, without a prefix")?),
+            "_since" => read.since = Some(period(param, "`_since` must be an instant")?.0),
+            "_at" => read.at = Some(period(param, "`_at` must be a date or a moment, without a prefix")?),
             "_count" => {
                 let count = value.parse::<u32>().ok().filter(|count| *count > 0);
-                let count = count.ok_or_else(|| Failure::bad_request("value", "`_count` must be a positive number"))?;
+                let count =
+                    count.ok_or_else(|| Failure::bad_param(name, "value", "`_count` must be a positive number"))?;
                 read.count = count.min(limits.page_count_max);
             }
             page_link::PARAMETER => {
@@ -102,7 +103,8 @@ fn parameters(context: &Context<'_>) -> Result<Parameters, Failure> {
             _ if read.shape.take(param, context.request.type_str(), &context.weir.definitions)? => {}
             _ if context.request.conditions.handling == search::Handling::Lenient => continue,
             _ => {
-                return Err(Failure::bad_request(
+                return Err(Failure::bad_param(
+                    name,
                     "not-supported",
                     "a history takes `_since`, `_at`, `_count`, `_summary`, `_elements`, `_format` and `_pretty` only",
                 ));
@@ -114,8 +116,8 @@ fn parameters(context: &Context<'_>) -> Result<Parameters, Failure> {
 }
 
 /// The moments that a date stands for.
-fn period(value: &str, otherwise: &str) -> Result<(Instant, Instant), Failure> {
-    let date = fhir::FhirDate::parse(value).ok_or_else(|| Failure::bad_request("value", otherwise))?;
+fn period((name, value): &(String, String), otherwise: &str) -> Result<(Instant, Instant), Failure> {
+    let date = fhir::FhirDate::parse(value).ok_or_else(|| Failure::bad_param(name, "value", otherwise))?;
     Ok(date.range())
 }
 

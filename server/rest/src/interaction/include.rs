@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use fhir::{Issue, Json};
-use policy::Released;
+use policy::{Released, Version};
 use search::{Include, IndexValue};
 use store::CommitSeq;
 
@@ -14,6 +14,8 @@ use crate::perform::Context;
 
 /// Resources that may come along with one page.
 const INCLUDED_MAX: usize = 1_000;
+/// Resources read at a time: no more than these are read in vain when a page has too many.
+const READ_MAX: usize = 250;
 /// How often `:iterate` goes on from what was included.
 const ROUNDS_MAX: usize = 8;
 
@@ -38,30 +40,42 @@ pub(crate) async fn included(
         }
         let mut fresh = Vec::new();
         for include in includes.iter().filter(|include| round == 0 || include.is_iterated) {
-            let versions = if include.is_reverse {
-                referrers(context, include, from, &mut notices).await?
-            } else {
-                let names = targets(context, include, from)?;
-                let names: Vec<Name> = names.into_iter().filter(|name| !known.contains(name)).collect();
-                context.weir.store.read_at(context.grant, &names, as_of).await?
-            };
-            for version in versions {
-                let Ok(released) = policy::release(context.grant, version) else { continue };
-                if known.insert(name_of(&released)) {
-                    fresh.push(released);
-                }
+            if include.is_reverse {
+                let versions = referrers(context, include, from, &mut notices).await?;
+                take(context, versions, &mut known, &mut fresh);
+                check_count(found.len() + fresh.len())?;
+                continue;
             }
-            if found.len() + fresh.len() > INCLUDED_MAX {
-                let message = format!(
-                    "more than {INCLUDED_MAX} resources would come along with this page; ask for a smaller `_count` or for less to include"
-                );
-                return Err(Failure::new(Reason::TooCostly, "too-costly", message));
+            let names = targets(context, include, from)?;
+            let names: Vec<Name> = names.into_iter().filter(|name| !known.contains(name)).collect();
+            for names in names.chunks(READ_MAX) {
+                take(context, context.weir.store.read_at(context.grant, names, as_of).await?, &mut known, &mut fresh);
+                check_count(found.len() + fresh.len())?;
             }
         }
         begin = found.len();
         found.extend(fresh);
     }
     Ok((found, notices))
+}
+
+/// Takes what may be given out and is not there yet.
+fn take(context: &Context<'_>, versions: Vec<Version>, known: &mut BTreeSet<Name>, fresh: &mut Vec<Released>) {
+    for released in versions.into_iter().filter_map(|version| policy::release(context.grant, version).ok()) {
+        if known.insert(name_of(&released)) {
+            fresh.push(released);
+        }
+    }
+}
+
+fn check_count(count: usize) -> Result<(), Failure> {
+    if count <= INCLUDED_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "more than {INCLUDED_MAX} resources would come along with this page; ask for a smaller `_count` or for less to include"
+    );
+    Err(Failure::new(Reason::TooCostly, "too-costly", message))
 }
 
 fn name_of(released: &Released) -> Name {
@@ -94,7 +108,7 @@ async fn referrers(
     include: &Include,
     from: &[Released],
     notices: &mut Vec<Issue>,
-) -> Result<Vec<policy::Version>, Failure> {
+) -> Result<Vec<Version>, Failure> {
     let wanted = |name: &Name| include.target_type.as_ref().is_none_or(|wanted| *wanted == name.0);
     let names: Vec<Name> = from.iter().map(name_of).filter(wanted).collect();
     if names.is_empty() {

@@ -12,6 +12,7 @@ mod links;
 pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod search_type;
+pub(crate) mod terminology_capabilities;
 pub(crate) mod transaction;
 pub(crate) mod update;
 pub(crate) mod vread;

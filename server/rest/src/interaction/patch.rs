@@ -68,7 +68,7 @@ impl Patch {
             Some("application/fhir+json" | "application/json") => Ok(Patch::Fhirpath(json()?)),
             _ => {
                 let message = format!("a patch is {JSON_PATCH}, or a Parameters resource as application/fhir+json");
-                Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message))
+                Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"))
             }
         }
     }

@@ -43,7 +43,7 @@ fn shape(context: &Context<'_>) -> Result<Shape, Failure> {
         shape.take(param, context.request.type_str(), &context.weir.definitions)?;
     }
     if shape.is_count() {
-        return Err(Failure::bad_request("value", "`_summary=count` is for searches and histories"));
+        return Err(Failure::bad_param("_summary", "value", "`_summary=count` is for searches and histories"));
     }
     Ok(shape)
 }

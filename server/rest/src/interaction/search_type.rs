@@ -5,7 +5,7 @@ use policy::{Interaction, Released};
 use search::{Options, Query, Summary};
 use store::{CommitSeq, Cursor, Page};
 
-use crate::answer::{Answer, Outcome, Touched};
+use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
 use crate::interaction::include;
 use crate::page_link::{self, Binding};
@@ -22,7 +22,8 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     let mut params = context.request.params.clone();
     let page_text = take(&mut params, page_link::PARAMETER);
     let wants_plan = take(&mut params, EXPLAIN).is_some_and(|value| value == "true");
-    let queries = queries(context, &params)?;
+    let codes = KnownCodes::find(context, &params).await?;
+    let queries = queries(context, &params, &codes)?;
     if wants_plan {
         return explain(context, &queries).await;
     }
@@ -55,7 +56,7 @@ pub(crate) async fn search_type(context: &Context<'_>) -> Result<Answer, Failure
     let matches: Vec<Released> =
         result.matches.into_iter().filter_map(|version| policy::release(context.grant, version).ok()).collect();
     let (included, mut notices) = include::included(context, &first.includes, (&matches, result.as_of)).await?;
-    let mut touched = Touched::default();
+    let mut touched = codes.touched;
     for (mode, list) in [("match", &matches), ("include", &included)] {
         for released in list {
             write_entry(context, &mut writer, (released, mode, &shape))?;
@@ -76,13 +77,12 @@ fn take(params: &mut Vec<(String, String)>, name: &str) -> Option<String> {
 }
 
 /// One query for each type that is searched.
-fn queries(context: &Context<'_>, params: &[(String, String)]) -> Result<Vec<Query>, Failure> {
+fn queries(context: &Context<'_>, params: &[(String, String)], codes: &KnownCodes) -> Result<Vec<Query>, Failure> {
     let (weir, request) = (context.weir, context.request);
-    let codes = KnownCodes(weir.validator.terminology());
     let options = Options {
         handling: request.conditions.handling,
         base_url: Some(weir.settings.base_url.clone()),
-        terminology: Some(&codes),
+        terminology: Some(codes),
         ..Options::default()
     };
     let types = types_of(context, params)?;
@@ -175,7 +175,7 @@ fn check_shape(shape: &Shape, params: &[(String, String)]) -> Result<(), Failure
     let is_include = |(name, _): &(String, String)| matches!(name.split(':').next(), Some("_include" | "_revinclude"));
     if shape.is_text() && params.iter().any(is_include) {
         let message = "`_summary=text` cannot be asked for together with `_include` or `_revinclude`";
-        return Err(Failure::bad_request("invalid", message));
+        return Err(Failure::bad_param("_summary", "invalid", message));
     }
     Ok(())
 }

@@ -108,11 +108,8 @@ async fn found(context: &Context<'_>, asked: &Asked<'_>) -> Result<Found, Failur
     match request.interaction {
         Interaction::Create => {
             // References to the entry must lead to the match. When another writer is faster, the store gives the transaction up.
-            let matching = match &request.conditions.if_none_exist {
-                Some(text) => {
-                    let query = criteria::query_of(&inner, request.type_str(), text)?;
-                    criteria::matching(&inner, &query, 1).await?.pop()
-                }
+            let matching = match criteria::if_none_exist(&inner)? {
+                Some(criteria) => criteria::matching(&inner, &criteria.query, 1).await?.pop(),
                 None => None,
             };
             Ok(Found::named(&matching.unwrap_or_else(|| context.weir.new_id())))
@@ -243,10 +240,7 @@ fn resource_of(asked: &Asked<'_>) -> Result<Json, Failure> {
 }
 
 fn create(context: &Context<'_>, planned: &Planned<'_>, resource: Validated) -> Result<WriteOp, Failure> {
-    let if_none_exist = match &context.request.conditions.if_none_exist {
-        Some(text) => Some(criteria::query_of(context, context.request.type_str(), text)?),
-        None => None,
-    };
+    let if_none_exist = criteria::if_none_exist(context)?;
     let id = planned.found.ids.first().cloned().ok_or_else(Failure::internal)?;
     Ok(WriteOp::Put { resource, id, interaction: Interaction::Create, if_match: None, if_none_exist })
 }
@@ -271,7 +265,7 @@ async fn respond(
     let (mut touched, mut size_bytes) = (Touched::default(), 0);
     let stored = asked.iter().filter(|entry| entry.request.interaction != Interaction::Delete);
     let stored: Vec<Written> = stored.filter_map(|entry| written.get(&entry.index)?.first().cloned()).collect();
-    let representations = written::Representations::of(context, &stored).await?;
+    let representations = written::Representations::of(context, &stored).await;
     for entry in asked {
         let inner = Context { request: &entry.request, ..*context };
         let result = match written.get(&entry.index).map(Vec::as_slice) {

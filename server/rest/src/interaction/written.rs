@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use fhir::Json;
 use policy::{Grant, Interaction, Released};
 use profiles::{Options, Validated, Verdict};
-use store::{ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
+use store::{ExpectedMatches, StoreError, WriteBatch, WriteOp, WriteStatus, Written};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::{Failure, Reason};
@@ -47,7 +47,7 @@ pub(crate) fn check_content_type(request: &Request) -> Result<(), Failure> {
         None | Some("application/fhir+json" | "application/json" | "text/json") => Ok(()),
         Some(_) => {
             let message = "the body must be application/fhir+json";
-            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message))
+            Err(Failure::new(Reason::UnsupportedMediaType, "not-supported", message).of_header("Content-Type"))
         }
     }
 }
@@ -64,10 +64,12 @@ pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
         strictness: weir.settings.strictness,
         ..Options::default()
     };
-    match weir.validator.validate(json, &options, &profiles::AnsweredFacts::default()) {
+    match weir.validator().validate(json, &options, &profiles::AnsweredFacts::default()) {
         Verdict::Validated(validated) => {
             check_whole(validated.json())?;
-            Ok(own_made_relative(validated, &weir.settings.base_url))
+            // A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.
+            let own = |text: &str| fhir::path_below(&weir.settings.base_url, text).map(str::to_owned);
+            Ok(validated.with_references(own))
         }
         Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
         // Questions are for the store or a terminology server; none is asked with these options.
@@ -75,29 +77,10 @@ pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
     }
 }
 
-/// A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.
-fn own_made_relative(validated: Validated, base_url: &str) -> Validated {
-    // Scheme and host are the same in any case (RFC 3986 section 6.2.2.1).
-    let below = |text: &str| {
-        let (start, rest) = text.split_at_checked(base_url.len())?;
-        let path = rest.trim_start_matches('/').trim_end_matches('/');
-        (start.eq_ignore_ascii_case(base_url) && rest.starts_with('/')).then(|| path.to_owned())
-    };
-    validated.with_references(below)
-}
-
-/// Refuses a body that was given out with parts left out: stored, it would lose them.
-/// <https://hl7.org/fhir/R4/search.html#elements>, <https://terminology.hl7.org/CodeSystem-v3-ObservationValue.html>
+/// Refuses a body that was given out with parts left out.
 pub(crate) fn check_whole(json: &Json) -> Result<(), Failure> {
-    let meta = json.root().get("meta");
-    let codes = ["tag", "security"].iter().filter_map(|name| meta?.get(name)).flat_map(|list| list.items());
-    let is_part = |label: fhir::Node<'_>| matches!(label.str("code").as_deref(), Some("SUBSETTED" | "REDACTED"));
-    if codes.into_iter().any(is_part) {
-        let message =
-            "the resource says that parts of it were left out (SUBSETTED or REDACTED), so it cannot replace the whole";
-        return Err(Failure::new(Reason::Unprocessable, "business-rule", message));
-    }
-    Ok(())
+    policy::acceptable_whole(json)
+        .map_err(|error| Failure::new(Reason::Unprocessable, "business-rule", error.to_string()))
 }
 
 /// Refuses a logical id which is an NHS number, or none at all.
@@ -138,7 +121,7 @@ pub(super) async fn answer(
     written: &Written,
     issues: &[fhir::Issue],
 ) -> Result<Answer, Failure> {
-    let representations = Representations::of(context, std::slice::from_ref(written)).await?;
+    let representations = Representations::of(context, std::slice::from_ref(written)).await;
     Ok(answer_with(context, written, issues, &representations))
 }
 
@@ -162,11 +145,7 @@ pub(super) fn answer_with(
     answer.version = Some(written.version);
     answer.last_updated = Some(written.last_updated);
     answer.location = Some(location(context.weir, written));
-    match released {
-        // Whoever is given a body has seen a record, which a matched conditional create did not even bring.
-        Some(released) => answer.touched.add(released.facts()),
-        None => answer.touched.resources.push(format!("{}/{}", written.type_name, written.id)),
-    }
+    answer.touched.add_written(written);
     answer
 }
 
@@ -177,7 +156,7 @@ pub(super) fn deleted(written: &[Written]) -> Answer {
         // Version 0: there was nothing to delete.
         answer.version = Some(one.version).filter(|version| *version > 0);
     }
-    answer.touched.resources.extend(written.iter().map(|one| format!("{}/{}", one.type_name, one.id)));
+    written.iter().for_each(|one| answer.touched.add_written(one));
     answer
 }
 
@@ -190,12 +169,19 @@ pub(super) fn location(weir: &Weir, written: &Written) -> String {
 pub(super) struct Representations(HashMap<(String, String), Released>);
 
 impl Representations {
-    /// Reads them together; none when `Prefer: return` wants none.
-    pub(super) async fn of(context: &Context<'_>, written: &[Written]) -> Result<Representations, Failure> {
-        let mut released = HashMap::new();
+    /// Reads them together; none when `Prefer: return` wants none, and none when they cannot be read: what is stored is no failure.
+    pub(super) async fn of(context: &Context<'_>, written: &[Written]) -> Representations {
         if context.request.conditions.prefer_return != PreferReturn::Representation {
-            return Ok(Representations(released));
+            return Representations(HashMap::new());
         }
+        Self::read(context, written).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what was written could not be read; it is answered without its body");
+            Representations(HashMap::new())
+        })
+    }
+
+    async fn read(context: &Context<'_>, written: &[Written]) -> Result<Representations, StoreError> {
+        let mut released = HashMap::new();
         let mut by_type: BTreeMap<&str, Vec<Written>> = BTreeMap::new();
         for one in written {
             by_type.entry(&one.type_name).or_default().push(one.clone());

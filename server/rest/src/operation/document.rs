@@ -43,11 +43,14 @@ fn id(context: &Context<'_>) -> Result<String, Failure> {
     parameters.check_known(&["id", "persist", "graph"])?;
     if parameters.flag("persist")? == Some(true) || parameters.one("graph")?.is_some() {
         let message = "a document is not kept (`persist`) nor gathered by a GraphDefinition (`graph`); post it to Bundle to keep it";
-        return Err(Failure::bad_request("not-supported", message));
+        let name = if parameters.one("graph")?.is_some() { "graph" } else { "persist" };
+        return Err(parameters.refused(name, "not-supported", message));
     }
     match (&context.request.id, parameters.one("id")?) {
         (Some(id), None) => Ok(id.clone()),
-        (Some(_), Some(_)) => Err(Failure::bad_request("value", "parameter `id` is for Composition/$document only")),
+        (Some(_), Some(_)) => {
+            Err(parameters.refused("id", "value", "parameter `id` is for Composition/$document only"))
+        }
         (None, None) => Err(Failure::bad_request("required", "parameter `id` must name the Composition")),
         (None, Some(text)) => match Reference::parse(text) {
             Reference::Relative { type_name, id, .. } if type_name == "Composition" => Ok(id),
@@ -57,7 +60,9 @@ fn id(context: &Context<'_>) -> Result<String, Failure> {
                 Ok(id)
             }
             Reference::Other(_) if fhir::FhirId::parse(text).is_some() => Ok(text.to_owned()),
-            _ => Err(Failure::bad_request("not-supported", "parameter `id` must name a Composition of this server")),
+            _ => {
+                Err(parameters.refused("id", "not-supported", "parameter `id` must name a Composition of this server"))
+            }
         },
     }
 }

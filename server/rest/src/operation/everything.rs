@@ -124,7 +124,7 @@ fn wanted(context: &Context<'_>) -> Result<Wanted, Failure> {
     let parameters = Parameters::read(context.request)?;
     parameters.check_known(&["start", "end", "_since", "_type", "_count", page_link::PARAMETER])?;
     let range = |name: &str| {
-        let bad = || Failure::bad_request("value", format!("parameter `{name}` must be a date"));
+        let bad = || parameters.refused(name, "value", &format!("parameter `{name}` must be a date"));
         parameters.one(name)?.map(|text| FhirDate::parse(text).map(|date| date.range()).ok_or_else(bad)).transpose()
     };
     let (start, end) = (range("start")?, range("end")?);
@@ -136,7 +136,7 @@ fn wanted(context: &Context<'_>) -> Result<Wanted, Failure> {
     }
     if types.iter().any(|name| !context.weir.definitions.is_resource_type(name)) {
         let message = "`_type` names something that is not a resource type of FHIR R4";
-        return Err(Failure::bad_request("value", message));
+        return Err(parameters.refused("_type", "value", message));
     }
     let is_kept = |name: &str| ["start", "end", "_since", "_type", "_count"].contains(&name);
     Ok(Wanted {

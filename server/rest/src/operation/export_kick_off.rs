@@ -33,7 +33,7 @@ pub(crate) async fn export_kick_off(context: &Context<'_>) -> Result<Answer, Fai
             _ if context.request.conditions.handling == search::Handling::Lenient => {}
             _ => {
                 let message = "the export takes `_type`, `_since` and `_outputFormat`; another parameter was given";
-                return Err(Failure::bad_request("not-supported", message));
+                return Err(Failure::bad_param(name, "not-supported", message));
             }
         }
     }
@@ -78,20 +78,23 @@ fn request_url(context: &Context<'_>) -> String {
 
 fn instant(text: &str) -> Result<Instant, Failure> {
     let date = FhirDate::parse(text).map(|date| date.range().0);
-    date.ok_or_else(|| Failure::bad_request("value", "`_since` must be an instant, as 2026-01-31T00:00:00Z"))
+    date.ok_or_else(|| Failure::bad_param("_since", "value", "`_since` must be an instant, as 2026-01-31T00:00:00Z"))
 }
 
 fn check_output_format(text: &str) -> Result<(), Failure> {
     match text {
         "application/fhir+ndjson" | "application/ndjson" | "ndjson" => Ok(()),
-        _ => Err(Failure::bad_request("not-supported", "`_outputFormat` must be application/fhir+ndjson")),
+        _ => {
+            Err(Failure::bad_param("_outputFormat", "not-supported", "`_outputFormat` must be application/fhir+ndjson"))
+        }
     }
 }
 
 fn check_types(context: &Context<'_>, types: &[String]) -> Result<(), Failure> {
     for name in types {
         if !context.weir.definitions.is_resource_type(name) {
-            return Err(Failure::bad_request(
+            return Err(Failure::bad_param(
+                "_type",
                 "value",
                 "`_type` names something that is not a resource type of FHIR R4",
             ));

@@ -1,6 +1,6 @@
 //! `$meta` of a resource, a type and everything. <https://hl7.org/fhir/R4/resource-operation-meta.html>
 
-use policy::Label;
+use policy::{Label, Released};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome, Touched};
@@ -11,14 +11,19 @@ use crate::perform::Context;
 /// The `meta` of the current version.
 pub(crate) async fn meta_instance(context: &Context<'_>) -> Result<Answer, Failure> {
     Parameters::read(context.request)?.check_known(&[])?;
+    let released = current(context).await?;
+    answer(released.bytes(), |touched| touched.add(released.facts()))
+}
+
+/// The current version of the resource of the path.
+pub(super) async fn current(context: &Context<'_>) -> Result<Released, Failure> {
     let (type_name, id) = (context.request.type_str(), context.request.id_str());
     let not_found = || Failure::not_found(type_name, id);
     let version = context.weir.store.read(context.grant, type_name, id).await?.ok_or_else(not_found)?;
     if version.facts().deleted {
         return Err(Failure::gone(type_name, id));
     }
-    let released = policy::release(context.grant, version).map_err(|_| not_found())?;
-    answer(released.bytes(), |touched| touched.add(released.facts()))
+    policy::release(context.grant, version).map_err(|_| not_found())
 }
 
 /// The labels in use on visible resources of the type, or of every type that the caller may search.

@@ -72,13 +72,7 @@ async fn change(context: &Context<'_>, labels: Node<'_>) -> Result<Answer, Failu
 
 /// The current version, whole: what is shown with parts taken out would be stored without them.
 async fn current(context: &Context<'_>) -> Result<Released, Failure> {
-    let (type_name, id) = (context.request.type_str(), context.request.id_str());
-    let not_found = || Failure::not_found(type_name, id);
-    let version = context.weir.store.read(context.grant, type_name, id).await?.ok_or_else(not_found)?;
-    if version.facts().deleted {
-        return Err(Failure::gone(type_name, id));
-    }
-    let released = policy::release(context.grant, version).map_err(|_| not_found())?;
+    let released = meta::current(context).await?;
     if released.is_redacted() {
         let message = "the record is shown to this client with parts taken out, so its labels cannot be changed by it";
         return Err(Denied::new("redacted", message).into());
@@ -93,7 +87,7 @@ fn assessed(context: &Context<'_>, json: Json) -> Result<Validated, Failure> {
         strictness: Strictness::Warn,
         ..Options::default()
     };
-    match context.weir.validator.validate(json, &options, &AnsweredFacts::default()) {
+    match context.weir.validator().validate(json, &options, &AnsweredFacts::default()) {
         Verdict::Validated(validated) => Ok(validated),
         Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
         Verdict::Needs { .. } => Err(Failure::internal()),

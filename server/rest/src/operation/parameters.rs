@@ -11,6 +11,8 @@ use crate::request::Request;
 pub(crate) struct Parameters {
     /// Names and values of primitive types, those of the query first.
     pub values: Vec<(String, String)>,
+    /// How many of them are of the query.
+    of_query: usize,
     /// The body, when there is one.
     body: Option<Json>,
     is_lenient: bool,
@@ -20,13 +22,14 @@ impl Parameters {
     /// Reads query and body.
     pub(crate) fn read(request: &Request) -> Result<Parameters, Failure> {
         let values = request.params.clone();
+        let of_query = values.len();
         let is_lenient = request.conditions.handling == Handling::Lenient;
         if request.body.is_empty() {
-            return Ok(Parameters { values, body: None, is_lenient });
+            return Ok(Parameters { values, of_query, body: None, is_lenient });
         }
         check_content_type(request)?;
         let body = parse(&request.body)?;
-        let mut parameters = Parameters { values, body: Some(body), is_lenient };
+        let mut parameters = Parameters { values, of_query, body: Some(body), is_lenient };
         let mut posted = Vec::new();
         for parameter in parameters.list() {
             let name = parameter.str("name").unwrap_or_default().into_owned();
@@ -34,7 +37,7 @@ impl Parameters {
             match value {
                 Some((_, node)) if node.is_object() => {}
                 Some((_, node)) => posted.push((name, node.as_str().map_or_else(|| node.raw().into(), Into::into))),
-                None if parameter.get("resource").is_some() => {}
+                None if ["resource", "part"].iter().any(|member| parameter.get(member).is_some()) => {}
                 None => {
                     let message = "each parameter of the body needs a name and a value or a resource";
                     return Err(Failure::bad_request("invalid", message).at("Parameters.parameter"));
@@ -48,14 +51,48 @@ impl Parameters {
     /// Refuses parameters that the operation does not have: one that is not read would be thought to hold.
     pub(crate) fn check_known(&self, known: &[&str]) -> Result<(), Failure> {
         let is_known = |name: &str| known.contains(&name) || matches!(name, "_format" | "_pretty");
-        if self.is_lenient || self.values.iter().all(|(name, _)| is_known(name)) {
+        let Some((unknown, _)) = self.values.iter().find(|(name, _)| !self.is_lenient && !is_known(name)) else {
+            return Ok(());
+        };
+        Err(self.refused(unknown, "not-supported", &not_known(known)))
+    }
+
+    /// Refuses parameters of any type that the operation does not have, and a body that is neither Parameters nor of the type that it takes.
+    pub(crate) fn check_all_known(&self, known: &[&str], body: Option<&str>) -> Result<(), Failure> {
+        self.check_known(known)?;
+        let is_taken = |json: &Json| json.resource_type() == Some("Parameters") || json.resource_type() == body;
+        if self.body.as_ref().is_some_and(|json| !is_taken(json)) {
+            return Err(Failure::bad_request("invalid", "the body must be a Parameters resource"));
+        }
+        let mut names = self.list().map(|parameter| parameter.str("name").unwrap_or_default());
+        if self.is_lenient || names.all(|name| known.contains(&name.as_ref())) {
             return Ok(());
         }
-        let message = match known {
-            [] => "the operation takes no parameters of a primitive type".to_owned(),
-            _ => format!("the operation takes {} only; another parameter was given", known.join(", ")),
-        };
-        Err(Failure::bad_request("not-supported", message))
+        Err(Failure::bad_request("not-supported", not_known(known)).at("Parameters.parameter"))
+    }
+
+    /// A parameter that cannot be taken, where it was given.
+    pub(crate) fn refused(&self, name: &str, code: &'static str, message: &str) -> Failure {
+        match self.values.iter().position(|(known, _)| known == name) {
+            Some(place) if place < self.of_query => Failure::bad_param(name, code, message),
+            Some(_) => Failure::bad_request(code, message).at("Parameters.parameter"),
+            None => Failure::bad_request(code, message),
+        }
+    }
+
+    /// The values of a parameter that may come more than once.
+    pub(crate) fn every(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameters of a name as they stand in the body.
+    pub(crate) fn nodes(&self, name: &str) -> impl Iterator<Item = Node<'_>> {
+        self.list().filter(move |parameter| parameter.str("name").as_deref() == Some(name))
+    }
+
+    /// The body when it is a resource of a type.
+    pub(crate) fn whole_body(&self, type_name: &str) -> Option<Node<'_>> {
+        self.body.as_ref().filter(|body| body.resource_type() == Some(type_name)).map(Json::root)
     }
 
     /// The value of a parameter that may come once.
@@ -64,7 +101,7 @@ impl Parameters {
         let first = found.next();
         match found.next() {
             None => Ok(first),
-            Some(_) => Err(Failure::bad_request("value", format!("parameter `{name}` may come once only"))),
+            Some(_) => Err(self.refused(name, "value", &format!("parameter `{name}` may come once only"))),
         }
     }
 
@@ -73,18 +110,25 @@ impl Parameters {
         self.one(name)?
             .map(|text| {
                 let message = format!("parameter `{name}` must be true or false");
-                text.parse().map_err(|_| Failure::bad_request("value", message))
+                text.parse().map_err(|_| self.refused(name, "value", &message))
             })
             .transpose()
     }
 
     /// The value of a parameter that may come once and is a number from 1 on.
     pub(crate) fn count(&self, name: &str) -> Result<Option<u32>, Failure> {
+        match self.number(name)? {
+            Some(0) => Err(self.refused(name, "value", &format!("parameter `{name}` must be a positive number"))),
+            count => Ok(count),
+        }
+    }
+
+    /// The value of a parameter that may come once and is a number from 0 on.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, Failure> {
         self.one(name)?
             .map(|text| {
-                let message = format!("parameter `{name}` must be a positive number");
-                let count = text.parse().ok().filter(|count| *count > 0);
-                count.ok_or_else(|| Failure::bad_request("value", message))
+                let message = format!("parameter `{name}` must be a number that is not negative");
+                text.parse().map_err(|_| self.refused(name, "value", &message))
             })
             .transpose()
     }
@@ -103,8 +147,16 @@ impl Parameters {
         }
     }
 
-    fn list(&self) -> impl Iterator<Item = Node<'_>> {
+    /// The parameters of the body.
+    pub(crate) fn list(&self) -> impl Iterator<Item = Node<'_>> {
         let body = self.body.as_ref().filter(|body| body.resource_type() == Some("Parameters"));
         body.and_then(|body| body.root().get("parameter")).into_iter().flat_map(|list| list.items())
+    }
+}
+
+fn not_known(known: &[&str]) -> String {
+    match known {
+        [] => "the operation takes no parameters of a primitive type".to_owned(),
+        _ => format!("the operation takes {} only; another parameter was given", known.join(", ")),
     }
 }

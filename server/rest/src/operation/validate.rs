@@ -8,7 +8,7 @@ use store::StoreError;
 use crate::access;
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
-use crate::interaction::written::{check_id, check_whole};
+use crate::interaction::written::{check_id, check_whole, parse};
 use crate::operation::parameters::Parameters;
 use crate::perform::Context;
 
@@ -19,7 +19,11 @@ const BASE_DEFINITION: &str = "http://hl7.org/fhir/StructureDefinition/";
 pub(crate) async fn validate(context: &Context<'_>) -> Result<Answer, Failure> {
     let parameters = Parameters::read(context.request)?;
     parameters.check_known(&["mode", "profile"])?;
-    let mode = mode(parameters.one("mode")?, context.request.id.is_some())?;
+    let asked_mode = parameters.one("mode")?;
+    if asked_mode == Some("profile") {
+        return stored(context, &parameters).await;
+    }
+    let mode = mode(asked_mode, context.request.id.is_some())?;
     let mut issues = Vec::new();
     if mode != Some(Interaction::Delete) {
         let resource = parameters.resource()?.ok_or_else(|| {
@@ -47,8 +51,31 @@ fn mode(text: Option<&str>, is_instance: bool) -> Result<Option<Interaction>, Fa
             let message = "modes update and delete are for one resource: [type]/[id]/$validate";
             Err(Failure::bad_request("not-supported", message))
         }
-        Some(_) => Err(Failure::bad_request("value", "parameter `mode` must be create, update or delete")),
+        Some(_) => Err(Failure::bad_request("value", "parameter `mode` must be create, update, delete or profile")),
     }
+}
+
+/// Mode `profile`: the resource as it is stored, held against the profile.
+async fn stored(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Failure> {
+    let profile = parameters.one("profile")?;
+    if context.request.id.is_none() || profile.is_none() || parameters.resource()?.is_some() {
+        let message =
+            "mode profile is for one stored resource, [type]/[id]/$validate, and needs the parameter `profile`";
+        return Err(Failure::bad_request("required", message));
+    }
+    let (type_name, id) = (context.request.type_str(), context.request.id_str());
+    let grant = access::also(context.caller, Interaction::Read, type_name)?;
+    let not_found = || Failure::not_found(type_name, id);
+    let version = context.weir.store.read(&grant, type_name, id).await?.ok_or_else(not_found)?;
+    if version.facts().deleted {
+        return Err(Failure::gone(type_name, id));
+    }
+    // What policy holds back here is not there for this caller.
+    let released = policy::release(&grant, version).map_err(|_| not_found())?;
+    let resource = parse(released.bytes())?;
+    let mut answer = Answer::outcome(Outcome::Ok, &content(context, &resource, profile)?);
+    answer.touched.add(released.facts());
+    Ok(answer)
 }
 
 /// The resource against base R4, the profiles that it claims, and the one that was asked for.
@@ -62,7 +89,7 @@ fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Res
     // Base R4 is looked at in any case.
     let base = resource.resource_type().map(|name| format!("{BASE_DEFINITION}{name}"));
     let profile = profile.filter(|url| base.as_deref() != Some(*url));
-    if profile.is_some_and(|url| weir.definitions.profile(url).is_none()) {
+    if profile.is_some_and(|url| weir.validator().definitions().profile(url).is_none()) {
         let message = "the profile of parameter `profile` is not known here, so nothing can be held against it";
         return Err(Failure::bad_request("not-supported", message));
     }
@@ -71,7 +98,7 @@ fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Res
         uk_core: weir.settings.is_uk_core_required,
         ..Options::default()
     };
-    Ok(weir.validator.issues(resource, &options))
+    Ok(weir.validator().issues(resource, &options))
 }
 
 /// Whether the id is one that the interaction would take.

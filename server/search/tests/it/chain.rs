@@ -25,6 +25,22 @@ fn chains_that_lead_nowhere_are_refused_by_name() {
 }
 
 #[test]
+fn what_refers_by_canonical_url_is_not_followed_in_silence() {
+    for (type_name, query) in [
+        ("QuestionnaireResponse", "questionnaire.status=active"),
+        ("MeasureReport", "measure:Measure.name=x"),
+        ("Measure", "depends-on.status=active"),
+        ("Questionnaire", "_has:QuestionnaireResponse:questionnaire:status=completed"),
+        ("QuestionnaireResponse", "_include=QuestionnaireResponse:questionnaire"),
+    ] {
+        let text = refused(type_name, query);
+        assert!(text.contains("refers by canonical URL"), "{query}: {text}");
+    }
+    read("QuestionnaireResponse", "questionnaire=http://example.org/Questionnaire/q").unwrap();
+    condition("QuestionnaireResponse", "subject:Patient.name=x");
+}
+
+#[test]
 fn reverse_chains_that_lead_nowhere_are_refused_by_name() {
     assert!(refused("Patient", "_has=x").contains("`_has:Type:reference:parameter`"));
     assert!(refused("Patient", "_has:Observation:patient=x").contains("`_has:Type:reference:parameter`"));

@@ -1,29 +1,24 @@
-//! The writer of the log: gathers what waits and commits it as one.
+//! The writer of the log: gathers what waits and writes it as one.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::chain::{CHAIN_START, ChainHash, from_column, hash_of, link, to_column};
+use super::absorb::Progress;
+use super::chain::link;
+use super::journal::Journal;
 use super::record::AuditRecord;
+use super::table::{Rows, tail};
 use crate::error::StoreError;
-use crate::sql::{Column, Dialect, Session, SqlValue, Statement, Table};
+use crate::sql::Session;
 use crate::writer::Opener;
 
 /// How many records share one fsync at most; a larger batch only lengthens the wait of the first.
 const BATCH_MAX: usize = 1024;
 
-static AUDIT: Table = Table {
-    name: "audit",
-    columns: &[
-        ("seq", Column::I64),
-        ("recorded", Column::I64),
-        ("client_id", Column::Text),
-        ("record", Column::Bytes),
-        ("hash", Column::Bytes),
-    ],
-};
-
-static AUDIT_PATIENT: Table =
-    Table { name: "audit_patient", columns: &[("patient_id", Column::Text), ("seq", Column::I64)] };
+/// How long a batch waits for records that are sure to come soon: about the time of one flush, which many then share.
+const GATHER: Duration = Duration::from_micros(150);
 
 /// A record that waits.
 pub(super) struct Append {
@@ -35,14 +30,29 @@ pub(super) struct Append {
     pub(super) reply: oneshot::Sender<Result<u64, StoreError>>,
 }
 
+/// Where the log goes.
+pub(super) enum Log {
+    /// A journal, from which the records come to the tables later.
+    Journal(Journal, Arc<Progress>),
+    /// The tables, at once: several nodes write them.
+    Tables(Opener),
+}
+
 /// Writes batches until nobody can send any more.
-pub(super) fn serve(mut waiting: mpsc::Receiver<Append>, opener: &Opener) {
-    let mut session: Option<Box<dyn Session>> = None;
+pub(super) fn serve(mut waiting: mpsc::Receiver<Append>, mut log: Log) {
+    let mut session = None;
     let mut batch = Vec::new();
+    let mut before = 1;
     while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        let outcome = write_batch(&mut session, opener, &mut batch);
-        match outcome {
+        // The callers of the last batch come again: a lone caller never waits, and of many most share a flush.
+        if batch.len() < before {
+            std::thread::sleep(GATHER);
+            batch.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCH_MAX));
+        }
+        before = batch.len();
+        match log.write(&mut session, &batch) {
             Ok(first) => {
+                metrics::counter!("weir_audit_commits_total").increment(1);
                 for (seq, append) in (first..).zip(batch.drain(..)) {
                     // A caller that went away no longer wants to know; its record stands.
                     let _ = append.reply.send(Ok(seq));
@@ -56,58 +66,45 @@ pub(super) fn serve(mut waiting: mpsc::Receiver<Append>, opener: &Opener) {
             }
         }
     }
+    if let Log::Journal(_, progress) = log {
+        progress.end();
+    }
 }
 
-/// Writes a batch in one transaction and gives the place of its first record.
-fn write_batch(
-    session: &mut Option<Box<dyn Session>>,
-    opener: &Opener,
-    batch: &mut [Append],
-) -> Result<u64, StoreError> {
-    let mut current = session.take().map_or_else(opener, Ok)?;
-    let outcome = in_transaction(current.as_mut(), batch);
-    // After a failure the connection is used again only if the transaction is surely over.
-    if outcome.is_ok() || current.command("ROLLBACK").is_ok() {
-        *session = Some(current);
+impl Log {
+    /// Writes a batch durably, to tables over this connection, and gives the place of its first record.
+    fn write(&mut self, session: &mut Option<Box<dyn Session>>, batch: &[Append]) -> Result<u64, StoreError> {
+        match self {
+            Log::Journal(journal, progress) => {
+                let first = journal.append(batch.iter().map(|append| append.text.as_slice()))?;
+                progress.wrote(journal.at().seq);
+                Ok(first)
+            }
+            Log::Tables(opener) => {
+                let mut current = session.take().map_or_else(&*opener, Ok)?;
+                let outcome = in_transaction(current.as_mut(), batch);
+                // After a failure the connection is used again only if the transaction is surely over.
+                if outcome.is_ok() || current.command("ROLLBACK").is_ok() {
+                    *session = Some(current);
+                }
+                outcome
+            }
+        }
     }
-    outcome
 }
 
-fn in_transaction(session: &mut dyn Session, batch: &mut [Append]) -> Result<u64, StoreError> {
-    match session.dialect() {
-        // Takes the write lock at once: another process may append too (a command run beside the server).
-        Dialect::Sqlite => session.command("BEGIN IMMEDIATE")?,
-        Dialect::Postgres => {
-            session.command("BEGIN")?;
-            // Whoever holds this lock holds the end of the chain; it goes with the transaction.
-            session.command("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 7319)")?;
-        }
+fn in_transaction(session: &mut dyn Session, batch: &[Append]) -> Result<u64, StoreError> {
+    session.command("BEGIN")?;
+    // Whoever holds this lock holds the end of the chain; it goes with the transaction.
+    session.command("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 7319)")?;
+    let end = tail(session)?;
+    let mut hash = end.hash;
+    let mut rows = Rows::default();
+    for (seq, append) in (end.seq + 1..).zip(batch) {
+        hash = link(&hash, seq, &append.text);
+        rows.push(seq, &hash, append.record.clone(), append.text.clone());
     }
-    let (tail, mut hash) = tail(session)?;
-    let mut records = Vec::with_capacity(batch.len());
-    let mut patients = Vec::new();
-    for (seq, append) in (tail + 1..).zip(batch) {
-        let text = std::mem::take(&mut append.text);
-        hash = link(&hash, seq, &text);
-        let place = SqlValue::I64(to_column(seq));
-        for patient in &append.record.patients {
-            patients.push(vec![patient.into(), place.clone()]);
-        }
-        let client_id = append.record.client_id.take().into();
-        records.push(vec![place, append.record.recorded.into(), client_id, text.into(), hash.to_vec().into()]);
-    }
-    session.insert(&AUDIT, records)?;
-    session.insert(&AUDIT_PATIENT, patients)?;
+    rows.insert(session)?;
     session.command("COMMIT")?;
-    metrics::counter!("weir_audit_commits_total").increment(1);
-    Ok(tail + 1)
-}
-
-/// The last place and hash.
-pub(super) fn tail(session: &mut dyn Session) -> Result<(u64, ChainHash), StoreError> {
-    let statement = Statement::new("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", Vec::new());
-    let rows = session.query(&statement)?;
-    let Some(row) = rows.first() else { return Ok((0, CHAIN_START)) };
-    let seq = from_column(row.i64(0)?)?;
-    Ok((seq, hash_of(&row.bytes(1)?, seq)?))
+    Ok(end.seq + 1)
 }

@@ -1,14 +1,18 @@
 //! The audit log: append-only, hash-chained, durable before anything leaves.
 //!
-//! [`Audit::append`] returns when the record is on disk. A thread of its own gathers the records that wait and writes them in
-//! one transaction, so that under load many share one fsync. Whoever cannot append refuses the request: without its audit
+//! [`Audit::append`] returns when the record is on disk. A thread of its own gathers the records that wait and writes them together, so
+//! that under load many share one fsync: on PostgreSQL into the tables, on SQLite into a journal, from which another thread moves them
+//! into the tables. Whoever cannot append refuses the request: without its audit
 //! record nothing is answered.
 
+mod absorb;
 mod append;
 mod chain;
+mod journal;
 mod log;
 mod read;
 mod record;
+mod table;
 mod verify;
 
 pub use chain::{CHAIN_START, ChainHash};

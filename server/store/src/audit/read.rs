@@ -2,10 +2,10 @@
 
 use fhir::Instant;
 
-use super::append;
 use super::chain::{ChainHash, from_column, hash_of, to_column};
 use super::log::Audit;
 use super::record::{AuditEntry, AuditRecord};
+use super::table;
 use crate::error::StoreError;
 use crate::sql::{SqlRow, SqlValue, Statement};
 
@@ -49,7 +49,8 @@ impl Audit {
     /// The last place and its hash (0 and [`super::CHAIN_START`] of an empty log). Noted elsewhere, it later shows whether the
     /// end of the log was cut off, which the chain alone cannot.
     pub async fn tail(&self) -> Result<(u64, ChainHash), StoreError> {
-        self.query(append::tail).await
+        let end = self.query(table::tail).await?;
+        Ok((end.seq, end.hash))
     }
 }
 

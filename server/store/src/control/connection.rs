@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use sea_orm::prelude::async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use tokio::runtime::Handle;
 
 use crate::postgres::Pool;
@@ -31,11 +31,12 @@ impl ControlConnection {
         Self { database, pool: Some(pool) }
     }
 
-    async fn run<T>(&self, work: impl Future<Output = T> + Send) -> T {
-        match &self.pool {
-            None => work.await,
-            Some(pool) => Entered { handle: pool.handle().clone(), work: Box::pin(work) }.await,
-        }
+    async fn run<T>(&self, work: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
+        let Some(pool) = &self.pool else { return work.await };
+        // Made within the runtime, whose clock it needs.
+        let timed = async { tokio::time::timeout(pool.patience(), work).await };
+        let late = |_| DbErr::Conn(RuntimeErr::Internal("it did not answer in time".to_owned()));
+        Entered { handle: pool.handle().clone(), work: Box::pin(timed) }.await.map_err(late)?
     }
 }
 

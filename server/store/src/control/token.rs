@@ -100,6 +100,17 @@ impl Control {
         Ok(token)
     }
 
+    /// Whether what an access token began may go on: all that is asked of a living token but its time. `false` too once its
+    /// row was cleared away.
+    pub async fn access_stands(&self, hash: &[u8], now: Instant) -> Result<bool, StoreError> {
+        let row = row::Entity::find_by_id(hash.to_vec())
+            .filter(row::Column::Kind.eq(TokenKind::Access.code()))
+            .filter(standing(now))
+            .one(&self.db)
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// The refresh token with that hash, if it lives and was not used.
     pub async fn refresh_token(&self, hash: &[u8], now: Instant) -> Result<Option<Token>, StoreError> {
         self.live_token(hash, TokenKind::Refresh, now).await
@@ -179,10 +190,14 @@ impl Control {
 
 /// The condition under which a token opens anything, read from the rows of this moment.
 fn alive(now: Instant) -> Condition {
+    standing(now).add(row::Column::Expires.gt(now.0))
+}
+
+/// The same but for the token's time.
+fn standing(now: Instant) -> Condition {
     use row::Column;
     let of = |column: Column| Expr::col((row::Entity, column));
     Condition::all()
-        .add(Column::Expires.gt(now.0))
         .add(Column::Revoked.is_null())
         .add(Expr::exists(active_client(of(Column::ClientId))))
         .add(of(Column::Family).is_null().or(Expr::not_exists(revoked_family(of(Column::Family)))))

@@ -41,6 +41,8 @@ pub(crate) enum Test {
     Any(Vec<Test>),
     /// The column holds the text somewhere.
     Contains(&'static str, String),
+    /// The column ends with the text, which is not empty.
+    EndsWith(&'static str, String),
     /// The column is the key of a unit whose code or system is this.
     Unit(&'static str, UnitPart, String),
     /// `text_key` is the key of a text that begins so.
@@ -104,6 +106,14 @@ impl Test {
             Test::Contains(column, text) => {
                 let find = if sql.dialect() == Dialect::Sqlite { "instr" } else { "strpos" };
                 sql.push(&format!("{find}({alias}.{column}, ")).bind(text).push(") > 0");
+            }
+            Test::EndsWith(column, text) => {
+                let count = text.chars().count();
+                let end = match sql.dialect() {
+                    Dialect::Sqlite => format!("substr({alias}.{column}, -{count})"),
+                    Dialect::Postgres => format!("right({alias}.{column}, {count})"),
+                };
+                sql.push(&end).push(" = ").bind(text);
             }
             Test::Unit(column, part, text) => {
                 let of = if *part == UnitPart::Code { "code" } else { "system" };
@@ -254,6 +264,7 @@ fn string(modifier: &Modifier, text: &str) -> Range {
             vec![("value", clip(&normalised).into()), ("exact_hash", exact_hash(text).into())],
         ),
         Modifier::Contains => Range { tests: vec![Test::Contains("value", normalised)], ..Range::all("string_index") },
+        Modifier::EndsWith => Range { tests: vec![Test::EndsWith("value", normalised)], ..Range::all("string_index") },
         _ => Range { tests: prefix_tests("value", &normalised), ..Range::all("string_index") },
     }
 }

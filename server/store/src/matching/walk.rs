@@ -295,16 +295,13 @@ impl Walk<'_> {
         direction: Direction,
         (place, limit): (&Place, usize),
     ) -> Result<Vec<(StoredVersion, Place)>, StoreError> {
-        let (operator, order) = match direction {
-            Direction::Ascending => (">", "r.commit_seq"),
-            Direction::Descending => ("<", "r.commit_seq DESC"),
-        };
+        let (operator, order) = step(direction, "r.commit_seq");
         let mut sql = self.select("");
         sql.push(" FROM resource r WHERE r.type = ").bind(&self.query.type_name).push(" AND r.deleted = 0");
         if let Place::Commit(seq) = place {
             sql.push(&format!(" AND r.commit_seq {operator} ")).bind(*seq);
         }
-        self.finish(&mut sql, "r.res_key", (order, limit));
+        self.finish(&mut sql, "r.res_key", (&order, limit));
         rows(session, sql, |version, _| Place::Commit(version.commit_seq))
     }
 
@@ -314,17 +311,14 @@ impl Walk<'_> {
         direction: Direction,
         (place, limit): (&Place, usize),
     ) -> Result<Vec<(StoredVersion, Place)>, StoreError> {
-        let (operator, order) = match direction {
-            Direction::Ascending => (">", "d.id"),
-            Direction::Descending => ("<", "d.id DESC"),
-        };
+        let (operator, order) = step(direction, "d.id");
         let mut sql = self.select("");
         sql.push(" FROM target d CROSS JOIN resource r WHERE d.type = ").bind(&self.query.type_name);
         if let Place::Id(id) = place {
             sql.push(&format!(" AND d.id {operator} ")).bind(id);
         }
         sql.push(" AND r.res_key = d.target_key AND r.deleted = 0");
-        self.finish(&mut sql, "r.res_key", (order, limit));
+        self.finish(&mut sql, "r.res_key", (&order, limit));
         rows(session, sql, |version, _| Place::Id(version.facts.id.clone()))
     }
 
@@ -364,6 +358,14 @@ impl Walk<'_> {
         sql.push(" AND r.res_key = d.res_key");
         self.finish(&mut sql, "d.res_key", (&order, limit));
         rows(session, sql, |version, values| Place::Row(values.take(0), values.take(1), version.res_key))
+    }
+}
+
+/// What comes after a place of a column, and the order by it.
+fn step(direction: Direction, column: &str) -> (&'static str, String) {
+    match direction {
+        Direction::Ascending => (">", column.to_owned()),
+        Direction::Descending => ("<", format!("{column} DESC")),
     }
 }
 

@@ -3,4 +3,4 @@
 mod pool;
 mod session;
 
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Pool, Span};

@@ -14,10 +14,23 @@ use crate::sql::{Session, Statement};
 /// How long to wait for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long reads may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Span {
+    /// As long as any statement.
+    Short,
+    /// As long as a search, which PostgreSQL itself ends.
+    Search(Duration),
+    /// As long as it takes.
+    Long,
+}
+
 /// Connections to PostgreSQL.
 #[derive(Clone)]
 pub(crate) struct Pool {
     pool: PgPool,
+    /// How long a statement may be without an answer: a server that stalls must not hold callers for ever.
+    patience: Duration,
     runtime: Arc<OwnRuntime>,
 }
 
@@ -34,7 +47,7 @@ impl Drop for OwnRuntime {
 
 impl Pool {
     /// A pool for that URL; connects when first used.
-    pub(crate) fn new(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+    pub(crate) fn new(url: &str, connections_max: u32, patience: Duration) -> Result<Self, StoreError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("postgres")
@@ -47,12 +60,12 @@ impl Pool {
         let guard = handle.enter();
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(ACQUIRE_TIMEOUT.min(patience))
             // A ping before each use halves the throughput; a broken connection shows itself as an error.
             .test_before_acquire(false)
             .connect_lazy_with(options);
         drop(guard);
-        Ok(Self { pool, runtime: Arc::new(OwnRuntime(Some(runtime), handle)) })
+        Ok(Self { pool, patience, runtime: Arc::new(OwnRuntime(Some(runtime), handle)) })
     }
 
     /// The sqlx pool, to be shared with sea-orm.
@@ -65,21 +78,35 @@ impl Pool {
         &self.runtime.1
     }
 
-    /// A connection, for use from a thread that may wait.
-    pub(crate) fn session(&self) -> Result<PostgresSession, StoreError> {
-        let connection = self.handle().block_on(self.pool.acquire())?;
-        Ok(PostgresSession::new(connection, self.handle().clone()))
+    /// How long a statement may be without an answer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
-    /// Runs reads on a thread that may wait, in one snapshot, no statement longer than `timeout`.
+    /// A connection, for use from a thread that may wait.
+    pub(crate) fn session(&self) -> Result<PostgresSession, StoreError> {
+        self.patient_session(self.patience)
+    }
+
+    fn patient_session(&self, patience: Duration) -> Result<PostgresSession, StoreError> {
+        let connection = self.handle().block_on(self.pool.acquire())?;
+        Ok(PostgresSession::new(connection, self.handle().clone(), patience))
+    }
+
+    /// Runs reads on a thread that may wait, in one snapshot.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        timeout: Option<Duration>,
+        span: Span,
         work: impl FnOnce(&mut dyn Session) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let pool = self.clone();
         let run = move || {
-            let mut session = pool.session()?;
+            let (patience, timeout) = match span {
+                Span::Short => (pool.patience, None),
+                Span::Search(timeout) => (pool.patience.saturating_add(timeout), Some(timeout)),
+                Span::Long => (Duration::MAX, None),
+            };
+            let mut session = pool.patient_session(patience)?;
             session.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
             let outcome = limit(&mut session, timeout).and_then(|()| work(&mut session));
             let ended = session.command("ROLLBACK");

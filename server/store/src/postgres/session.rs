@@ -1,6 +1,7 @@
 //! A PostgreSQL connection as a [`Session`].
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -18,6 +19,8 @@ pub(crate) struct PostgresSession {
     /// There until the session is dropped.
     connection: Option<PoolConnection<Postgres>>,
     handle: Handle,
+    /// How long a statement may be without an answer.
+    patience: Duration,
     /// Whether a transaction is open: then the connection may not go back to the pool.
     is_in_transaction: bool,
 }
@@ -36,13 +39,27 @@ impl Drop for PostgresSession {
 
 impl PostgresSession {
     /// Wraps a connection of the pool.
-    pub(super) fn new(connection: PoolConnection<Postgres>, handle: Handle) -> Self {
-        Self { connection: Some(connection), handle, is_in_transaction: false }
+    pub(super) fn new(connection: PoolConnection<Postgres>, handle: Handle, patience: Duration) -> Self {
+        Self { connection: Some(connection), handle, patience, is_in_transaction: false }
     }
 
-    fn parts(&mut self) -> Result<(&mut PgConnection, &Handle), StoreError> {
-        let gone = || StoreError::Unavailable("the connection is gone".to_owned());
-        Ok((&mut **self.connection.as_mut().ok_or_else(gone)?, &self.handle))
+    /// Waits for an answer, and gives the connection up when there is none: a late one would be taken for that of the next statement.
+    fn wait<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
+        let gone = |text: &str| StoreError::Unavailable(text.to_owned());
+        let connection = self.connection.as_mut().ok_or_else(|| gone("the connection is gone"))?;
+        let patience = self.patience;
+        let answered = self.handle.block_on(async { tokio::time::timeout(patience, work(connection)).await });
+        let Ok(outcome) = answered else {
+            let _inside = self.handle.enter();
+            if let Some(mut connection) = self.connection.take() {
+                connection.close_on_drop();
+            }
+            return Err(gone("it did not answer in time"));
+        };
+        Ok(outcome?)
     }
 }
 
@@ -113,14 +130,12 @@ impl Session for PostgresSession {
 
     fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments_of(&statement.values)?);
-        let (connection, handle) = self.parts()?;
-        Ok(handle.block_on(query.execute(connection))?.rows_affected())
+        Ok(self.wait(async |connection| query.execute(connection).await)?.rows_affected())
     }
 
     fn query(&mut self, statement: &Statement) -> Result<Vec<SqlRow>, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql.clone()), arguments_of(&statement.values)?);
-        let (connection, handle) = self.parts()?;
-        handle.block_on(query.fetch_all(connection))?.iter().map(row_of).collect()
+        self.wait(async |connection| query.fetch_all(connection).await)?.iter().map(row_of).collect()
     }
 
     fn insert(&mut self, table: &'static Table, rows: Vec<Vec<SqlValue>>) -> Result<(), StoreError> {
@@ -146,15 +161,13 @@ impl Session for PostgresSession {
             places.join(", ")
         );
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
-        let (connection, handle) = self.parts()?;
-        handle.block_on(query.execute(connection))?;
+        self.wait(async |connection| query.execute(connection).await)?;
         Ok(())
     }
 
     fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.is_in_transaction |= sql.starts_with("BEGIN");
-        let (connection, handle) = self.parts()?;
-        handle.block_on(connection.execute(sqlx::raw_sql(sql.into_sql_str())))?;
+        self.wait(async |connection| connection.execute(sqlx::raw_sql(sql.into_sql_str())).await)?;
         if matches!(sql, "COMMIT" | "ROLLBACK") {
             self.is_in_transaction = false;
         }

@@ -144,6 +144,10 @@ impl Session for SqliteSession {
     }
 
     fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        // A full disk has SQLite end the transaction by itself: <https://www.sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
+        if sql == "ROLLBACK" && self.connection.is_autocommit() {
+            return Ok(());
+        }
         self.connection.prepare_cached(sql)?.execute([])?;
         if let (Some(checkpoints), "COMMIT") = (&mut self.checkpoints, sql) {
             checkpoints.after_commit(&self.connection);

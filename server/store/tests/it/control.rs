@@ -258,6 +258,31 @@ fn token_lives_only_with_all_it_depends_on() {
 }
 
 #[test]
+fn what_a_token_began_outlasts_its_time_but_not_its_revocation() {
+    on_each("control_stands", |test| async move {
+        let control = test.store.control();
+        with_app_and_user(control).await;
+        let own = Token { user: None, ..token(b"own", TokenKind::Access, None) };
+        let family = Token { user: None, ..token(b"family", TokenKind::Access, Some("f")) };
+        let login = token(b"login", TokenKind::Access, Some("g"));
+        let refresh = token(b"refresh", TokenKind::Refresh, Some("g"));
+        control.put_tokens(&[own, family, login, refresh]).await.unwrap();
+        let stands = async |hash: &[u8]| control.access_stands(hash, LATER).await.unwrap();
+
+        for hash in [b"own".as_slice(), b"family", b"login"] {
+            assert_eq!(control.access_token(hash, LATER).await.unwrap(), None, "its time has run out");
+            assert!(stands(hash).await);
+        }
+        assert!(!stands(b"unknown").await && !stands(b"refresh").await);
+        assert!(control.revoke_token(b"own", "app", NOW).await.unwrap());
+        control.revoke_family("f", NOW, LATER).await.unwrap();
+        assert!(!stands(b"own").await && !stands(b"family").await && stands(b"login").await);
+        control.put_user(&User { is_active: false, ..user("dr") }).await.unwrap();
+        assert!(!stands(b"login").await);
+    });
+}
+
+#[test]
 fn user_that_is_stopped_takes_the_tokens_along() {
     on_each("control_stopped", |test| async move {
         let control = test.store.control();

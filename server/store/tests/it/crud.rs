@@ -2,7 +2,9 @@
 
 use policy::{Interaction, Source};
 use serde_json::json;
-use store::{HistoryPage, HistoryTarget, Location, Method, Store, StoreError, WriteBatch, WriteOp, WriteStatus};
+use store::{
+    Criteria, HistoryPage, HistoryTarget, Location, Method, Store, StoreError, WriteBatch, WriteOp, WriteStatus,
+};
 
 use crate::support::{drop_schema, on_each, options, patient, postgres_url, put, query, system, validated};
 
@@ -113,7 +115,7 @@ fn fifty_conditional_creates_at_once_make_one_resource() {
                     id: format!("p{n}"),
                     interaction: Interaction::Create,
                     if_match: None,
-                    if_none_exist: Some(condition.clone()),
+                    if_none_exist: Some(Criteria { query: condition.clone(), grant: system() }),
                 };
                 tokio::spawn(async move {
                     let batch = WriteBatch::new(vec![op], Source::feed("rest"));

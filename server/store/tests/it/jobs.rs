@@ -38,6 +38,7 @@ fn outcome() -> JobOutcome {
         result: "{}".to_owned(),
         files: vec![file],
         evidence: Some("{\"withheld\":{\"national-data-opt-out\":2}}".to_owned()),
+        kept: None,
     }
 }
 
@@ -62,8 +63,9 @@ fn jobs_are_leased_oldest_first_each_to_one_holder() {
         assert_eq!(leased, ["j0", "j1", "j2", "j3", "j4"]);
         let other = Lease { kind: "import".to_owned(), ..lease("x", 999) };
         assert_eq!(test.store.lease_job(&other).await.unwrap(), None);
-        assert_eq!(test.store.jobs_of_client("analyst").await.unwrap()[0].id, "j0");
-        assert!(test.store.jobs_of_client("other").await.unwrap().is_empty());
+        assert_eq!(test.store.unended_jobs("analyst", &["export"]).await.unwrap(), 5);
+        assert_eq!(test.store.unended_jobs("analyst", &["other"]).await.unwrap(), 0);
+        assert_eq!(test.store.unended_jobs("other", &["export"]).await.unwrap(), 0);
     });
 }
 

@@ -10,6 +10,7 @@
 
 mod access;
 mod audit;
+mod audit_journal;
 mod control;
 mod crud;
 mod index_row;

@@ -170,6 +170,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("Patient", "family=smith,muller"),
     ("Patient", "family:exact=Smith"),
     ("Patient", "family:contains=ith"),
+    ("Patient", "_filter=family ew ITH"),
     ("Patient", "name=ann&gender=female"),
     ("Patient", "gender:not=female"),
     ("Patient", "birthdate:missing=true"),

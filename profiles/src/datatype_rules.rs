@@ -1,0 +1,179 @@
+//! Rules on datatypes and primitives beyond their form: <https://hl7.org/fhir/R4/datatypes.html>.
+
+use fhir::{FhirDate, Node, Severity};
+use terminology::Membership;
+
+use crate::primitive::{Primitive, is_oid, is_uuid};
+use crate::snomed::{SNOMED_CT, is_snomed_code};
+use crate::walk::{Place, Walk, shown};
+
+impl<'v, 'a: 'v> Walk<'v, 'a> {
+    /// Holds a complex value against the rules of its type.
+    pub(crate) fn datatype_rules(&mut self, place: Place<'_, 'a>, code: &str) {
+        match code {
+            "Attachment" => self.attachment(place),
+            "Coding" => self.coding(place),
+            "Identifier" => self.identifier(place),
+            "Period" => self.period(place),
+            _ => {}
+        }
+    }
+
+    /// Holds a primitive of the right form against further rules.
+    pub(crate) fn primitive_rules(&mut self, place: Place<'_, 'a>, primitive: Primitive, targets: &[String]) {
+        match primitive {
+            Primitive::Xhtml => {
+                let text = place.node.as_str().unwrap_or_default();
+                self.narrative(place, &text);
+            }
+            Primitive::Canonical => self.canonical(place, targets),
+            Primitive::Uri | Primitive::Url => self.uri(place),
+            _ => {}
+        }
+    }
+
+    /// The stated size is that of the data, which says that nothing was lost on the way.
+    fn attachment(&mut self, place: Place<'_, 'a>) {
+        let stated = place.node.get("size").and_then(|size| size.as_i64());
+        let (Some(stated), Some(data)) = (stated, place.node.str("data")) else { return };
+        let digits = data.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').count();
+        // Four characters carry three bytes, six bits each.
+        let found = i64::try_from(digits * 6 / 8).unwrap_or(i64::MAX);
+        if stated != found {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "value", || format!("`size` is {stated}, the data have {found} bytes"));
+        }
+    }
+
+    fn coding(&mut self, place: Place<'_, 'a>) {
+        let node: Node<'a> = place.node;
+        let Some(system) = node.str("system") else {
+            if node.get("code").is_some() {
+                self.report(Severity::Warning, place, "business-rule", || {
+                    "a code without its system means nothing".to_owned()
+                });
+            }
+            return;
+        };
+        if !is_absolute(&system) {
+            return self.error(place, "value", || "the system of a code must be an absolute uri".to_owned());
+        }
+        let definitions = self.validator.definitions();
+        if definitions.code_system(&system).is_none() && definitions.value_set(&system).is_some() {
+            return self.error(place, "value", || {
+                format!("`{}` is a value set, expected the url of a code system", shown(&system))
+            });
+        }
+        if definitions
+            .code_system(&system)
+            .is_some_and(|found| found.supplements.is_some() || found.content == "supplement")
+        {
+            return self.error(place, "value", || {
+                format!("`{}` only adds to a code system, so it has no codes of its own", shown(&system))
+            });
+        }
+        let Some(code) = node.str("code") else { return };
+        let is_malformed = system == SNOMED_CT && !is_snomed_code(&code);
+        let membership = self.validator.terminology().check_code(&system, &code);
+        match if is_malformed { Membership::NotMember } else { membership } {
+            Membership::NotMember => {
+                let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+                self.report(severity, place, "code-invalid", || {
+                    format!("code `{}` is not one of the code system `{}`", shown(&code), shown(&system))
+                });
+            }
+            Membership::Member => self.display(place, &system, &code),
+            Membership::NotChecked { missing } => self.note_not_checked(place, &missing),
+        }
+    }
+
+    fn display(&mut self, place: Place<'_, 'a>, system: &str, code: &str) {
+        let Some(given) = place.node.str("display") else { return };
+        let known = self.validator.terminology().lookup(system, code);
+        let Some(wanted) = known.as_ref().and_then(|known| known.text) else { return };
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        if plain(&given) != plain(wanted) {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "invalid", || {
+                format!("the display is not that of the code `{}`, which is `{wanted}`", shown(code))
+            });
+        }
+    }
+
+    /// `per-1`; a start and an end that cannot be compared, as a day and a time within it, do not keep the rule.
+    fn period(&mut self, place: Place<'_, 'a>) {
+        let date = |name: &str| FhirDate::parse(&place.node.str(name)?);
+        let (Some(start), Some(end)) = (date("start"), date("end")) else { return };
+        let is_same_form = start.precision() == end.precision();
+        let holds = if is_same_form { start.range().0 <= end.range().0 } else { start.range().1 <= end.range().0 };
+        if !holds {
+            self.error(place, "invariant", || "the start of a period must not lie after its end (`per-1`)".to_owned());
+        }
+    }
+
+    fn identifier(&mut self, place: Place<'_, 'a>) {
+        let Some(system) = place.node.str("system") else { return };
+        if !is_absolute(&system) {
+            self.error(place, "value", || "the system of an identifier must be an absolute uri".to_owned());
+        }
+        if system == "urn:ietf:rfc:3986" && place.node.str("value").is_some_and(|value| !is_absolute(&value)) {
+            self.error(place, "value", || {
+                "under the system `urn:ietf:rfc:3986` the value must be an absolute uri".to_owned()
+            });
+        }
+    }
+
+    fn canonical(&mut self, place: Place<'_, 'a>, targets: &[String]) {
+        let Some(text) = place.node.as_str() else { return };
+        if text.starts_with('#') {
+            return;
+        }
+        let definitions = self.validator.definitions();
+        let found = if definitions.value_set(&text).is_some() {
+            "ValueSet"
+        } else if definitions.code_system(&text).is_some() {
+            "CodeSystem"
+        } else if definitions.profile(&text).is_some() {
+            "StructureDefinition"
+        } else {
+            return;
+        };
+        let is_wanted = |target: &String| {
+            let name = target.rsplit('/').next().unwrap_or_default();
+            definitions.is_subtype(found, name)
+        };
+        if !targets.is_empty() && !targets.iter().any(is_wanted) {
+            // Some code systems and the value set of all their codes share a url.
+            let is_both = found == "ValueSet" && definitions.code_system(&text).is_some();
+            if !is_both {
+                self.error(place, "invalid", || {
+                    let wanted: Vec<&str> = targets.iter().filter_map(|url| url.rsplit('/').next()).collect();
+                    format!("`{}` is a {found}, expected {}", shown(&text), wanted.join(" or "))
+                });
+            }
+        }
+    }
+
+    fn uri(&mut self, place: Place<'_, 'a>) {
+        let Some(text) = place.node.as_str() else { return };
+        let fault = if text.starts_with("oid:") || text.starts_with("uuid:") {
+            "a uri starts with `urn:oid:` or `urn:uuid:`, not with the last part alone"
+        } else if text.strip_prefix("urn:uuid:").is_some_and(|uuid| !is_uuid(uuid)) {
+            "a `urn:uuid:` must be followed by a uuid in lower case"
+        } else if text.strip_prefix("urn:oid:").is_some_and(|oid| !is_oid(oid)) {
+            "a `urn:oid:` must be followed by an oid"
+        } else {
+            return;
+        };
+        self.error(place, "value", || fault.to_owned());
+    }
+}
+
+/// Says whether a uri has a scheme.
+pub(crate) fn is_absolute(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, rest)| {
+        !rest.is_empty()
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    })
+}

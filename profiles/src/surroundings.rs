@@ -1,0 +1,192 @@
+//! What lies around the resource that is walked: the Bundle it is in, what its references lead to, which profiles other resources meet.
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use fhir::{Node, Reference};
+use fhirpath::{Element, Expression, Host, Resolved};
+use terminology::Membership;
+
+use crate::options::Options;
+use crate::path::Path;
+use crate::validator::Validator;
+use crate::walk::Walk;
+
+/// Profiles of targets lead to profiles of their targets; deeper than this nothing is asked of them.
+const DEPTH_MAX: u32 = 6;
+/// How many compiled patterns are kept.
+const PATTERNS_MAX: usize = 64;
+
+/// The surroundings of one validation.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) validator: &'a Validator,
+    pub(crate) options: &'a Options,
+    pub(crate) root: Node<'a>,
+    entries: OnceCell<Entries<'a>>,
+    /// The fullUrl of the entry that is walked.
+    entry_url: RefCell<Option<Cow<'a, str>>>,
+    /// Whether a node meets a profile, by the node's place.
+    conformance: RefCell<HashMap<(u32, String), Option<bool>>>,
+    depth: Cell<u32>,
+    /// The patterns that questions ask of their answers, compiled.
+    patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
+}
+
+/// The entries of a Bundle by fullUrl, and by type and id.
+#[derive(Default)]
+struct Entries<'a> {
+    by_url: HashMap<Cow<'a, str>, Node<'a>>,
+    by_name: HashMap<String, Node<'a>>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub(crate) fn new(validator: &'a Validator, options: &'a Options, root: Node<'a>) -> Self {
+        Self {
+            validator,
+            options,
+            root,
+            entries: OnceCell::new(),
+            entry_url: RefCell::new(None),
+            conformance: RefCell::new(HashMap::new()),
+            depth: Cell::new(0),
+            patterns: RefCell::new(HashMap::new()),
+        }
+    }
+
+    /// Gives the test of a pattern that a whole text must match; `None` when it cannot be read.
+    pub(crate) fn pattern(&self, pattern: &str) -> Option<Rc<Expression>> {
+        if let Some(known) = self.patterns.borrow().get(pattern) {
+            return known.clone();
+        }
+        let quoted = pattern.replace('\\', "\\\\").replace('\'', "\\'");
+        let compiled = Expression::parse(&format!("$this.matches('^(?:{quoted})$')")).ok().map(Rc::new);
+        let mut known = self.patterns.borrow_mut();
+        // A compiled pattern may take a megabyte.
+        if known.len() >= PATTERNS_MAX {
+            known.clear();
+        }
+        known.insert(pattern.to_owned(), compiled.clone());
+        compiled
+    }
+
+    /// Asks nothing more of a pattern that could not be answered.
+    pub(crate) fn drop_pattern(&self, pattern: &str) {
+        self.patterns.borrow_mut().insert(pattern.to_owned(), None);
+    }
+
+    /// Says which entry's resource is walked from now on, and gives the fullUrl of the one before.
+    pub(crate) fn enter_entry(&self, url: Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+        self.entry_url.replace(url)
+    }
+
+    /// Follows a reference to a resource that is contained, or an entry of the same Bundle.
+    pub(crate) fn target(&self, reference: Node<'a>, container: Node<'a>) -> Option<Node<'a>> {
+        let text = reference.str("reference")?;
+        match text.strip_prefix('#') {
+            Some("") => Some(container),
+            Some(id) => {
+                let mut resources = container.get("contained")?.items();
+                resources.find(|one| one.str("id").is_some_and(|own| own == id))
+            }
+            None => self.entry(&text),
+        }
+    }
+
+    /// Finds the resource of an entry that a reference names.
+    pub(crate) fn entry(&self, reference: &str) -> Option<Node<'a>> {
+        let entries = self.entries.get_or_init(|| self.list());
+        if let Some(found) = entries.by_url.get(reference) {
+            return Some(*found);
+        }
+        let parsed = Reference::parse(reference);
+        let name = format!("{}/{}", parsed.type_name()?, parsed.id()?);
+        if reference.contains("://") || reference.starts_with("urn:") {
+            return None;
+        }
+        let of_base = || {
+            let own = self.entry_url.borrow();
+            let base = own.as_deref().and_then(service_base)?;
+            entries.by_url.get(format!("{base}{name}").as_str()).copied()
+        };
+        of_base().or_else(|| entries.by_name.get(&name).copied())
+    }
+
+    fn list(&self) -> Entries<'a> {
+        let mut entries = Entries::default();
+        if self.root.str("resourceType").as_deref() != Some("Bundle") {
+            return entries;
+        }
+        for entry in self.root.get("entry").into_iter().flat_map(|list| list.items()) {
+            let Some(resource) = entry.get("resource") else { continue };
+            if let Some(url) = entry.str("fullUrl") {
+                entries.by_url.entry(url).or_insert(resource);
+            }
+            if let (Some(type_name), Some(id)) = (resource.str("resourceType"), resource.str("id")) {
+                entries.by_name.entry(format!("{type_name}/{id}")).or_insert(resource);
+            }
+        }
+        entries
+    }
+
+    /// Says whether a resource or datatype meets a profile; `None` when the profile is not known.
+    ///
+    /// `container` is the resource around it, in which `#x` references are looked up.
+    pub(crate) fn conforms(&self, node: Node<'a>, url: &str, container: Node<'a>) -> Option<bool> {
+        let profile = self.validator.profile(url)?;
+        let key = (node.index(), profile.url.clone());
+        if let Some(known) = self.conformance.borrow().get(&key) {
+            return *known;
+        }
+        if self.depth.get() >= DEPTH_MAX {
+            return Some(true);
+        }
+        // While it is being found out, a circle of references takes it for granted.
+        self.conformance.borrow_mut().insert(key.clone(), Some(true));
+        self.depth.set(self.depth.get() + 1);
+        let own_type = node.str("resourceType");
+        let is_of_type =
+            own_type.as_deref().is_none_or(|own| self.validator.definitions().is_subtype(own, &profile.type_name));
+        let is_within = (container.offset()..container.end_offset()).contains(&node.offset());
+        let mut walk = Walk::new(self, if is_within { container } else { node });
+        if own_type.is_some() {
+            walk.resource = node;
+        }
+        if is_of_type {
+            walk.profile(node, profile, &Path::root(&profile.type_name));
+        }
+        let answer = Some(is_of_type && !walk.has_errors());
+        self.depth.set(self.depth.get() - 1);
+        self.conformance.borrow_mut().insert(key, answer);
+        answer
+    }
+}
+
+/// Gives what stands before `Type/id` in a fullUrl.
+fn service_base(url: &str) -> Option<&str> {
+    let (rest, _) = url.rsplit_once('/')?;
+    let (base, _) = rest.rsplit_once('/')?;
+    url.get(..base.len() + 1)
+}
+
+impl Host for Surroundings<'_> {
+    fn resolve(&self, reference: &str) -> Resolved<'_> {
+        self.entry(reference).map_or(Resolved::Unknown, Resolved::Found)
+    }
+
+    fn member_of(&self, value_set: &str, system: Option<&str>, code: &str) -> Option<bool> {
+        match self.validator.terminology().check(value_set, system, code) {
+            Membership::Member => Some(true),
+            Membership::NotMember => Some(false),
+            Membership::NotChecked { .. } => None,
+        }
+    }
+
+    fn conforms_to(&self, element: &Element<'_>, profile: &str) -> Option<bool> {
+        // The element borrows for less long than the resource lives, so it is looked up again by its place.
+        let node = element.node?;
+        let own = self.root.json().node_at(node.index())?;
+        self.conforms(own, profile, own)
+    }
+}

@@ -1,0 +1,11 @@
+//! FHIR packages: read from files, folders and a registry, tried, and laid over the built-in definitions.
+//! <https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>
+
+mod archive;
+mod contents;
+mod in_force;
+mod registry;
+
+pub use contents::{Package, read_file, read_folder};
+pub use in_force::{Trial, Watcher, bring_in_force, stored};
+pub use registry::Registry;

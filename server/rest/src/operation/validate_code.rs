@@ -1,0 +1,187 @@
+//! `ValueSet/$validate-code` and `CodeSystem/$validate-code`: whether a code may be used.
+//! <https://hl7.org/fhir/R4/valueset-operation-validate-code.html>, <https://hl7.org/fhir/R4/codesystem-operation-validate-code.html>
+
+use definitions::{ConceptDef, ValueSetDef};
+use serde_json::Value;
+use terminology::{CannotTell, Membership, is_display};
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+use crate::operation::coding::{Coding, answer, cannot_tell, codings, one_source, parameter, value_set};
+use crate::operation::parameters::Parameters;
+use crate::perform::Context;
+use crate::stored_definitions::{Definition, Gathered};
+
+/// What R4 has for both, but for `context` and `date`.
+const SHARED: [&str; 7] = ["url", "code", "display", "coding", "codeableConcept", "abstract", "displayLanguage"];
+
+/// Parameters `result`, `message` and `display`.
+pub(crate) async fn validate_code(context: &Context<'_>) -> Result<Answer, Failure> {
+    let parameters = Parameters::read(context.request)?;
+    if context.request.type_str() == "CodeSystem" {
+        in_system(context, &parameters).await
+    } else {
+        in_set(context, &parameters).await
+    }
+}
+
+async fn in_set(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Failure> {
+    let own = ["valueSet", "valueSetVersion", "system", "systemVersion"];
+    parameters.check_all_known(&[&SHARED[..], &own].concat(), Some("ValueSet"))?;
+    let codings = codings(parameters, ("system", "systemVersion"))?;
+    if parameters.one("code")?.is_some() && parameters.one("system")?.is_none() {
+        return Err(Failure::bad_request("required", "with `code`, its code system must be given as `system`"));
+    }
+    let mut gathered = Gathered::new(context);
+    let set = value_set(parameters, &mut gathered, context.request.id.is_some()).await?;
+    gathered.code_systems(&systems(&codings)).await?;
+    let check = Check::read(parameters)?;
+    let told = {
+        let known = gathered.known();
+        let mut candidates = Vec::new();
+        for coding in &codings {
+            let membership = match coding.system.is_empty() {
+                true => Membership::NotMember,
+                false => known.contains(&set, &coding.system, &coding.code)?,
+            };
+            let concept = match membership {
+                // The value set may list a code of a system that is not here.
+                Membership::Member => match known.lookup(&coding.system, coding.version.as_deref(), &coding.code) {
+                    Ok((_, concept)) => concept,
+                    Err(error) if coding.version.is_some() => return Err(error.into()),
+                    Err(_) => None,
+                },
+                _ => None,
+            };
+            candidates.push(Candidate { coding, membership, concepts: [listed(&set, coding), concept] });
+        }
+        check.tell(&candidates, "the code is not in the value set")?
+    };
+    Ok(answer(told, gathered))
+}
+
+async fn in_system(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Failure> {
+    parameters.check_all_known(&[&SHARED[..], &["codeSystem", "version"]].concat(), None)?;
+    let mut gathered = Gathered::new(context);
+    let inline = parameters.part("codeSystem", "resource");
+    let mut codings = codings(parameters, ("url", "version"))?;
+    let given = match (context.request.id.is_some(), inline, parameters.one("url")?) {
+        (true, None, None) => Some(gathered.instance().await?),
+        (false, Some(inline), None) => Some(Definition::read(inline)?),
+        (false, None, _) => None,
+        _ => return Err(one_source("the code system", "`codeSystem` or `url`")),
+    };
+    let system = match given {
+        Some(Definition::CodeSystem(system)) => gathered.pin(system),
+        Some(_) => return Err(Failure::bad_request("invalid", "parameter `codeSystem` must be a CodeSystem")),
+        None => parameters.one("url")?.unwrap_or_default().to_owned(),
+    };
+    if parameters.one("code")?.is_some() {
+        codings.iter_mut().for_each(|coding| coding.system.clone_from(&system));
+    }
+    if system.is_empty() && codings.iter().any(|coding| coding.system.is_empty()) {
+        return Err(one_source("the code system", "`codeSystem` or `url`"));
+    }
+    gathered.code_systems(&systems(&codings)).await?;
+    let check = Check::read(parameters)?;
+    let told = {
+        let known = gathered.known();
+        let mut candidates = Vec::new();
+        for coding in &codings {
+            let is_other = !system.is_empty() && coding.system != system;
+            let version = coding.version.as_deref().or(parameters.one("version")?);
+            let (membership, concept) = match known.lookup(&coding.system, version, &coding.code) {
+                _ if is_other => (Membership::NotMember, None),
+                Ok((_, concept)) => (Membership::Member, concept),
+                Err(CannotTell::NoCode { .. }) => (Membership::NotMember, None),
+                Err(CannotTell::NotComplete { system }) => (Membership::NotChecked { missing: system }, None),
+                Err(error) => return Err(error.into()),
+            };
+            candidates.push(Candidate { coding, membership, concepts: [None, concept] });
+        }
+        check.tell(&candidates, "the code is not in the code system")?
+    };
+    Ok(answer(told, gathered))
+}
+
+fn systems(codings: &[Coding]) -> Vec<String> {
+    codings.iter().map(|coding| coding.system.clone()).collect()
+}
+
+/// What the value set itself says of a code.
+fn listed<'s>(set: &'s ValueSetDef, coding: &Coding) -> Option<&'s ConceptDef> {
+    let parts = set.include.iter().filter(|part| part.system.as_deref() == Some(coding.system.as_str()));
+    parts.flat_map(|part| &part.concepts).find(|concept| concept.code == coding.code)
+}
+
+struct Candidate<'c> {
+    coding: &'c Coding,
+    membership: Membership,
+    concepts: [Option<&'c ConceptDef>; 2],
+}
+
+impl Candidate<'_> {
+    fn display(&self, language: Option<&str>) -> Option<String> {
+        let concepts = || self.concepts.into_iter().flatten();
+        let is_asked = |own: Option<&str>| language.is_some_and(|wanted| terminology::is_language(own, wanted));
+        let translated = concepts()
+            .flat_map(|one| &one.designations)
+            .find(|one| is_asked(one.language.as_deref()))
+            .map(|one| one.value.clone());
+        translated.or_else(|| concepts().find_map(|one| one.display.clone()))
+    }
+}
+
+/// What is asked of a code beside its being there.
+struct Check {
+    language: Option<String>,
+    refuses_abstract: bool,
+}
+
+impl Check {
+    fn read(parameters: &Parameters) -> Result<Check, Failure> {
+        Ok(Check {
+            language: parameters.one("displayLanguage")?.map(str::to_owned),
+            refuses_abstract: parameters.flag("abstract")? == Some(false),
+        })
+    }
+
+    /// The answer: one code that may be used is enough; a doubt about the others does not matter then.
+    fn tell(&self, candidates: &[Candidate<'_>], otherwise: &str) -> Result<Vec<Value>, Failure> {
+        let Some(found) = candidates.iter().find(|one| one.membership == Membership::Member) else {
+            let doubt = candidates.iter().find_map(|one| match &one.membership {
+                Membership::NotChecked { missing } => Some(missing),
+                Membership::Member | Membership::NotMember => None,
+            });
+            return match doubt {
+                Some(missing) => Err(cannot_tell(missing)),
+                None => Ok(vec![parameter("result", "Boolean", false), parameter("message", "String", otherwise)]),
+            };
+        };
+        let display = found.display(self.language.as_deref());
+        let concept = |is: fn(&ConceptDef) -> bool| found.concepts.into_iter().flatten().any(is);
+        let mut messages = Vec::new();
+        let mut is_valid = true;
+        if concept(|one| one.is_abstract) {
+            is_valid &= !self.refuses_abstract;
+            messages.push("the code only groups others and is not meant for data");
+        }
+        if concept(|one| one.is_inactive) {
+            messages.push("the code is retired");
+        }
+        if let Some(text) = &found.coding.display {
+            if display.is_none() {
+                messages.push("the display was not checked: none is known for this code");
+            } else if !is_display(found.concepts, text, self.language.as_deref()) {
+                is_valid = false;
+                messages.push("the display is not one of this code");
+            }
+        }
+        let mut told = vec![parameter("result", "Boolean", is_valid)];
+        if !messages.is_empty() {
+            told.push(parameter("message", "String", messages.join("; ")));
+        }
+        told.extend(display.map(|display| parameter("display", "String", display)));
+        Ok(told)
+    }
+}
