@@ -238,7 +238,8 @@ impl Running {
             random: Arc::new(random),
             metrics: rest::metrics_recorder()?,
             wake: Arc::new(Notify::new()),
-            large_bodies: Arc::new(Semaphore::new(processors())),
+            // Each is mostly waiting for the commit that it shares with others; their trees take up to ten times a body in memory.
+            large_bodies: Arc::new(Semaphore::new(4 * processors())),
             page_link_key,
         });
         let options =
