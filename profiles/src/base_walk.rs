@@ -241,6 +241,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let code = found.type_use.code.as_str();
         match found.type_use.shape {
             Shape::Unknown => {}
+            Shape::Resource if found.element.name == "contained" && self.options.skips_contained => {}
             Shape::Resource => {
                 let role = if found.element.name == "contained" { Role::Contained } else { Role::Own };
                 self.resource(value, path, role, &[]);

@@ -2,7 +2,7 @@
 
 use definitions::{ConstraintDef, ConstraintSeverity, ElementDef};
 use fhir::{Node, Severity};
-use fhirpath::{Context, Element, Expression, Value};
+use fhirpath::{Context, Element, Expression, Temporal, Value};
 use serde_json::Value as Definition;
 
 use crate::presence::Presence;
@@ -119,6 +119,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     pub(crate) fn answer(&self, expression: &Expression, element: Element<'_>) -> Result<Option<bool>, String> {
         let definitions = self.validator.definitions();
         let mut context = Context::new(self.resource, definitions, self.around);
+        context.now = self.options.now.and_then(|now| Temporal::from_instant(now.0));
         if self.resource != self.container {
             context.root_resource = Some(Value::Node(Element::new(self.container, None, definitions)));
         }

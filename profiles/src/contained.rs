@@ -7,13 +7,17 @@ use fhir::{Kind, Node, Severity};
 use crate::walk::{Place, Walk};
 
 impl<'a> Walk<'_, 'a> {
-    /// Holds a domain resource against the rules on what it contains.
-    pub(crate) fn contained_rules(&mut self, place: Place<'_, 'a>) {
+    /// Says so when there is no narrative, where advice is asked for.
+    pub(crate) fn narrative_advice(&mut self, place: Place<'_, 'a>) {
         if self.options.advice && place.node.at(&["text", "div"]).is_none() {
             self.report(Severity::Warning, place, "invariant", || {
                 "a resource should have a narrative, which is good practice (`dom-6`)".to_owned()
             });
         }
+    }
+
+    /// Holds a domain resource against the rules on what it contains.
+    pub(crate) fn contained_rules(&mut self, place: Place<'_, 'a>) {
         let Some(contained) = place.node.get("contained") else { return };
         let mut local = HashSet::new();
         references(place.node, &mut local);

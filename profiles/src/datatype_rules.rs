@@ -3,6 +3,9 @@
 use fhir::{FhirDate, Node, Severity};
 use terminology::Membership;
 
+use crate::country::{COUNTRIES, name_of_other};
+use crate::example_url::is_example_url;
+use crate::hgvs::{HGVS, is_hgvs};
 use crate::primitive::{Primitive, is_oid, is_uuid};
 use crate::snomed::{SNOMED_CT, is_snomed_code};
 use crate::walk::{Place, Walk, shown};
@@ -26,9 +29,21 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 let text = place.node.as_str().unwrap_or_default();
                 self.narrative(place, &text);
             }
-            Primitive::Canonical => self.canonical(place, targets),
-            Primitive::Uri | Primitive::Url => self.uri(place),
+            Primitive::Canonical => {
+                self.example_url(place);
+                self.canonical(place, targets);
+            }
+            Primitive::Uri | Primitive::Url => {
+                self.example_url(place);
+                self.uri(place);
+            }
             _ => {}
+        }
+    }
+
+    fn example_url(&mut self, place: Place<'_, 'a>) {
+        if self.options.refuses_example_urls && place.node.as_str().is_some_and(|url| is_example_url(&url)) {
+            self.error(place, "business-rule", || "the url is one of those that are kept for examples".to_owned());
         }
     }
 
@@ -73,7 +88,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             });
         }
         let Some(code) = node.str("code") else { return };
-        let is_malformed = system == SNOMED_CT && !is_snomed_code(&code);
+        let is_malformed = (system == SNOMED_CT && !is_snomed_code(&code)) || (system == HGVS && !is_hgvs(&code));
         let membership = self.validator.terminology().check_code(&system, &code);
         match if is_malformed { Membership::NotMember } else { membership } {
             Membership::NotMember => {
@@ -89,15 +104,21 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
 
     fn display(&mut self, place: Place<'_, 'a>, system: &str, code: &str) {
         let Some(given) = place.node.str("display") else { return };
-        let known = self.validator.terminology().lookup(system, code);
-        let Some(wanted) = known.as_ref().and_then(|known| known.text) else { return };
-        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        if plain(&given) != plain(wanted) {
-            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
-            self.report(severity, place, "invalid", || {
-                format!("the display is not that of the code `{}`, which is `{wanted}`", shown(code))
-            });
+        let Some(wanted) = self.display_meant(system, code, &given) else { return };
+        let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+        self.report(severity, place, "invalid", || {
+            format!("the display is not that of the code `{}`, which is `{wanted}`", shown(code))
+        });
+    }
+
+    /// Gives the words of a code where those given are not they.
+    pub(crate) fn display_meant(&self, system: &str, code: &str, given: &str) -> Option<&'v str> {
+        if system == COUNTRIES {
+            return name_of_other(self.validator.definitions(), code, given);
         }
+        let known = self.validator.terminology().lookup(system, code)?;
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        known.text.filter(|wanted| plain(given) != plain(wanted))
     }
 
     /// `per-1`; a start and an end that cannot be compared, as a day and a time within it, do not keep the rule.
@@ -135,6 +156,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "CodeSystem"
         } else if definitions.profile(&text).is_some() {
             "StructureDefinition"
+        } else if let Some(told) = type_told(&text).filter(|told| definitions.is_resource_type(told)) {
+            told
         } else {
             return;
         };
@@ -167,6 +190,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         };
         self.error(place, "value", || fault.to_owned());
     }
+}
+
+/// Gives what the canonical urls of FHIR's own definitions have before the id: the type.
+fn type_told(url: &str) -> Option<&str> {
+    let (told, id) = url.strip_prefix("http://hl7.org/fhir/")?.split_once('/')?;
+    (!id.contains('/')).then_some(told)
 }
 
 /// Says whether a uri has a scheme.

@@ -49,6 +49,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.profile(node, profile, path);
             }
             Some(_) => self.error(place, "extension", || format!("`{}` is a profile, not an extension", shown(&url))),
+            None if self.options.extension_domains.iter().any(|domain| url.starts_with(domain.as_str())) => {}
             // Who does not understand a modifier must not use the data (section 2.4.1).
             None if is_modifier => {
                 self.error(place, "extension", || format!("modifier extension `{}` is not known here", shown(&url)));

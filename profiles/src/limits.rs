@@ -21,7 +21,22 @@ pub(crate) struct Limits {
 struct Bound {
     expression: Box<Expression>,
     says: String,
+    /// The clock, to which a duration as the bound of a date or time is added; `None` for bounds that stand by themselves.
+    clock: Option<&'static str>,
 }
+
+/// What UCUM calls the durations that dates are reckoned by.
+const DURATIONS: [(&str, &str); 7] = [
+    ("a", "years"),
+    ("mo", "months"),
+    ("wk", "weeks"),
+    ("d", "days"),
+    ("h", "hours"),
+    ("min", "minutes"),
+    ("s", "seconds"),
+];
+/// The clock for each type that a duration may bound.
+const CLOCKS: [(&str, &str); 3] = [("date", "today()"), ("dateTime", "now()"), ("instant", "now()")];
 
 impl Limits {
     /// Adds a `minValue[x]` or `maxValue[x]`; one of a type without order is passed over.
@@ -38,15 +53,35 @@ impl Limits {
             }
             _ => return,
         };
-        if let Ok(expression) = Expression::parse(&format!("$this {operator} {literal}")) {
-            let says = format!("at {word} `{}`", definition_text(value));
-            self.bounds.push(Bound { expression: Box::new(expression), says });
+        let says = format!("at {word} `{}`", definition_text(value));
+        self.add_bound(&format!("$this {operator} {literal}"), &says, None);
+        let Some(duration) = duration(value) else { return };
+        for clock in ["today()", "now()"] {
+            let says = format!("{says} from now");
+            self.add_bound(&format!("$this {operator} {clock} {duration}"), &says, Some(clock));
+        }
+    }
+
+    fn add_bound(&mut self, source: &str, says: &str, clock: Option<&'static str>) {
+        if let Ok(expression) = Expression::parse(source) {
+            self.bounds.push(Bound { expression: Box::new(expression), says: says.to_owned(), clock });
         }
     }
 
     fn is_none(&self) -> bool {
         self.length_max.is_none() && self.bounds.is_empty()
     }
+}
+
+/// Writes a quantity of time as what is to be added to a clock, as `+ 10 years`.
+fn duration(value: &Value) -> Option<String> {
+    let code = value.get("code").or(value.get("unit"))?.as_str()?;
+    let (_, word) = DURATIONS.iter().find(|(own, _)| *own == code)?;
+    let number = value.get("value").filter(|number| number.is_number())?.to_string();
+    Some(match number.strip_prefix('-') {
+        Some(number) => format!("- {number} {word}"),
+        None => format!("+ {number} {word}"),
+    })
 }
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
@@ -62,7 +97,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.error(place, "too-long", || format!("found {length} characters, at most {max} are allowed"));
             }
         }
-        for bound in &limits.bounds {
+        let clock = CLOCKS.iter().find(|(own, _)| Some(*own) == type_code).map(|(_, clock)| *clock);
+        // A duration bounds a date by the clock, and a quantity by itself.
+        let is_bounded = |bound: &&Bound| bound.clock.is_none() || bound.clock == clock;
+        for bound in limits.bounds.iter().filter(is_bounded) {
             let element = Element::new(node, type_code, self.validator.definitions());
             // What cannot be compared, as grams with metres, says nothing.
             if self.answer(&bound.expression, element) == Ok(Some(false)) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fhir::{Issue, Json};
+use fhir::{Instant, Issue, Json};
 
 use crate::validated::Validated;
 
@@ -35,6 +35,16 @@ pub struct Options {
     pub advice: bool,
     /// Whether elements that a profile marks as must-support are reported where they are missing.
     pub must_support: bool,
+    /// Whether urls at the hosts that standards keep for examples are errors: a record of somebody has none.
+    pub refuses_example_urls: bool,
+    /// Whether a JSON text may hold comments, `// to the end of the line` and `/* between */`, as people write into examples.
+    pub allows_comments: bool,
+    /// Whether contained resources are passed over, but for being there when references name them.
+    pub skips_contained: bool,
+    /// The clock of rules that ask for it, as a date of birth that may not lie in the future; without one they say nothing.
+    pub now: Option<Instant>,
+    /// Where extensions begin that may be unknown, as `https://fhir.nhs.uk/StructureDefinition`.
+    pub extension_domains: Vec<String>,
 }
 
 impl Options {

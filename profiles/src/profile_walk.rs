@@ -154,6 +154,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let found = rule.slices.iter().position(|slice| self.is_in_slice(item, typed.code, slice));
         if let Some((index, slice)) = found.and_then(|index| Some((index, rule.slices.get(index)?))) {
             self.own_rules(place, item, &slice.rule, typed);
+            self.unsliced(place, (item, typed), slice);
             if let Some(tally) = tally.slices.get_mut(index) {
                 tally.count += 1;
                 self.sliced((item, typed), child, &slice.rule, (profile, path), tally);
@@ -169,6 +170,24 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
         self.children(item, &rule.children, profile, path);
         None
+    }
+
+    /// Says so where an item belongs to a slice and to one within it, and nothing says what tells the two apart.
+    fn unsliced(&mut self, place: Place<'_, 'a>, (item, typed): (Item<'a>, Typed<'_>), slice: &Slice) {
+        if slice.rule.slicing.is_some() {
+            return;
+        }
+        let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+        for within in &slice.rule.slices {
+            if within.tests.is_none() || self.is_in_slice(item, typed.code, within) {
+                self.report(severity, place, "structure", || {
+                    format!(
+                        "this belongs to both slices `{}` and `{}`, which nothing tells apart",
+                        slice.name, within.name
+                    )
+                });
+            }
+        }
     }
 
     fn count(

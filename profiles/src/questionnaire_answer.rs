@@ -219,8 +219,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         else {
             return true;
         };
-        let known = self.validator.terminology().lookup(&system, &code);
-        known.and_then(|known| known.text.map(|text| text.eq_ignore_ascii_case(&display))).unwrap_or(true)
+        self.display_meant(&system, &code, &display).is_none()
     }
 }
 

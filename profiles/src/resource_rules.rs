@@ -23,9 +23,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "ValueSet" => self.value_set(place),
             _ => {}
         }
-        self.contained_ids(place);
         self.own_url(place, type_name);
-        self.contained_rules(place);
+        self.narrative_advice(place);
+        if !self.options.skips_contained {
+            self.contained_ids(place);
+            self.contained_rules(place);
+        }
     }
 
     /// The canonical url of a definition, by which others name it, is absolute.

@@ -2,6 +2,7 @@
 
 use fhir::{Issue, Json, Severity};
 
+use crate::comments::without_comments;
 use crate::options::Options;
 use crate::validator::Validator;
 use crate::xml_places::set_places;
@@ -10,7 +11,9 @@ impl Validator {
     /// Validates a text; the first character that is not white space tells JSON from XML.
     #[must_use]
     pub fn validate_text(&self, bytes: &[u8], options: &Options) -> Vec<Issue> {
-        let mut issues = match parse_text(bytes) {
+        let commented = options.allows_comments && !is_xml(bytes);
+        let parsed = if commented { parse_text(&without_comments(bytes)) } else { parse_text(bytes) };
+        let mut issues = match parsed {
             Ok(resource) => self.issues(&resource, options),
             Err(issue) => return vec![*issue],
         };

@@ -4,6 +4,7 @@
 
 mod base_r4;
 mod counts;
+mod exacting;
 mod mutants;
 mod rules;
 mod spec_examples;

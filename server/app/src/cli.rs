@@ -186,10 +186,16 @@ pub struct ValidateArgs {
     /// Canonical URL of a profile to check as well; may be given several times.
     #[arg(long, value_name = "URL")]
     pub profile: Vec<String>,
-    /// File (JSON or XML) with definitions for this run: profiles, extensions, value sets, code systems, questionnaires, measures, or a
-    /// Bundle of them; may be given several times.
-    #[arg(long = "with", value_name = "FILE")]
+    /// Definitions for this run: a file (JSON or XML) of a profile, extension, value set, code system, questionnaire, measure or a Bundle of
+    /// them, a package (.tgz), or the folder of one; may be given several times.
+    #[arg(long = "with", value_name = "PATH")]
     pub with: Vec<PathBuf>,
+    /// Judges with the packages that are installed in the store, too.
+    #[arg(long)]
+    pub installed: bool,
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// Holds each resource against the UK Core profile of its type, though it does not claim it.
     #[arg(long)]
     pub uk_core: bool,
@@ -199,6 +205,18 @@ pub struct ValidateArgs {
     /// Says which elements that a profile marks as must-support are not there.
     #[arg(long)]
     pub must_support: bool,
+    /// Refuses urls at the hosts that are kept for examples, as example.org.
+    #[arg(long)]
+    pub refuse_example_urls: bool,
+    /// Takes JSON with comments: // to the end of the line, and /* between */.
+    #[arg(long)]
+    pub allow_comments: bool,
+    /// Passes over contained resources.
+    #[arg(long)]
+    pub skip_contained: bool,
+    /// Where extensions begin that may be unknown, as https://fhir.nhs.uk/StructureDefinition; may be given several times.
+    #[arg(long = "extension-domain", value_name = "URL")]
+    pub extension_domains: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "text")]
     pub format: OutputFormat,

@@ -40,7 +40,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(arguments) => return command::demo::run(arguments).await,
         Command::Ingest(arguments) => return command::ingest::run(arguments).await,
-        Command::Validate(arguments) => return command::validate::run(&arguments),
+        Command::Validate(arguments) => return command::validate::run(&arguments).await,
         Command::Fhirpath(arguments) => return command::fhirpath::run(&arguments),
         Command::Check(arguments) => return command::check::run(&arguments).await,
         Command::Quarantine(command) => return command::quarantine::run(command).await,

@@ -32,6 +32,11 @@ async fn install(arguments: &PackageInstallArgs) -> Result<()> {
         let aside: Vec<String> = package.left_aside.iter().map(|(name, count)| format!("{count} {name}")).collect();
         let aside = if aside.is_empty() { String::new() } else { format!("; left aside: {}", aside.join(", ")) };
         crate::out(&format!("installed {}: {} definitions{aside}\n", package.id(), package.definitions.len()));
+        if package.left_aside.contains_key("SearchParameter") {
+            crate::out(
+                "  its SearchParameters are not in force: send them to the server as resources, then run `weir reindex`\n",
+            );
+        }
     }
     Ok(())
 }

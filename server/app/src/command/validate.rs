@@ -4,24 +4,34 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use definitions::Definitions;
 use fhir::{Issue, Json, operation_outcome};
 use profiles::{Options, Validator};
 use serde_json::{Value, json};
 
 use crate::cli::{OutputFormat, ValidateArgs};
-use crate::wiring::Knowledge;
+use crate::package::{Package, read_file, read_folder};
+use crate::wiring::{House, Knowledge, now};
+
+/// The two bytes that a gzipped archive starts with.
+const GZIP_FIRST: u8 = 0x1F;
+const GZIP_SECOND: u8 = 0x8B;
 
 /// Checks the files and prints; exit code 1 when one has an error.
-pub fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
-    let validator = validator(&Knowledge::load()?, &arguments.with)?;
+pub async fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
+    let validator = with(base(arguments).await?, &arguments.with)?;
     let options = Options {
         profiles: arguments.profile.clone(),
         uk_core: arguments.uk_core,
         exacting: true,
         advice: arguments.advice,
         must_support: arguments.must_support,
+        refuses_example_urls: arguments.refuse_example_urls,
+        allows_comments: arguments.allow_comments,
+        skips_contained: arguments.skip_contained,
+        extension_domains: arguments.extension_domains.clone(),
+        now: Some(now()),
         ..Options::default()
     };
     let mut outcomes: Vec<Value> = Vec::new();
@@ -44,30 +54,61 @@ pub fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Adds the definitions of the files to those that are built in.
-fn validator(knowledge: &Knowledge, files: &[PathBuf]) -> Result<Arc<Validator>> {
-    if files.is_empty() {
-        return Ok(Arc::clone(&knowledge.validator));
+/// The validator of what is built in, or of that with the installed packages over it where a store is named.
+async fn base(arguments: &ValidateArgs) -> Result<Arc<Validator>> {
+    let store = &arguments.store;
+    let is_named = store.config.is_some() || store.data_dir.is_some() || store.database_url.is_some();
+    if !arguments.installed && !is_named {
+        return Ok(Knowledge::load()?.validator);
     }
-    let mut definitions = Definitions::clone(&knowledge.definitions);
+    let config = super::config(store)?;
+    let folder = &config.server.data_dir;
+    // Opening would make it.
+    ensure!(!config.server.database_url.is_empty() || folder.is_dir(), "there is no store in {}", folder.display());
+    Ok(House::open(config).await?.validators.get())
+}
+
+/// Adds the definitions of files, packages and folders of packages.
+fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
+    if paths.is_empty() {
+        return Ok(base);
+    }
+    let mut definitions = Definitions::clone(base.definitions());
     let mut resources = Vec::new();
-    for file in files {
-        let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        let json =
-            profiles::parse_text(&bytes).map_err(|issue| anyhow!("{}: {}", file.display(), issue.diagnostics))?;
-        let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
-        let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
-        let added = match json.resource_type() {
-            Some("Bundle") => entries,
-            Some(_) => vec![json],
-            None => bail!("{}: there is no `resourceType`, so it defines nothing", file.display()),
+    for path in paths {
+        let named = || format!("take the definitions of {}", path.display());
+        let (values, others) = if path.is_dir() {
+            of_package(read_folder(path)?)
+        } else {
+            let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+            match bytes.as_slice() {
+                [GZIP_FIRST, GZIP_SECOND, ..] => of_package(read_file(&bytes, &path.display().to_string())?),
+                _ => of_file(path, &bytes)?,
+            }
         };
-        let values = added.iter().map(|resource| resource.root().to_value()).collect();
-        let taken = definitions.with_overlay(values);
-        definitions = taken.with_context(|| format!("take the definitions of {}", file.display()))?;
-        resources.extend(added);
+        definitions = definitions.with_overlay(values).with_context(named)?;
+        resources.extend(others);
     }
     Ok(Arc::new(Validator::new(Arc::new(definitions)).with_resources(resources)))
+}
+
+/// The definitions of a package, and what else resources are held against.
+fn of_package(package: Package) -> (Vec<Value>, Vec<Json>) {
+    let values = package.definitions.into_iter().map(|(_, value)| value).collect();
+    (values, package.forms.iter().map(Json::from_value).collect())
+}
+
+/// The same of a file with one resource, or with a Bundle of them.
+fn of_file(path: &Path, bytes: &[u8]) -> Result<(Vec<Value>, Vec<Json>)> {
+    let json = profiles::parse_text(bytes).map_err(|issue| anyhow!("{}: {}", path.display(), issue.diagnostics))?;
+    let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
+    let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
+    let added = match json.resource_type() {
+        Some("Bundle") => entries,
+        Some(_) => vec![json],
+        None => bail!("{}: there is no `resourceType`, so it defines nothing", path.display()),
+    };
+    Ok((added.iter().map(|resource| resource.root().to_value()).collect(), added))
 }
 
 fn text(file: &Path, issues: &[Issue]) -> String {

@@ -10,6 +10,8 @@ use super::archive;
 
 /// Types of resources that come into force. SearchParameters do not: a search by one would not find what was there before.
 const DEFINITIONS: [&str; 4] = ["StructureDefinition", "ValueSet", "CodeSystem", "ConceptMap"];
+/// Types of resources that others are held against without being definitions.
+const FORMS: [&str; 2] = ["Questionnaire", "Measure"];
 /// The manifest of a package.
 const MANIFEST: &str = "package.json";
 
@@ -24,6 +26,8 @@ pub struct Package {
     pub dependencies: BTreeMap<String, String>,
     /// Definitions with the files they came from.
     pub definitions: Vec<(String, Value)>,
+    /// Questionnaires and Measures, which resources can be held against though they do not come into force.
+    pub forms: Vec<Value>,
     /// How many other resources it holds, by type.
     pub left_aside: BTreeMap<String, u64>,
 }
@@ -51,6 +55,7 @@ impl Package {
                 .filter_map(|(name, version)| Some((name.clone(), version.as_str()?.to_owned())))
                 .collect(),
             definitions: Vec::new(),
+            forms: Vec::new(),
             left_aside: BTreeMap::new(),
         })
     }
@@ -65,6 +70,9 @@ impl Package {
         let is_logical = type_name == "StructureDefinition"
             && resource.get("derivation").and_then(Value::as_str) != Some("constraint");
         if is_logical || !DEFINITIONS.contains(&type_name.as_str()) {
+            if FORMS.contains(&type_name.as_str()) {
+                self.forms.push(resource);
+            }
             *self.left_aside.entry(type_name).or_default() += 1;
             return Ok(());
         }
@@ -124,6 +132,7 @@ fn loose(folder: &Path) -> Result<Package> {
         version: "0.0.0".to_owned(),
         dependencies: BTreeMap::new(),
         definitions: Vec::new(),
+        forms: Vec::new(),
         left_aside: BTreeMap::new(),
     })
 }

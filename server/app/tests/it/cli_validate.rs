@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::place::{Told, told, weir};
+use crate::place::{Place, Told, told, weir};
 
 const GOOD: &str = r#"{"resourceType":"Patient","gender":"female"}"#;
 const BAD: &str = r#"{"resourceType":"Patient","birthDate":"1950-13-01"}"#;
@@ -114,4 +114,89 @@ fn uk_core_holds_where_it_is_claimed_or_asked_for() {
     let files = [("a.json", twice.as_bytes())];
     assert_eq!(validate(&files, &["a.json"]).code, 0);
     assert_eq!(validate(&files, &["--uk-core", "a.json"]).code, 1);
+}
+
+#[test]
+fn urls_of_examples_are_refused_on_request() {
+    let with_url = r#"{"resourceType":"Patient","photo":[{"url":"http://pictures.example.org:80/1"}]}"#;
+    let other = with_url.replace("example.org", "myexample.org");
+    let files = [("a.json", with_url.as_bytes()), ("b.json", other.as_bytes())];
+    assert_eq!(validate(&files, &["a.json"]).code, 0);
+    let told = validate(&files, &["--refuse-example-urls", "a.json", "b.json"]);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.out.contains("Patient.photo[0].url: the url is one of those that are kept for examples"),
+        "{}",
+        told.out
+    );
+    assert!(told.out.contains("b.json: valid"), "{}", told.out);
+}
+
+#[test]
+fn comments_in_json_are_taken_on_request_and_keep_places() {
+    let commented = "// who\n{ /* \u{e9} */ \"resourceType\": \"Patient\",\n \"language\": \"http://a\", \"x\": 1 }";
+    let files = [("a.json", commented.as_bytes())];
+    assert!(validate(&files, &["a.json"]).out.contains("fatal       line 1 column 1"));
+    let told = validate(&files, &["--allow-comments", "a.json"]);
+    assert!(told.out.contains("line 3 column 31: Patient: `x` is not an element"), "{}", told.out);
+    assert!(!told.out.contains("fatal"), "{}", told.out);
+    let open = validate(&[("a.json", b"{} /* open")], &["--allow-comments", "a.json"]);
+    assert!(open.out.contains("fatal       line 1 column 4"), "{}", open.out);
+}
+
+#[test]
+fn contained_resources_are_passed_over_on_request() {
+    let contained = r##"{"resourceType":"Patient","contained":[{"resourceType":"Practitioner","id":"a b"}],
+        "generalPractitioner":[{"reference":"#a b"}]}"##;
+    let files = [("a.json", contained.as_bytes())];
+    assert_eq!(validate(&files, &["a.json"]).code, 1);
+    assert_eq!(validate(&files, &["--skip-contained", "a.json"]).well(), "a.json: valid\n");
+}
+
+#[test]
+fn extensions_of_a_domain_may_be_unknown_on_request() {
+    let extended = r#"{"resourceType":"Patient","modifierExtension":[{"url":"https://fhir.nhs.uk/StructureDefinition/x","valueCode":"a"}]}"#;
+    let files = [("a.json", extended.as_bytes())];
+    assert_eq!(validate(&files, &["a.json"]).code, 1);
+    let domain = ["--extension-domain", "https://fhir.nhs.uk/StructureDefinition", "a.json"];
+    assert_eq!(validate(&files, &domain).well(), "a.json: valid\n");
+    let other = ["--extension-domain", "https://fhir.nhs.uk/Other", "a.json"];
+    assert_eq!(validate(&files, &other).code, 1);
+}
+
+#[test]
+fn definitions_come_from_packages_and_from_the_store() {
+    let url = "http://example.org/StructureDefinition/named";
+    let profile = serde_json::json!({"resourceType": "StructureDefinition", "url": url, "name": "Named", "kind": "resource", "type": "Patient",
+        "derivation": "constraint", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}});
+    let place = Place::sqlite();
+    let manifest =
+        place.file("p/package/package.json", r#"{"name": "weir.test", "version": "1.0.0", "fhirVersions": ["4.0.1"]}"#);
+    place.file("p/package/a.json", &profile.to_string());
+    place.file("p/package/q.json", r#"{"resourceType":"Questionnaire","url":"urn:q","status":"active","item":[{"linkId":"1","type":"string","required":true}]}"#);
+    place.file("p/package/s.json", r#"{"resourceType":"SearchParameter","url":"urn:s"}"#);
+    let folder = manifest.trim_end_matches("/package/package.json").to_owned();
+    let patient = place.file("a.json", GOOD);
+    let answers = place
+        .file("r.json", r#"{"resourceType":"QuestionnaireResponse","questionnaire":"urn:q","status":"completed"}"#);
+    let packed = format!("{folder}.tgz");
+    let tar = std::process::Command::new("tar").args(["czf", &packed, "-C", &folder, "package"]).status();
+    assert!(tar.unwrap().success());
+    for with in [&folder, &packed] {
+        let told = told(weir().args(["validate", "--with", with, "--profile", url, &patient, &answers]), "");
+        assert_eq!(told.code, 1, "{told:?}");
+        assert!(told.out.contains("Patient: found 0 of `name`, at least 1 required"), "{}", told.out);
+        assert!(told.out.contains("the required item `1` has no answer"), "{}", told.out);
+    }
+    let asked = ["validate", "--installed", "--profile", url, &patient];
+    assert!(place.weir(&asked).badly().contains("there is no store in"));
+    place.weir(&["package", "list"]).well();
+    assert!(place.weir(&asked).out.contains("is not known here"));
+    let installed = place.weir(&["package", "install", &folder]).well();
+    assert!(installed.contains("SearchParameters are not in force"), "{installed}");
+    assert!(place.weir(&asked).out.contains("Patient: found 0 of `name`, at least 1 required"));
+    // Without the store named, what is built in judges alone.
+    let alone = told(weir().args(["validate", "--profile", url, &patient]), "");
+    assert!(alone.out.contains("is not known here"), "{}", alone.out);
 }
