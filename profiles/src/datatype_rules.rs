@@ -74,8 +74,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
         let Some(code) = node.str("code") else { return };
         let is_malformed = system == SNOMED_CT && !is_snomed_code(&code);
-        let membership = self.validator.terminology().check_code(&system, &code);
-        match if is_malformed { Membership::NotMember } else { membership } {
+        match if is_malformed { Membership::NotMember } else { self.around.check_code(&system, &code) } {
             Membership::NotMember => {
                 let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
                 self.report(severity, place, "code-invalid", || {
@@ -90,12 +89,17 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     fn display(&mut self, place: Place<'_, 'a>, system: &str, code: &str) {
         let Some(given) = place.node.str("display") else { return };
         let known = self.validator.terminology().lookup(system, code);
-        let Some(wanted) = known.as_ref().and_then(|known| known.text) else { return };
+        let known = known.as_ref().and_then(|known| known.text);
+        // What is known here alone is the one display; others tell synonyms too, any of which will do.
+        let told = if known.is_none() { self.around.told_displays(system, code) } else { &[] };
+        let mut wanted = known.into_iter().chain(told.iter().map(String::as_str)).peekable();
+        let Some(first) = wanted.peek().copied() else { return };
         let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        if plain(&given) != plain(wanted) {
+        let given = plain(&given);
+        if wanted.all(|one| plain(one) != given) {
             let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
             self.report(severity, place, "invalid", || {
-                format!("the display is not that of the code `{}`, which is `{wanted}`", shown(code))
+                format!("the display is not that of the code `{}`, which is `{first}`", shown(code))
             });
         }
     }
