@@ -51,14 +51,14 @@ impl<'a> Walk<'_, 'a> {
 
     /// Says whether a coded value is in a value set; `None` when it holds no code at all.
     pub(crate) fn membership(&self, node: Node<'a>, type_code: &str, value_set: &str) -> Option<Membership> {
-        let terminology = self.validator.terminology();
+        let around = self.around;
         if let Some(code) = node.as_str() {
-            return Some(terminology.check(value_set, None, &code));
+            return Some(around.check(value_set, None, &code));
         }
         let one = |coding: Node<'a>| {
             let (system, code) = (coding.str("system"), coding.str("code")?);
             Some(match system {
-                Some(system) => terminology.check(value_set, Some(&system), &code),
+                Some(system) => around.check(value_set, Some(&system), &code),
                 // A code means nothing without its system.
                 None => Membership::NotMember,
             })

@@ -89,8 +89,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
         let Some(code) = node.str("code") else { return };
         let is_malformed = (system == SNOMED_CT && !is_snomed_code(&code)) || (system == HGVS && !is_hgvs(&code));
-        let membership = self.validator.terminology().check_code(&system, &code);
-        match if is_malformed { Membership::NotMember } else { membership } {
+        match if is_malformed { Membership::NotMember } else { self.around.check_code(&system, &code) } {
             Membership::NotMember => {
                 let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
                 self.report(severity, place, "code-invalid", || {
@@ -104,7 +103,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
 
     fn display(&mut self, place: Place<'_, 'a>, system: &str, code: &str) {
         let Some(given) = place.node.str("display") else { return };
-        let Some(wanted) = self.display_meant(system, code, &given) else { return };
+        let Some(wanted) = self.display_meant(system, code, &given).map(str::to_owned) else { return };
         let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
         self.report(severity, place, "invalid", || {
             format!("the display is not that of the code `{}`, which is `{wanted}`", shown(code))
@@ -112,13 +111,17 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Gives the words of a code where those given are not they.
-    pub(crate) fn display_meant(&self, system: &str, code: &str, given: &str) -> Option<&'v str> {
+    pub(crate) fn display_meant(&self, system: &str, code: &str, given: &str) -> Option<&str> {
         if system == COUNTRIES {
             return name_of_other(self.validator.definitions(), code, given);
         }
-        let known = self.validator.terminology().lookup(system, code)?;
+        let known = self.validator.terminology().lookup(system, code).and_then(|known| known.text);
+        // What is known here alone is the one display; others tell synonyms too, any of which will do.
+        let told = if known.is_none() { self.around.told_displays(system, code) } else { &[] };
+        let mut wanted = known.into_iter().chain(told.iter().map(String::as_str)).peekable();
+        let first = wanted.peek().copied()?;
         let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        known.text.filter(|wanted| plain(given) != plain(wanted))
+        wanted.all(|one| plain(one) != plain(given)).then_some(first)
     }
 
     /// `per-1`; a start and an end that cannot be compared, as a day and a time within it, do not keep the rule.

@@ -1,5 +1,6 @@
 //! Definitions to compiled rules to validation: <https://hl7.org/fhir/R4/profiling.html>. `uk-core/` holds our UK Core definitions.
 
+mod asking;
 mod base_rules;
 mod base_walk;
 mod bundle_rules;
@@ -52,7 +53,8 @@ mod xml_places;
 pub use error::ProfilesError;
 pub use fhirpath_host::FhirpathHost;
 pub use in_force::InForce;
-pub use options::{AnsweredFacts, Options, Question, Strictness, Verdict};
+pub use options::{AnsweredFacts, Assessment, Options, Question, Strictness, Verdict};
+pub use snomed::is_snomed_code;
 pub use text::parse_text;
 pub use uk_core::{uk_core, with_uk_core};
 pub use validated::{Label, Validated};

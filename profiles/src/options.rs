@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use fhir::{Instant, Issue, Json};
+use fhir::{Instant, Issue, Json, Severity};
+use terminology::{CodeQuestion, Told};
 
 use crate::validated::Validated;
 
@@ -45,6 +46,10 @@ pub struct Options {
     pub now: Option<Instant>,
     /// Where extensions begin that may be unknown, as `https://fhir.nhs.uk/StructureDefinition`.
     pub extension_domains: Vec<String>,
+    /// Whether what cannot be told from the definitions at hand comes back as questions; without it, it is not checked.
+    pub asks: bool,
+    /// How bad a reference is whose target does not exist; `None`: nobody asks. Needs `asks`.
+    pub missing_target: Option<Severity>,
 }
 
 impl Options {
@@ -58,24 +63,26 @@ impl Options {
 /// Something that only the outside world can answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Question {
-    /// Whether the target of a reference exists.
+    /// Whether the target of a reference to a resource of a server exists.
     ReferenceExists {
         /// The reference as it was written.
         reference: String,
     },
-    /// Whether a code belongs to a value set that is not known here.
-    CodeInValueSet {
-        /// The canonical url of the value set.
-        value_set: String,
-        /// The code system.
-        system: String,
-        /// The code.
-        code: String,
-    },
+    /// Something about a code that cannot be told from the definitions at hand.
+    Code(CodeQuestion),
 }
 
-/// The answers so far; a question without an entry is open.
-pub type AnsweredFacts = HashMap<Question, bool>;
+/// The answers so far; a question without an entry was not put to anybody.
+pub type AnsweredFacts = HashMap<Question, Told>;
+
+/// What is wrong with a resource as far as it is known, and what would tell more.
+#[derive(Debug)]
+pub struct Assessment {
+    /// What is wrong; what is asked for is not checked.
+    pub issues: Vec<Issue>,
+    /// What is to be found out, each question once.
+    pub questions: Vec<Question>,
+}
 
 /// What became of a resource.
 #[derive(Debug)]
@@ -88,6 +95,8 @@ pub enum Verdict {
     Needs {
         /// The resource, handed back.
         resource: Json,
+        /// What is wrong with it if nothing is found out.
+        issues: Vec<Issue>,
         /// What is to be found out.
         questions: Vec<Question>,
     },

@@ -84,7 +84,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let membership = match url.strip_prefix('#') {
             Some(id) => listed(form.questionnaire, id, system.as_deref(), &code)
                 .or_else(|| listed(form.response, id, system.as_deref(), &code)),
-            None => Some(self.validator.terminology().check(&url, system.as_deref(), &code)),
+            None => Some(self.around.check(&url, system.as_deref(), &code)),
         };
         match membership {
             Some(Membership::NotMember) => self.error(place, "code-invalid", || {
@@ -113,7 +113,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             return;
         };
         let membership = match &code {
-            Some(code) => self.validator.terminology().check(&url, system.as_deref(), code),
+            Some(code) => self.around.check(&url, system.as_deref(), code),
             None => Membership::NotMember,
         };
         match membership {

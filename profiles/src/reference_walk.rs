@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use fhir::{Node, Reference};
+use terminology::Told;
 
+use crate::options::Question;
 use crate::walk::{Place, Walk, shown};
 
 const BASE: &str = "http://hl7.org/fhir/StructureDefinition/";
@@ -28,6 +30,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 format!("the reference points to `{}`, its `type` says `{}`", shown(told), shown(stated))
             });
         }
+        self.target_exists(place);
         let Some(type_name) = told.or(stated) else { return };
         if targets.is_empty() {
             return;
@@ -39,6 +42,23 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             });
         }
         self.target_profile(place, targets);
+    }
+
+    /// Asks whether the target is there, where it is a resource of a server and not at hand.
+    fn target_exists(&mut self, place: Place<'_, 'a>) {
+        // Whether a resource meets a profile does not depend on what is stored.
+        let Some(severity) = self.options.missing_target.filter(|_| !self.around.is_aside()) else { return };
+        let Some(text) = place.node.str("reference") else { return };
+        let is_of_server = matches!(Reference::parse(&text), Reference::Relative { .. } | Reference::Absolute { .. });
+        if !is_of_server || self.around.entry(&text).is_some() {
+            return;
+        }
+        let question = || Question::ReferenceExists { reference: text.clone().into_owned() };
+        if self.around.asking.ask(question) == Some(&Told::No) {
+            self.report(severity, place, "not-found", || {
+                "the target of the reference is not here, or not for this client to see".to_owned()
+            });
+        }
     }
 
     /// Holds a target that is at hand against the profiles, of which it must meet one.

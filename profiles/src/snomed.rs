@@ -19,7 +19,8 @@ const PRODUCT: [[u8; 10]; 10] = [
 const PERMUTATION: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
 
 /// Says whether a code may be one of SNOMED CT: an identifier whose check digit is right, or an expression.
-pub(crate) fn is_snomed_code(code: &str) -> bool {
+#[must_use]
+pub fn is_snomed_code(code: &str) -> bool {
     if !code.bytes().all(|byte| byte.is_ascii_digit()) {
         // Post-coordinated expressions join identifiers by these.
         return code.contains([':', '+', '=', '|']) && code.contains(|letter: char| letter.is_ascii_digit());

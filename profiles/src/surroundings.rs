@@ -9,7 +9,8 @@ use fhir::{Node, Reference};
 use fhirpath::{Element, Expression, Host, Resolved};
 use terminology::Membership;
 
-use crate::options::Options;
+use crate::asking::Asking;
+use crate::options::{AnsweredFacts, Options};
 use crate::path::Path;
 use crate::validator::Validator;
 use crate::walk::Walk;
@@ -24,6 +25,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) validator: &'a Validator,
     pub(crate) options: &'a Options,
     pub(crate) root: Node<'a>,
+    pub(crate) asking: Asking<'a>,
     entries: OnceCell<Entries<'a>>,
     /// The fullUrl of the entry that is walked.
     entry_url: RefCell<Option<Cow<'a, str>>>,
@@ -42,17 +44,28 @@ struct Entries<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    pub(crate) fn new(validator: &'a Validator, options: &'a Options, root: Node<'a>) -> Self {
+    pub(crate) fn new(
+        validator: &'a Validator,
+        options: &'a Options,
+        facts: &'a AnsweredFacts,
+        root: Node<'a>,
+    ) -> Self {
         Self {
             validator,
             options,
             root,
+            asking: Asking::new(options, facts),
             entries: OnceCell::new(),
             entry_url: RefCell::new(None),
             conformance: RefCell::new(HashMap::new()),
             depth: Cell::new(0),
             patterns: RefCell::new(HashMap::new()),
         }
+    }
+
+    /// Says whether it is looked at whether something meets a profile, rather than what is wrong.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.depth.get() > 0
     }
 
     /// Gives the test of a pattern that a whole text must match; `None` when it cannot be read.
@@ -176,7 +189,7 @@ impl Host for Surroundings<'_> {
     }
 
     fn member_of(&self, value_set: &str, system: Option<&str>, code: &str) -> Option<bool> {
-        match self.validator.terminology().check(value_set, system, code) {
+        match self.check(value_set, system, code) {
             Membership::Member => Some(true),
             Membership::NotMember => Some(false),
             Membership::NotChecked { .. } => None,

@@ -80,7 +80,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             return;
         }
         let is_malformed = system == SNOMED_CT && !is_snomed_code(code);
-        if is_malformed || self.validator.terminology().check_code(system, code) == Membership::NotMember {
+        if is_malformed || self.around.check_code(system, code) == Membership::NotMember {
             let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
             self.report(severity, place, "code-invalid", || {
                 format!("code `{}` is not one of the code system `{}`", shown(code), shown(system))

@@ -10,7 +10,7 @@ use terminology::Terminology;
 use crate::base_rules::BaseRules;
 use crate::base_walk::Role;
 use crate::differential::without_version;
-use crate::options::{AnsweredFacts, Options, Strictness, Verdict};
+use crate::options::{AnsweredFacts, Assessment, Options, Strictness, Verdict};
 use crate::path::Path;
 use crate::profile_table::ProfileTable;
 use crate::rule::ProfileRules;
@@ -84,11 +84,20 @@ impl Validator {
 
     /// Assesses a resource that somebody wants stored.
     #[must_use]
-    pub fn validate(&self, resource: Json, options: &Options, _facts: &AnsweredFacts) -> Verdict {
+    pub fn validate(&self, resource: Json, options: &Options, facts: &AnsweredFacts) -> Verdict {
         if options.strictness == Strictness::Off && self.is_resource(&resource) {
             return Verdict::Validated(Validated::new(resource, Vec::new()));
         }
-        let issues = self.issues(&resource, options);
+        let Assessment { issues, questions } = self.assess(&resource, options, facts);
+        if questions.is_empty() {
+            return Self::judge(resource, issues, options);
+        }
+        Verdict::Needs { resource, issues, questions }
+    }
+
+    /// Judges by the issues alone: of a resource that was handed back with questions that nobody answers.
+    #[must_use]
+    pub fn judge(resource: Json, issues: Vec<Issue>, options: &Options) -> Verdict {
         let is_fatal = issues.iter().any(|issue| issue.severity == Severity::Fatal);
         let is_refused = options.strictness == Strictness::Reject && issues.iter().any(Issue::is_error);
         if is_fatal || is_refused {
@@ -100,18 +109,24 @@ impl Validator {
     /// Lists what is wrong with a resource: for `$validate` and the command line.
     #[must_use]
     pub fn issues(&self, resource: &Json, options: &Options) -> Vec<Issue> {
+        self.assess(resource, options, &AnsweredFacts::new()).issues
+    }
+
+    /// Lists what is wrong with a resource by what is known, and what would tell more.
+    #[must_use]
+    pub fn assess(&self, resource: &Json, options: &Options, facts: &AnsweredFacts) -> Assessment {
         let root = resource.root();
         let type_name = root.str("resourceType");
         let is_type = self.is_resource(resource);
         let path = Path::root(type_name.as_deref().filter(|_| is_type).unwrap_or("Resource"));
-        let around = Surroundings::new(self, options, root);
+        let around = Surroundings::new(self, options, facts, root);
         let mut walk = Walk::new(&around, root);
         walk.resource(root, &path, Role::Own, &options.profiles);
         let mut issues = walk.finish();
         if !is_type {
             issues.iter_mut().for_each(|issue| issue.severity = Severity::Fatal);
         }
-        issues
+        Assessment { issues, questions: around.asking.into_questions() }
     }
 
     /// Whether it is of a type that R4 has.

@@ -55,32 +55,23 @@ impl<'k> Known<'k> {
 
     /// Gives a value set by its canonical url; without a version the newest.
     pub fn value_set(&self, url: &str, version: Option<&str>) -> Result<&'k ValueSetDef, CannotTell> {
-        let (url, version) = canonical(url, version);
-        let added = self.added.value_sets.iter().filter(|one| one.url == url).map(Arc::as_ref);
-        let found = pick(added, version, |one| one.version.as_deref());
-        let built_in = || self.definitions.value_set(&versioned(url, version));
-        let found = found.or_else(|| built_in().filter(|one| is_version(one.version.as_deref(), version)));
-        found.ok_or_else(|| unknown("value set", url, version))
+        let name = |one: &'k ValueSetDef| (one.url.as_str(), one.version.as_deref());
+        let built_in = |url: &str| self.definitions.value_set(url);
+        found("value set", canonical(url, version), &self.added.value_sets, built_in, name)
     }
 
     /// Gives a code system by its url; without a version the newest.
     pub fn code_system(&self, url: &str, version: Option<&str>) -> Result<&'k CodeSystemDef, CannotTell> {
-        let (url, version) = canonical(url, version);
-        let added = self.added.code_systems.iter().filter(|one| one.url == url).map(Arc::as_ref);
-        let found = pick(added, version, |one| one.version.as_deref());
-        let built_in = || self.definitions.code_system(&versioned(url, version));
-        let found = found.or_else(|| built_in().filter(|one| is_version(one.version.as_deref(), version)));
-        found.ok_or_else(|| unknown("code system", url, version))
+        let name = |one: &'k CodeSystemDef| (one.url.as_str(), one.version.as_deref());
+        let built_in = |url: &str| self.definitions.code_system(url);
+        found("code system", canonical(url, version), &self.added.code_systems, built_in, name)
     }
 
     /// Gives a concept map by its canonical url; without a version the newest.
     pub fn concept_map(&self, url: &str, version: Option<&str>) -> Result<&'k ConceptMapDef, CannotTell> {
-        let (url, version) = canonical(url, version);
-        let added = self.added.concept_maps.iter().filter(|one| one.url == url).map(Arc::as_ref);
-        let found = pick(added, version, |one| one.version.as_deref());
-        let built_in = || self.definitions.concept_map(&versioned(url, version));
-        let found = found.or_else(|| built_in().filter(|one| is_version(one.version.as_deref(), version)));
-        found.ok_or_else(|| unknown("concept map", url, version))
+        let name = |one: &'k ConceptMapDef| (one.url.as_str(), one.version.as_deref());
+        let built_in = |url: &str| self.definitions.concept_map(url);
+        found("concept map", canonical(url, version), &self.added.concept_maps, built_in, name)
     }
 
     /// Gives all concept maps, those that were added first.
@@ -154,20 +145,19 @@ pub(crate) fn canonical<'u>(url: &'u str, version: Option<&'u str>) -> (&'u str,
     }
 }
 
-fn unknown(kind: &'static str, url: &str, version: Option<&str>) -> CannotTell {
-    CannotTell::Unknown { kind, url: versioned(url, version) }
-}
-
-fn is_version(own: Option<&str>, wanted: Option<&str>) -> bool {
-    wanted.is_none_or(|wanted| own == Some(wanted))
-}
-
-/// The one of a version, or the newest.
-fn pick<'k, T>(
-    candidates: impl Iterator<Item = &'k T>,
-    version: Option<&str>,
-    version_of: impl Fn(&'k T) -> Option<&'k str>,
-) -> Option<&'k T> {
-    let fitting = candidates.filter(|one| is_version(version_of(one), version));
-    fitting.max_by(|a, b| compare_versions(version_of(a).unwrap_or_default(), version_of(b).unwrap_or_default()))
+/// The one of a url and a version, or the newest: of those that were added, else of the server's own.
+fn found<'k, T>(
+    kind: &'static str,
+    (url, version): (&str, Option<&str>),
+    added: &'k [Arc<T>],
+    built_in: impl Fn(&str) -> Option<&'k T>,
+    name: impl Fn(&'k T) -> (&'k str, Option<&'k str>),
+) -> Result<&'k T, CannotTell> {
+    let is_version = |one: &&'k T| version.is_none_or(|wanted| name(one).1 == Some(wanted));
+    let fitting = added.iter().map(Arc::as_ref).filter(|one| name(one).0 == url).filter(is_version);
+    let version_of = |one: &'k T| name(one).1.unwrap_or_default();
+    let newest = fitting.max_by(|a, b| compare_versions(version_of(a), version_of(b)));
+    newest
+        .or_else(|| built_in(&versioned(url, version)).filter(is_version))
+        .ok_or_else(|| CannotTell::Unknown { kind, url: versioned(url, version) })
 }

@@ -27,13 +27,7 @@ pub(crate) fn capabilities(context: &Context<'_>) -> Result<Answer, Failure> {
 
 fn statement(weir: &Weir) -> Value {
     let resources: Vec<Value> = weir.definitions.resource_types().iter().map(|name| resource(weir, name)).collect();
-    json!({
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": weir.now().to_fhir(),
-        "kind": "instance",
-        "software": {"name": "Weir", "version": weir.settings.version},
-        "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
+    let told = json!({
         "fhirVersion": "4.0.1",
         "format": format::FORMATS,
         "patchFormat": patch::FORMATS,
@@ -44,7 +38,24 @@ fn statement(weir: &Weir) -> Value {
             "interaction": system_interactions(),
             "operation": operations(|listed| matches!(listed, Listed::Everywhere | Listed::System)),
         }],
-    })
+    });
+    of_instance(weir, "CapabilityStatement", told)
+}
+
+/// A statement about this running server, beginning with which server that is.
+pub(crate) fn of_instance(weir: &Weir, type_name: &str, told: Value) -> Value {
+    let mut statement = json!({
+        "resourceType": type_name,
+        "status": "active",
+        "date": weir.now().to_fhir(),
+        "kind": "instance",
+        "software": {"name": "Weir", "version": weir.settings.version},
+        "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
+    });
+    if let (Value::Object(members), Value::Object(told)) = (&mut statement, told) {
+        members.extend(told);
+    }
+    statement
 }
 
 fn security(weir: &Weir) -> Value {

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::interaction::capabilities::of_instance;
 use crate::operation::expand;
 use crate::weir::Weir;
 
@@ -14,13 +15,7 @@ pub(crate) fn statement(weir: &Weir) -> Value {
     urls.sort_unstable();
     let systems: Vec<Value> = urls.into_iter().map(|url| json!({"uri": url})).collect();
     let parameters: Vec<Value> = expand::PARAMETERS.iter().map(|name| json!({"name": name})).collect();
-    json!({
-        "resourceType": "TerminologyCapabilities",
-        "status": "active",
-        "date": weir.now().to_fhir(),
-        "kind": "instance",
-        "software": {"name": "Weir", "version": weir.settings.version},
-        "implementation": {"description": weir.settings.organisation_name, "url": weir.settings.base_url},
+    let told = json!({
         "codeSystem": systems,
         "expansion": {
             "hierarchical": false,
@@ -33,5 +28,6 @@ pub(crate) fn statement(weir: &Weir) -> Value {
         "validateCode": {"translations": true},
         "translation": {"needsMap": false},
         "closure": {"translation": false},
-    })
+    });
+    of_instance(weir, "TerminologyCapabilities", told)
 }

@@ -3,7 +3,7 @@
 
 use definitions::{ConceptDef, ValueSetDef};
 use serde_json::Value;
-use terminology::{CannotTell, Membership, is_display};
+use terminology::{CannotTell, Known, Membership, is_display};
 
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -34,30 +34,7 @@ async fn in_set(context: &Context<'_>, parameters: &Parameters) -> Result<Answer
     }
     let mut gathered = Gathered::new(context);
     let set = value_set(parameters, &mut gathered, context.request.id.is_some()).await?;
-    gathered.code_systems(&systems(&codings)).await?;
-    let check = Check::read(parameters)?;
-    let told = {
-        let known = gathered.known();
-        let mut candidates = Vec::new();
-        for coding in &codings {
-            let membership = match coding.system.is_empty() {
-                true => Membership::NotMember,
-                false => known.contains(&set, &coding.system, &coding.code)?,
-            };
-            let concept = match membership {
-                // The value set may list a code of a system that is not here.
-                Membership::Member => match known.lookup(&coding.system, coding.version.as_deref(), &coding.code) {
-                    Ok((_, concept)) => concept,
-                    Err(error) if coding.version.is_some() => return Err(error.into()),
-                    Err(_) => None,
-                },
-                _ => None,
-            };
-            candidates.push(Candidate { coding, membership, concepts: [listed(&set, coding), concept] });
-        }
-        check.tell(&candidates, "the code is not in the value set")?
-    };
-    Ok(answer(told, gathered))
+    told(Within::Set(&set), parameters, &codings, gathered).await
 }
 
 async fn in_system(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Failure> {
@@ -82,36 +59,88 @@ async fn in_system(context: &Context<'_>, parameters: &Parameters) -> Result<Ans
     if system.is_empty() && codings.iter().any(|coding| coding.system.is_empty()) {
         return Err(one_source("the code system", "`codeSystem` or `url`"));
     }
-    gathered.code_systems(&systems(&codings)).await?;
+    let within = Within::System { url: &system, version: parameters.one("version")? };
+    told(within, parameters, &codings, gathered).await
+}
+
+/// Looks each code up, and tells what is known of one that may be used.
+async fn told(
+    within: Within<'_>,
+    parameters: &Parameters,
+    codings: &[Coding],
+    mut gathered: Gathered<'_>,
+) -> Result<Answer, Failure> {
+    let systems: Vec<String> = codings.iter().map(|coding| coding.system.clone()).collect();
+    gathered.code_systems(&systems).await?;
     let check = Check::read(parameters)?;
     let told = {
         let known = gathered.known();
         let mut candidates = Vec::new();
-        for coding in &codings {
-            let is_other = !system.is_empty() && coding.system != system;
-            let version = coding.version.as_deref().or(parameters.one("version")?);
-            let (membership, concept) = match known.lookup(&coding.system, version, &coding.code) {
-                _ if is_other => (Membership::NotMember, None),
-                Ok((_, concept)) => (Membership::Member, concept),
-                Err(CannotTell::NoCode { .. }) => (Membership::NotMember, None),
-                Err(CannotTell::NotComplete { system }) => (Membership::NotChecked { missing: system }, None),
-                Err(error) => return Err(error.into()),
-            };
-            candidates.push(Candidate { coding, membership, concepts: [None, concept] });
+        for coding in codings {
+            let (membership, concept) = within.judge(&known, coding)?;
+            candidates.push(Candidate { coding, membership, concepts: [within.listed(coding), concept] });
         }
-        check.tell(&candidates, "the code is not in the code system")?
+        check.tell(&candidates, within.refusal())?
     };
     Ok(answer(told, gathered))
 }
 
-fn systems(codings: &[Coding]) -> Vec<String> {
-    codings.iter().map(|coding| coding.system.clone()).collect()
+/// What a code is looked for in.
+enum Within<'w> {
+    Set(&'w ValueSetDef),
+    /// A code system; its url is empty when each code names its own.
+    System {
+        url: &'w str,
+        version: Option<&'w str>,
+    },
 }
 
-/// What the value set itself says of a code.
-fn listed<'s>(set: &'s ValueSetDef, coding: &Coding) -> Option<&'s ConceptDef> {
-    let parts = set.include.iter().filter(|part| part.system.as_deref() == Some(coding.system.as_str()));
-    parts.flat_map(|part| &part.concepts).find(|concept| concept.code == coding.code)
+impl<'w> Within<'w> {
+    fn judge<'k>(
+        &self,
+        known: &Known<'k>,
+        coding: &Coding,
+    ) -> Result<(Membership, Option<&'k ConceptDef>), Failure> {
+        let own_version = coding.version.as_deref();
+        match *self {
+            Within::Set(_) if coding.system.is_empty() => Ok((Membership::NotMember, None)),
+            Within::Set(set) => {
+                let membership = known.contains(set, &coding.system, &coding.code)?;
+                if membership != Membership::Member {
+                    return Ok((membership, None));
+                }
+                match known.lookup(&coding.system, own_version, &coding.code) {
+                    Ok((_, concept)) => Ok((membership, concept)),
+                    Err(error) if own_version.is_some() => Err(error.into()),
+                    // The value set may list a code of a system that is not here.
+                    Err(_) => Ok((membership, None)),
+                }
+            }
+            Within::System { url, .. } if !url.is_empty() && coding.system != url => Ok((Membership::NotMember, None)),
+            Within::System { version, .. } => {
+                match known.lookup(&coding.system, own_version.or(version), &coding.code) {
+                    Ok((_, concept)) => Ok((Membership::Member, concept)),
+                    Err(CannotTell::NoCode { .. }) => Ok((Membership::NotMember, None)),
+                    Err(CannotTell::NotComplete { system }) => Ok((Membership::NotChecked { missing: system }, None)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// What the value set itself says of a code.
+    fn listed(&self, coding: &Coding) -> Option<&'w ConceptDef> {
+        let Within::Set(set) = *self else { return None };
+        let parts = set.include.iter().filter(|part| part.system.as_deref() == Some(coding.system.as_str()));
+        parts.flat_map(|part| &part.concepts).find(|concept| concept.code == coding.code)
+    }
+
+    fn refusal(&self) -> &'static str {
+        match self {
+            Within::Set(_) => "the code is not in the value set",
+            Within::System { .. } => "the code is not in the code system",
+        }
+    }
 }
 
 struct Candidate<'c> {
