@@ -27,15 +27,15 @@ pub(crate) struct Fault {
     pub(crate) reason: String,
 }
 
-/// Up to this many properties the names are compared pair by pair, beyond it through a hash set.
-const PAIRWISE_MAX: usize = 16;
+/// Up to this many properties the names are told apart by a number of each, beyond it through a hash set.
+const PRINTS_MAX: usize = 16;
 
 pub(crate) fn parse(text: &str, depth_max: usize) -> Result<Vec<Record>, Fault> {
     if u32::try_from(text.len()).is_err() {
         return Err(Fault { offset: 0, reason: "expected less than 4 GiB of text".into() });
     }
-    // Clinical resources have a value or a name about every 16 bytes; growing once is cheap.
-    let records = Vec::with_capacity(text.len() / 16 + 8);
+    // Clinical resources without white space have a value or a name about every 10 bytes; growing would copy them all.
+    let records = Vec::with_capacity(text.len() / 9 + 8);
     let mut parser = Parser { text, bytes: text.as_bytes(), position: 0, records, open: Vec::new(), depth_max };
     parser.document()?;
     Ok(parser.records)
@@ -283,21 +283,20 @@ impl Parser<'_> {
                 Some(name)
             })
         };
-        let has_escapes = names().any(|name| name.is_escaped);
-        let count = names().count();
-        if count <= PAIRWISE_MAX && !has_escapes {
-            for (position, name) in names().enumerate() {
-                let length = name.end - name.start;
-                let twin = names()
-                    .take(position)
-                    .find(|other| other.end - other.start == length && self.content(other) == self.content(name));
-                if twin.is_some() {
-                    return Err(duplicate(name));
-                }
-            }
+        let mut prints = [0; PRINTS_MAX];
+        let mut count = 0;
+        let is_told_apart = names().all(|name| {
+            let print = self.print(name);
+            let (known, new) = prints.split_at_mut(count);
+            count += 1;
+            let Some(place) = new.first_mut() else { return false };
+            *place = print;
+            !name.is_escaped && !known.contains(&print)
+        });
+        if is_told_apart {
             return Ok(());
         }
-        let mut seen = HashSet::with_capacity(count);
+        let mut seen = HashSet::new();
         for name in names() {
             let content = self.content(name);
             let content = if name.is_escaped { unescape(content).into() } else { std::borrow::Cow::Borrowed(content) };
@@ -310,6 +309,17 @@ impl Parser<'_> {
 
     fn content(&self, record: &Record) -> &str {
         self.text.get(record.start as usize + 1..(record.end as usize).saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// A number of a name's first and last eight bytes and its length: other for nearly every other name.
+    fn print(&self, name: &Record) -> u64 {
+        let content = self.content(name).as_bytes();
+        let ends = content.first_chunk().zip(content.last_chunk());
+        let (first, last) = ends.map_or_else(
+            || (content.iter().fold(0, |print, byte| print << 8 | u64::from(*byte)), 0),
+            |(first, last)| (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        );
+        first ^ last.rotate_left(29) ^ (content.len() as u64).rotate_left(56)
     }
 
     fn push(&mut self, kind: Kind, start: usize, is_escaped: bool) {

@@ -17,6 +17,7 @@ mod reference;
 pub mod resource;
 mod splice;
 mod xml;
+mod xml_kept;
 mod xml_scan;
 
 pub use bundle::{BundleEntry, BundleWriter, EntryResponse};

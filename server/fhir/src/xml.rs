@@ -2,14 +2,16 @@
 //!
 //! The element order and the XML names of attributes come from fhirbolt's tables. What fhirbolt is strict about beyond
 //! the standard (declaration, byte order mark, namespace prefix, place of `resourceType`) is put right before, and the
-//! form of the document is checked first so that errors have a place and nesting has an end.
+//! form of the document is checked first so that errors have a place and nesting has an end. Narratives and exponents
+//! go around it ([`Kept`]).
 
 use fhirbolt::FhirReleases;
 use fhirbolt::element::Element;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::xml_scan::{Scanned, scan};
-use crate::{Json, JsonError};
+use crate::xml_kept::{Kept, has_exponent};
+use crate::xml_scan::{Scanned, check_narrative, scan};
+use crate::{Json, JsonError, Kind, Node};
 
 type R4Element = Element<{ FhirReleases::R4 }>;
 
@@ -40,19 +42,19 @@ impl From<&XmlError> for crate::Issue {
 /// Turns a resource in XML into JSON.
 pub fn json_from_xml(text: &str) -> Result<String, XmlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let Scanned { clean, root_offset } = scan(text).map_err(|fault| error_at(text, fault.offset, fault.reason))?;
+    let Scanned { clean, kept, root_offset } =
+        scan(text).map_err(|fault| error_at(text, fault.offset, fault.reason))?;
     let fault = |said: String| {
         let name = unknown_name(&said);
         let offset = name.and_then(|name| text.find(&format!("<{name}"))).unwrap_or(root_offset);
         error_at(text, offset, reason(name, "expected a FHIR R4 resource in XML"))
     };
     let element: R4Element = fhirbolt::xml::from_str(&clean, None).map_err(|error| fault(error.to_string()))?;
-    fhirbolt::json::to_string(&element, None).map_err(|error| fault(error.to_string()))
+    let json = fhirbolt::json::to_string(&element, None).map_err(|error| fault(error.to_string()))?;
+    kept.put_back(&json, |narrative| Value::from(narrative).to_string()).ok_or_else(|| fault(String::new()))
 }
 
-/// Turns a resource in JSON into XML.
-///
-/// White space that stands alone inside a narrative is lost, and exponents may be written anew (`1E5` as `1e+5`).
+/// Turns a resource in JSON into XML. A narrative that is not well-formed XML is an error.
 pub fn xml_from_json(text: &str) -> Result<String, XmlError> {
     let json = Json::parse(text.as_bytes())?;
     let fault = |said: String| {
@@ -60,22 +62,58 @@ pub fn xml_from_json(text: &str) -> Result<String, XmlError> {
         let offset = name.and_then(|name| text.find(&format!("\"{name}\""))).unwrap_or(0);
         error_at(text, offset, reason(name, "expected a FHIR R4 resource"))
     };
-    let ordered = type_first(json.root().to_value()).to_string();
+    let mut kept = Kept::of(text);
+    let ordered = prepared(json.root(), "", &mut kept)?.to_string();
     let element: R4Element = fhirbolt::json::from_str(&ordered, None).map_err(|error| fault(error.to_string()))?;
-    fhirbolt::xml::to_string(&element, None).map_err(|error| fault(error.to_string()))
+    let xml = fhirbolt::xml::to_string(&element, None).map_err(|error| fault(error.to_string()))?;
+    kept.put_back(&lines_escaped(&xml), str::to_owned).ok_or_else(|| fault(String::new()))
 }
 
-/// Puts `resourceType` first in the resource and in all resources inside it, where fhirbolt must read it first.
-fn type_first(value: Value) -> Value {
-    match value {
-        Value::Object(mut members) => {
-            let type_name = members.shift_remove_entry("resourceType");
-            let rest = members.into_iter().map(|(name, value)| (name, type_first(value)));
-            Value::Object(type_name.into_iter().chain(rest).collect())
+/// The value under a name as fhirbolt wants it: `resourceType` first in each resource, and with marks for what it would change.
+fn prepared(node: Node<'_>, name: &str, kept: &mut Kept) -> Result<Value, XmlError> {
+    Ok(match node.kind() {
+        Kind::Object => {
+            let mut members = Map::new();
+            let type_name = node.get("resourceType").map(|name| ("resourceType".into(), name));
+            for (name, value) in type_name.into_iter().chain(node.members()) {
+                // What is there already keeps its place.
+                let value = prepared(value, &name, kept)?;
+                members.insert(name.into_owned(), value);
+            }
+            Value::Object(members)
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(type_first).collect()),
-        other => other,
+        Kind::Array => Value::Array(node.items().map(|item| prepared(item, "", kept)).collect::<Result<_, _>>()?),
+        Kind::Number if has_exponent(node.raw()) => {
+            serde_json::from_str(&kept.number(node.raw())).unwrap_or(Value::Null)
+        }
+        Kind::String if name == "div" => {
+            let narrative = node.as_str().unwrap_or_default();
+            let narrative = check_narrative(&narrative).map_err(|fault| {
+                let (line, column) = node.line_column();
+                XmlError { line, column, reason: format!("the narrative is not well-formed: {}", fault.reason) }
+            })?;
+            Value::String(kept.narrative(&narrative))
+        }
+        _ => node.to_value(),
+    })
+}
+
+/// Writes line ends and tabs within attributes as references: whoever reads them as they are sees spaces
+/// (<https://www.w3.org/TR/xml/#AVNormalize>).
+fn lines_escaped(xml: &str) -> String {
+    let mut out = String::with_capacity(xml.len() + xml.len() / 16);
+    // fhirbolt has no quotation mark elsewhere than around an attribute.
+    for (position, part) in xml.split('"').enumerate() {
+        if position > 0 {
+            out.push('"');
+        }
+        if position % 2 == 1 && part.contains(['\n', '\r', '\t']) {
+            out.push_str(&part.replace('\n', "&#10;").replace('\r', "&#13;").replace('\t', "&#9;"));
+        } else {
+            out.push_str(part);
+        }
     }
+    out
 }
 
 /// Finds the name in fhirbolt's "unknown field `name`"; its other messages may quote content and are not passed on.

@@ -144,3 +144,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn property_that_comes_twice_is_refused_however_many_there_are() {
+    let object = |names: &[String]| {
+        let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":1")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    // Alike at both ends and as long, one apart, and many.
+    let alike = ["beginning-a-theending", "beginning-b-theending"].map(str::to_owned).to_vec();
+    let many: Vec<String> = (0..40).map(|number| format!("n{number}")).collect();
+    let short = ["a", "b", "ab", "ba", "identifier", "é"].map(str::to_owned).to_vec();
+    for names in [alike, many, short] {
+        assert!(Json::parse(object(&names).as_bytes()).is_ok());
+        for twice in &names {
+            let mut names = names.clone();
+            names.push(twice.clone());
+            let error = Json::parse(object(&names).as_bytes()).expect_err("a name comes twice");
+            assert!(error.reason.contains("only once"), "{error}");
+        }
+    }
+    assert!(Json::parse(br#"{"ab":1,"a\u0062":1}"#).is_err());
+}

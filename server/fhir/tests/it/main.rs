@@ -12,4 +12,5 @@ mod meta;
 mod nhs_number;
 mod reference;
 mod resource;
+mod spec_examples;
 mod xml;

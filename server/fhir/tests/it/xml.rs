@@ -53,6 +53,73 @@ fn json_goes_to_xml_and_back() {
     assert_eq!(read(&xml), bundle);
 }
 
+/// A Patient with that narrative, and that number in an extension.
+fn told(div: &str, number: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Patient","text":{{"status":"generated","div":{}}},"extension":[{{"url":"u","valueDecimal":{number}}}]}}"#,
+        Value::from(div)
+    )
+}
+
+const DIV: &str = r#"<div xmlns="http://www.w3.org/1999/xhtml" lang="en"><p>Take <b>5</b> <i>mg</i> now.</p>
+<!-- a > b --><pre> a
+  b</pre><div>in<div/></div> </div>"#;
+
+#[test]
+fn narrative_and_exponent_come_through_as_they_are() {
+    for (div, number) in
+        [(DIV, "1E5"), ("<div xmlns=\"http://www.w3.org/1999/xhtml\"/>", "-1.50e-22"), (DIV, "70000000.0")]
+    {
+        let text = told(div, number);
+        let xml = xml_from_json(&text).expect("a resource");
+        assert!(xml.contains(div) && xml.contains(&format!("value=\"{number}\"")), "{xml}");
+        assert_eq!(json_from_xml(&xml).expect("XML"), text);
+        // Also under a prefix.
+        let prefixed = xml.replace("<text", "<f:text").replace("</text", "</f:text");
+        let prefixed = ["Patient", "status", "extension", "valueDecimal"].iter().fold(prefixed, |text, name| {
+            text.replace(&format!("<{name}"), &format!("<f:{name}"))
+                .replace(&format!("</{name}"), &format!("</f:{name}"))
+        });
+        let prefixed = prefixed.replace("xmlns=\"http://hl7.org/fhir\"", "xmlns:f=\"http://hl7.org/fhir\"");
+        assert_eq!(json_from_xml(&prefixed).expect("XML"), text);
+    }
+}
+
+#[test]
+fn number_that_is_a_text_stays_one() {
+    let text = r#"{"resourceType":"Patient","id":"1E5","language":"2e3"}"#;
+    assert_eq!(json_from_xml(&xml_from_json(text).expect("a resource")).expect("XML"), text);
+}
+
+#[test]
+fn lines_of_a_text_are_read_by_every_reader_of_xml() {
+    let text = r#"{"resourceType":"Patient","name":[{"text":"a\n\tb\r\"c\""}]}"#;
+    let xml = xml_from_json(text).expect("a resource");
+    assert!(xml.contains("a&#10;&#9;b&#13;&#34;c"), "{xml}");
+    assert_eq!(json_from_xml(&xml).expect("XML"), text);
+}
+
+#[test]
+fn narrative_is_made_fit_for_xml_or_refused() {
+    let xml = xml_from_json(&told("<div>a&nbsp;b</div>", "1")).expect("a resource");
+    assert!(xml.contains(r#"<div xmlns="http://www.w3.org/1999/xhtml">a&#160;b</div>"#), "{xml}");
+    let refused = |div: &str| xml_from_json(&told(div, "1")).expect_err(div).to_string();
+    let begun = "line 1 column 62: the narrative is not well-formed: ";
+    assert_eq!(refused("<div><b></div>"), format!("{begun}expected `</b>`"));
+    assert_eq!(refused("<div></div><id value='x'/>"), format!("{begun}expected the end of the document"));
+    assert_eq!(refused("<p/>"), format!("{begun}expected a `div`"));
+    assert_eq!(refused("text"), format!("{begun}expected an XML element"));
+    assert_eq!(refused("<div><?x?></div>"), format!("{begun}expected no processing instruction"));
+}
+
+#[test]
+fn mark_that_is_hidden_by_an_escape_is_refused() {
+    let text = told(DIV, "1E5").replace("\"u\"", "\"7\\u0030000000.0\"");
+    assert!(xml_from_json(&text).is_err());
+    let xml = xml_from_json(&told(DIV, "1E5")).expect("a resource").replace("\"u\"", "\"&#55;0000000.1\"");
+    assert!(json_from_xml(&xml).is_err());
+}
+
 #[test]
 fn fault_in_xml_has_a_place() {
     let check = |xml: &str, expected: &str| assert_eq!(refused(xml), expected, "{xml}");
