@@ -17,6 +17,8 @@ mod m0014_message_unit;
 mod m0015_newest_message;
 mod m0016_search_parameter;
 mod m0017_definition_package;
+mod m0018_index_unions;
+mod m0019_labels_used;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -41,6 +43,8 @@ impl MigratorTrait for Main {
             Box::new(m0015_newest_message::Migration),
             Box::new(m0016_search_parameter::Migration),
             Box::new(m0017_definition_package::Migration),
+            Box::new(m0018_index_unions::Migration),
+            Box::new(m0019_labels_used::Migration),
         ]
     }
 }

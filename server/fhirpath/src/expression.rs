@@ -14,7 +14,7 @@ use crate::value::Value;
 /// A compiled FHIRPath expression. <http://hl7.org/fhirpath/N1/>
 #[derive(Debug, Clone)]
 pub struct Expression {
-    root: Expr,
+    pub(crate) root: Expr,
 }
 
 impl Expression {

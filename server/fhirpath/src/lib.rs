@@ -1,5 +1,6 @@
 //! FHIRPath over the JSON tree, typed by the element table. <http://hl7.org/fhirpath/N1/>
 
+mod alike;
 mod ast;
 mod check;
 mod context;

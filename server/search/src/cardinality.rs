@@ -20,11 +20,11 @@ impl Registry {
                 return false;
             }
         }
-        // A name or a Timing is one element and gives several values.
+        // A name is one element and gives several values; of a Timing only the outer limits count.
         self.definitions().element(&reached).is_some_and(|element| {
             element.types.iter().all(|one| {
                 let code = one.code.as_str();
-                matches!(code, "date" | "dateTime" | "instant" | "Period" | "string" | "decimal" | "integer")
+                matches!(code, "date" | "dateTime" | "instant" | "Period" | "Timing" | "string" | "decimal" | "integer")
             })
         })
     }

@@ -28,6 +28,7 @@ mod query;
 mod reference;
 mod registry;
 mod suggest;
+mod unions;
 pub mod unit;
 mod walk;
 

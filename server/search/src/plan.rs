@@ -19,8 +19,13 @@ pub(crate) struct Alternative {
 
 impl Alternative {
     pub(crate) fn new(expression: Expression) -> Alternative {
-        let key = format!("{expression:?}");
+        let key = expression.alike();
         Alternative { expression: Arc::new(expression), key }
+    }
+
+    /// A text that is alike for paths, with the components of their elements, that find the same.
+    pub(crate) fn text(&self, parts: &str) -> String {
+        format!("{} {parts}", self.key)
     }
 }
 
@@ -29,6 +34,14 @@ impl Alternative {
 pub(crate) struct Part {
     pub(crate) kind: Kind,
     pub(crate) expressions: Vec<Expression>,
+}
+
+impl Part {
+    /// A text that is alike for components that find the same.
+    pub(crate) fn text(&self) -> String {
+        let paths: Vec<String> = self.expressions.iter().map(Expression::alike).collect();
+        format!("{:?} {paths:?} ", self.kind)
+    }
 }
 
 /// For which parameter an expression is evaluated.

@@ -11,6 +11,7 @@ use crate::compile::{self, Compiled};
 use crate::full_text::TextPlan;
 use crate::param::{Kind, Param, param_id};
 use crate::plan::{Part, Plan};
+use crate::unions::{Paths, Unions};
 
 /// One of the parameters that the query parser answers by itself: they have no expression.
 pub(crate) const TEXT_CODE: &str = "_text";
@@ -43,6 +44,9 @@ pub(crate) struct TypeParams {
     pub(crate) plan: Plan,
     /// Expressions that link the type into the Patient compartment.
     pub(crate) patient_links: Vec<Arc<Expression>>,
+    paths: Paths,
+    /// See [`Registry::parts_of`].
+    pub(crate) unions: Unions,
 }
 
 /// Why a search parameter was not taken into a [`Registry`].
@@ -249,6 +253,7 @@ impl Registry {
             is_posted,
         });
         let parts: Arc<[Part]> = compiled.parts.into();
+        let parts_text: String = parts.iter().map(Part::text).collect();
         for type_name in types {
             let of_type = self.by_type.entry(type_name.clone()).or_default();
             if of_type.by_code.contains_key(&definition.code) {
@@ -260,6 +265,10 @@ impl Registry {
                 if compile::fits(&alternative.expression, type_name, &self.definitions) {
                     of_type.expressions.push((place, Arc::clone(&alternative.expression)));
                     if !crate::index::is_column(&definition.url) {
+                        // What was posted may go again.
+                        if !is_posted {
+                            of_type.paths.add((id, compiled.kind), alternative.text(&parts_text));
+                        }
                         of_type.plan.add((type_name, &self.definitions), alternative, (id, compiled.kind), &parts);
                     }
                 }
@@ -276,6 +285,7 @@ impl Registry {
     fn finish(&mut self) {
         for (type_name, of_type) in &mut self.by_type {
             of_type.plan.finish();
+            of_type.unions = std::mem::take(&mut of_type.paths).unions();
             let codes = self.definitions.compartment_params("Patient", type_name);
             let places: HashSet<usize> = codes.iter().filter_map(|code| of_type.by_code.get(code).copied()).collect();
             let links = of_type.expressions.iter().filter(|(place, _)| places.contains(place));

@@ -352,6 +352,7 @@ impl<'a, 'b> Apply<'a, 'b> {
         let is_general_practice =
             source.is_general_practice() || existing.is_some_and(|found| found.facts.source.is_general_practice());
         let version = i64::try_from(row.version).map_err(|_| StoreError::Corrupt("version number".to_owned()))?;
+        self.transaction.use_labels(&row.labels)?;
         let values = vec![
             row.res_key.into(),
             row.type_name.into(),
@@ -405,7 +406,10 @@ impl<'a, 'b> Apply<'a, 'b> {
             let mut known = labels_of_text(row.text(1)?)?;
             let missing: Vec<Label> = labels.iter().filter(|label| is_new(label, &known)).cloned().collect();
             known.extend(missing);
-            let values = vec![labels_text(&known).into(), row.i64(0)?.into()];
+            let labels = labels_text(&known);
+            self.transaction.use_labels(&labels)?;
+            let session = &mut *self.transaction.session;
+            let values = vec![labels.into(), row.i64(0)?.into()];
             session.execute(&Statement::new("UPDATE history SET labels = $1 WHERE commit_seq = $2", values))?;
         }
         Ok(())

@@ -278,4 +278,9 @@ const FAULTS: &[(&str, &str)] = &[
          WHERE p.patient_key = r.res_key)",
         "patients without a person",
     ),
+    (
+        "SELECT count(*) FROM (SELECT labels FROM resource UNION SELECT labels FROM history) v WHERE v.labels <> '[]' \
+         AND v.labels NOT IN (SELECT labels FROM labels_used)",
+        "lists of security labels that searches would not look for",
+    ),
 ];

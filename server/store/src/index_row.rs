@@ -96,7 +96,8 @@ pub(crate) fn clip(text: &str) -> &str {
 
 /// The entries of a resource that stand in index tables.
 pub(crate) fn entries(json: &Json, registry: &Registry) -> Vec<IndexEntry> {
-    search::index(json, registry)
+    let type_name = json.resource_type().unwrap_or_default();
+    search::index_wanted(json, registry, &|param| registry.parts_of(type_name, param).is_none())
 }
 
 /// The rows of entries; names go into `names`.
@@ -262,6 +263,18 @@ mod tests {
             }
         }
         assert!(seen.len() > 1000, "{}", seen.len());
+    }
+
+    #[test]
+    fn rows_that_a_migration_took_away_are_those_that_stand_under_other_parameters() {
+        let definitions = definitions::Definitions::r4().unwrap();
+        let registry = Registry::new(&definitions);
+        let types = definitions.resource_types().iter();
+        let all = types.flat_map(|name| registry.params_of(name).map(move |param| (name.as_str(), param.id)));
+        let unions = all.filter(|(name, id)| registry.parts_of(name, *id).is_some());
+        let mut keys: Vec<i64> = unions.map(|(name, id)| param_key(name, id)).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [281125155, 311920100, 1126456857, 1298105419, 1657278832, 1839650661]);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub(crate) static TARGET: Table =
 /// The table of what codes are called.
 pub(crate) static TEXT: Table = Table { name: "text", columns: &[("text_key", I64), ("value", Text)] };
 
+/// The table of lists of labels.
+pub(crate) static LABELS_USED: Table = Table { name: "labels_used", columns: &[("labels", Text)] };
+
 /// The table of persons.
 pub(crate) static PERSON: Table = Table { name: "person", columns: &[("person_key", I64), ("created", I64)] };
 

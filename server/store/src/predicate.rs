@@ -25,6 +25,8 @@ pub(crate) struct Visibility<'a> {
     person: i64,
     hidden: Vec<Class>,
     hidden_general_practice: Vec<Class>,
+    /// Labels that hide, of those that any version has.
+    hidden_labels: Vec<Label>,
     /// Whether what is redacted for a label of its own is hidden.
     hides_labelled: bool,
     now: Instant,
@@ -42,13 +44,14 @@ impl<'a> Visibility<'a> {
         now: Instant,
     ) -> Result<Self, StoreError> {
         if grant.is_system() {
-            let (hidden, hidden_general_practice) = (Vec::new(), Vec::new());
+            let (hidden, hidden_general_practice, hidden_labels) = (Vec::new(), Vec::new(), Vec::new());
             return Ok(Self {
                 predicate: None,
                 types: None,
                 person: NOBODY,
                 hidden,
                 hidden_general_practice,
+                hidden_labels,
                 hides_labelled: false,
                 now,
             });
@@ -62,21 +65,23 @@ impl<'a> Visibility<'a> {
             },
         };
         let rule = &predicate.restricted;
-        let [hidden, hidden_general_practice] = present(session, [&rule.hidden, &rule.hidden_general_practice])?;
+        let lists = [&rule.hidden, &rule.hidden_general_practice];
+        let ([hidden, hidden_general_practice], hidden_labels) = present(session, lists, &rule.hidden_labels)?;
         let types = match reach {
             Reach::Read => &predicate.types,
             Reach::Search => &predicate.searchable,
         };
         let (predicate, types, hides_labelled) = (Some(predicate), Some(types), false);
-        Ok(Self { predicate, types, person, hidden, hidden_general_practice, hides_labelled, now })
+        Ok(Self { predicate, types, person, hidden, hidden_general_practice, hidden_labels, hides_labelled, now })
     }
 
     /// Hides redacted persons too, for a search by what would be redacted of them.
     pub(crate) fn hide_redacted(&mut self, session: &mut dyn Session) -> Result<(), StoreError> {
         if let Some(predicate) = self.predicate {
-            let [redacted] = present(session, [&predicate.restricted.redacted])?;
+            let restricted = [Label::confidentiality("R")];
+            let ([redacted], labels) = present(session, [&predicate.restricted.redacted], &restricted)?;
             self.hidden.extend(redacted);
-            self.hides_labelled = true;
+            self.hides_labelled = !labels.is_empty();
         }
         Ok(())
     }
@@ -98,7 +103,7 @@ impl<'a> Visibility<'a> {
             predicate.person_limit(type_name).is_none()
                 && self.hidden.is_empty()
                 && self.hidden_general_practice.is_empty()
-                && predicate.restricted.hidden_labels.is_empty()
+                && self.hidden_labels.is_empty()
                 && !(self.hides_labelled && predicate.redacts_labelled(type_name))
         })
     }
@@ -120,7 +125,7 @@ impl<'a> Visibility<'a> {
             }
             sql.push(")");
         }
-        self.push_restricted(sql, alias, predicate);
+        self.push_restricted(sql, alias);
         if self.hides_labelled && predicate.redacts_labelled(type_name) {
             push_not_labelled(sql, alias, &Label::confidentiality("R"));
         }
@@ -151,7 +156,7 @@ impl<'a> Visibility<'a> {
             sql.push(&format!(" OR ({alias}.patients = '[]' AND {alias}.type IN ("));
             sql.bind_list(REFERENCE_DATA.iter().copied()).push(")))");
         }
-        self.push_restricted(sql, alias, predicate);
+        self.push_restricted(sql, alias);
     }
 
     fn push_about_only(&self, sql: &mut Builder, alias: &str) {
@@ -163,7 +168,7 @@ impl<'a> Visibility<'a> {
         sql.bind(self.person).push("))");
     }
 
-    fn push_restricted(&self, sql: &mut Builder, alias: &str, predicate: &Predicate) {
+    fn push_restricted(&self, sql: &mut Builder, alias: &str) {
         if !self.hidden.is_empty() {
             sql.push(" AND NOT ");
             self.push_has_restriction(sql, alias, &self.hidden);
@@ -173,7 +178,7 @@ impl<'a> Visibility<'a> {
             self.push_has_restriction(sql, alias, &self.hidden_general_practice);
             sql.push(")");
         }
-        for label in &predicate.restricted.hidden_labels {
+        for label in &self.hidden_labels {
             push_not_labelled(sql, alias, label);
         }
     }
@@ -192,9 +197,13 @@ impl<'a> Visibility<'a> {
 }
 
 fn push_not_labelled(sql: &mut Builder, alias: &str, label: &Label) {
+    sql.push(" AND NOT ");
+    push_has_label(sql, alias, label);
+}
+
+fn push_has_label(sql: &mut Builder, alias: &str, label: &Label) {
     let find = if sql.dialect() == Dialect::Sqlite { "instr" } else { "strpos" };
-    sql.push(&format!(" AND {find}({alias}.labels, "));
-    sql.bind(label_text(label)).push(") = 0");
+    sql.push(&format!("({find}({alias}.labels, ")).bind(label_text(label)).push(") > 0)");
 }
 
 /// The patients of a row as rows of their own, `about.value`.
@@ -214,25 +223,42 @@ pub(crate) fn person_of(session: &mut dyn Session, patient_id: &str) -> Result<O
     session.query(&Statement::new(sql, vec![patient_id.into()]))?.first().map(|row| row.i64(0)).transpose()
 }
 
-/// Of each list the classes, if there is a row of any of them: usually there is none, and then no version need be looked at for them.
-fn present<const N: usize>(session: &mut dyn Session, lists: [&Vec<Class>; N]) -> Result<[Vec<Class>; N], StoreError> {
+/// Of each list the classes, if there is a row of any of them, and the labels that any version has: usually there is none, and then no
+/// version need be looked at for them.
+fn present<const N: usize>(
+    session: &mut dyn Session,
+    lists: [&Vec<Class>; N],
+    labels: &[Label],
+) -> Result<([Vec<Class>; N], Vec<Label>), StoreError> {
     let mut sql = Builder::new(session.dialect());
     sql.push("SELECT 1");
     for classes in lists.iter().filter(|classes| !classes.is_empty()) {
         sql.push(", CAST(CASE WHEN EXISTS (SELECT 1 FROM restriction WHERE class IN (");
         sql.bind_list(classes.iter().map(|class| class.as_str())).push(")) THEN 1 ELSE 0 END AS bigint)");
     }
+    for label in labels {
+        sql.push(", CAST(CASE WHEN EXISTS (SELECT 1 FROM labels_used u WHERE ");
+        push_has_label(&mut sql, "u", label);
+        sql.push(") THEN 1 ELSE 0 END AS bigint)");
+    }
     let mut found = [const { Vec::new() }; N];
-    if lists.iter().all(|classes| classes.is_empty()) {
-        return Ok(found);
+    if labels.is_empty() && lists.iter().all(|classes| classes.is_empty()) {
+        return Ok((found, Vec::new()));
     }
     let rows = session.query(&sql.build())?;
     let row = rows.first().ok_or_else(|| StoreError::Corrupt("a statement without a table gave no row".to_owned()))?;
-    let asked = lists.into_iter().zip(&mut found).filter(|(classes, _)| !classes.is_empty());
-    for (column, (classes, found)) in (1..).zip(asked) {
-        if row.i64(column)? != 0 {
+    let mut columns = 1..;
+    let mut is_there = || row.i64(columns.next().unwrap_or_default()).map(|there| there != 0);
+    for (classes, found) in lists.into_iter().zip(&mut found).filter(|(classes, _)| !classes.is_empty()) {
+        if is_there()? {
             found.clone_from(classes);
         }
     }
-    Ok(found)
+    let mut used = Vec::new();
+    for label in labels {
+        if is_there()? {
+            used.push(label.clone());
+        }
+    }
+    Ok((found, used))
 }

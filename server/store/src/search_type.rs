@@ -152,7 +152,7 @@ pub(crate) fn find_current(
     if reads_redacted(grant, query, registry) {
         visible.hide_redacted(session)?;
     }
-    let resolver = Resolver { visible: &visible };
+    let resolver = Resolver { visible: &visible, registry };
     let resolved = resolver.all(session, &query.type_name, &query.conditions)?;
     if resolved.iter().any(Resolved::is_never) {
         return Ok(Vec::new());
@@ -271,7 +271,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn resolved(&self, session: &mut dyn Session) -> Result<Vec<Resolved>, StoreError> {
-        let resolver = Resolver { visible: self.moment.visible };
+        let resolver = Resolver { visible: self.moment.visible, registry: self.registry };
         resolver.all(session, &self.query.type_name, &self.query.conditions)
     }
 

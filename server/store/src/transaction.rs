@@ -7,7 +7,7 @@ use fhir::Instant;
 
 use crate::error::StoreError;
 use crate::intern::{self, Interner, Name};
-use crate::pending::{Mark, PATIENT, PERSON, Pending, TARGET, TEXT};
+use crate::pending::{LABELS_USED, Mark, PATIENT, PERSON, Pending, TARGET, TEXT};
 use crate::sql::{Dialect, Session, Statement};
 
 /// Numbers that the writer hands out; kept in `store_state`.
@@ -74,6 +74,8 @@ pub(crate) struct Transaction<'a> {
     written: HashSet<i64>,
     /// Patients to whom this transaction may have given a person.
     persons: HashSet<i64>,
+    /// Lists of labels that `labels_used` has.
+    labels: HashSet<String>,
     mark: Mark,
     is_direct: bool,
 }
@@ -96,6 +98,7 @@ impl<'a> Transaction<'a> {
             last_target_key: numbers.target_key,
             written: HashSet::new(),
             persons: HashSet::new(),
+            labels: HashSet::new(),
             mark: Mark::default(),
             is_direct: false,
         }
@@ -117,6 +120,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn roll_back_request(&mut self) -> Result<(), StoreError> {
         self.interner.reset();
         (self.pending, self.names) = (Pending::default(), Pending::default());
+        self.labels.clear();
         self.session.command("ROLLBACK TO SAVEPOINT request")?;
         self.session.command("RELEASE SAVEPOINT request")
     }
@@ -129,6 +133,20 @@ impl<'a> Transaction<'a> {
     /// Whether the request has changed the database itself.
     pub(crate) fn is_direct(&self) -> bool {
         self.is_direct
+    }
+
+    /// Takes down a list of labels that a version gets, as its column has it; [`crate::predicate`] asks which labels there are. It stays
+    /// when the request is refused, as names do.
+    pub(crate) fn use_labels(&mut self, labels: &str) -> Result<(), StoreError> {
+        if labels == "[]" || self.labels.contains(labels) {
+            return Ok(());
+        }
+        let sql = "SELECT 1 FROM labels_used WHERE labels = $1";
+        if self.session.query(&Statement::new(sql, vec![labels.into()]))?.is_empty() {
+            self.names.add(&LABELS_USED, vec![labels.into()]);
+        }
+        self.labels.insert(labels.to_owned());
+        Ok(())
     }
 
     /// Inserts what waits, so that statements see it.

@@ -138,6 +138,28 @@ fn posted_parameters_are_like_any_other() {
 }
 
 #[test]
+fn what_finds_just_what_others_find_stands_under_them() {
+    let registry = Registry::new(&Definitions::r4().unwrap());
+    let mut found = Vec::new();
+    for type_name in registry.definitions().resource_types() {
+        for param in registry.params_of(type_name) {
+            let Some(parts) = registry.parts_of(type_name, param.id) else { continue };
+            let codes: Vec<_> = parts.iter().map(|id| registry.by_id(*id).unwrap().code.as_str()).collect();
+            found.push(format!("{type_name}.{}: {}", param.code, codes.join(", ")));
+        }
+    }
+    let expected = [
+        "combo-code: code, component-code",
+        "combo-code-value-concept: code-value-concept, component-code-value-concept",
+        "combo-code-value-quantity: component-code-value-quantity, code-value-quantity",
+        "combo-data-absent-reason: data-absent-reason, component-data-absent-reason",
+        "combo-value-concept: component-value-concept, value-concept",
+        "combo-value-quantity: value-quantity, component-value-quantity",
+    ];
+    assert_eq!(found, expected.map(|one| format!("Observation.{one}")));
+}
+
+#[test]
 fn a_posted_path_over_many_choices_is_found_all_the_same() {
     let path = format!("Patient{}", ".extension.value".repeat(4));
     let (registry, refused) =

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -320,10 +321,14 @@ fn header(base: Link) -> Vec<u8> {
     bytes
 }
 
+/// How often a file was made in this process: two stores of it may be opened at once.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
 /// Makes the file whole under another name first: a crash leaves none without its header.
 fn make(path: &Path, tail: Link) -> std::io::Result<()> {
-    // A name of this process alone. What a crash left under it may be the journal by its other name: it is unlinked, never written.
-    let new = path.with_extension(format!("journal.new.{}", std::process::id()));
+    // A name of this call alone. What a crash left under it may be the journal by its other name: it is unlinked, never written.
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_extension(format!("journal.new.{}.{call}", std::process::id()));
     match std::fs::remove_file(&new) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}

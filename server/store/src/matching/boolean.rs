@@ -105,14 +105,30 @@ impl Writer<'_> {
         }
     }
 
-    /// Adds a condition for which [`Writer::can_seek`] holds. Each depth of references needs an alias of its own.
+    /// Whether the database can tell it of one candidate: where the index cannot be asked, the other ends of a chain are read once for a
+    /// statement, which is sooner than to judge each candidate by its body.
+    pub(crate) fn can_tell(&self, resolved: &Resolved) -> bool {
+        match resolved {
+            Resolved::Chain { targets, .. } => {
+                let is_read = |one: &Resolved| matches!(one, Resolved::Index(_)) || self.can_seek(one);
+                targets.iter().all(|target| target.conditions.iter().all(is_read))
+            }
+            other => self.can_seek(other),
+        }
+    }
+
+    /// Adds a condition for which [`Writer::can_tell`] holds. Each depth of references needs an alias of its own.
     pub(crate) fn seek(&self, sql: &mut Builder, key: &str, resolved: &Resolved, depth: usize) {
         match resolved {
+            Resolved::Index(_) if !self.can_seek(resolved) => {
+                // SQLite would try each of the other ends instead of looking the one up among them; the sign keeps it from that.
+                let sign = if self.dialect == Dialect::Sqlite { "+" } else { "" };
+                self.whole(sql, &format!("{sign}{key}"), resolved);
+            }
             Resolved::Index(index) => {
                 for (n, range) in index.ranges.iter().enumerate() {
                     sql.push(if n == 0 { "(" } else { " OR " });
-                    sql.push(&format!("EXISTS (SELECT 1 FROM {} e{depth} WHERE e{depth}.param = ", range.table));
-                    sql.bind(index.param);
+                    sql.push(&format!("EXISTS (SELECT 1 FROM {} e{depth} WHERE ", range.table));
                     range.push(sql, &format!("e{depth}"));
                     sql.push(&format!(" AND e{depth}.res_key = {key})"));
                 }
@@ -189,7 +205,7 @@ pub(crate) fn push_rows(sql: &mut Builder, index: &Index) {
         if n > 0 {
             sql.push(" UNION ALL ");
         }
-        sql.push(&format!("SELECT i.res_key FROM {} i WHERE i.param = ", range.table)).bind(index.param);
+        sql.push(&format!("SELECT i.res_key FROM {} i WHERE ", range.table));
         range.push(sql, "i");
     }
 }
@@ -197,13 +213,17 @@ pub(crate) fn push_rows(sql: &mut Builder, index: &Index) {
 /// The points of one table in one list: a value set has more than a compound SELECT takes.
 fn push_points(sql: &mut Builder, index: &Index, first: &Range) {
     let columns: Vec<String> = first.equal.iter().map(|(column, _)| format!("i.{column}")).collect();
-    sql.push(&format!("SELECT i.res_key FROM {} i WHERE i.param = ", first.table)).bind(index.param);
-    sql.push(&format!(" AND ({}) IN (VALUES ", columns.join(", ")));
-    for (n, range) in index.ranges.iter().enumerate() {
-        sql.push(if n == 0 { "(" } else { ", (" });
-        sql.bind_list(range.equal.iter().map(|(_, value)| value.clone())).push(")");
+    for (n, of_param) in index.ranges.chunk_by(|a, b| a.param == b.param).enumerate() {
+        let Some(range) = of_param.first() else { continue };
+        sql.push(if n == 0 { "" } else { " UNION ALL " });
+        sql.push(&format!("SELECT i.res_key FROM {} i WHERE i.param = ", first.table)).bind(range.param);
+        sql.push(&format!(" AND ({}) IN (VALUES ", columns.join(", ")));
+        for (n, range) in of_param.iter().enumerate() {
+            sql.push(if n == 0 { "(" } else { ", (" });
+            sql.bind_list(range.equal.iter().map(|(_, value)| value.clone())).push(")");
+        }
+        sql.push(")");
     }
-    sql.push(")");
 }
 
 fn push_present(sql: &mut Builder, key: &str, param: i64, kind: Kind) {

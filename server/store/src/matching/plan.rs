@@ -31,8 +31,6 @@ pub(crate) enum Driver {
     Whole(usize),
     /// The rows of these ranges, in the order of the index.
     Ranges {
-        /// Parameter and type.
-        param: i64,
         /// The ranges; each is walked on its own.
         ranges: Vec<Range>,
         /// Which end comes first.
@@ -142,11 +140,11 @@ impl Planner<'_> {
     /// The rows of conditions on one date or string together, when they are fewer than what any of the conditions finds alone.
     fn narrower_rows(&self, session: &mut dyn Session, best: Option<(usize, i64)>) -> Result<Option<Plan>, StoreError> {
         let Some(plan) = self.first_range() else { return Ok(None) };
-        let (Driver::Ranges { param, ranges, .. }, Order::Row(_, filters)) = (&plan.driver, &plan.order) else {
+        let (Driver::Ranges { ranges, .. }, Order::Row(_, filters)) = (&plan.driver, &plan.order) else {
             return Ok(None);
         };
         let [filter, _, ..] = filters.as_slice() else { return Ok(None) };
-        let together = Index { param: *param, ranges: ranges.clone(), filter: filter.clone() };
+        let together = Index { ranges: ranges.clone(), filter: filter.clone() };
         let count = estimate(session, self.writer, &Resolved::Index(together))?;
         let alone = best.map_or(LARGE, |(place, count)| cost(&self.finish(self.at(place), Order::Key), count));
         Ok((count < LARGE && cost(&plan, count) < alone).then_some(plan))
@@ -201,7 +199,8 @@ impl Planner<'_> {
         if is_single && index.filter.values.len() == 1 {
             for (other_place, _) in self.resolved.iter().enumerate().filter(|(other, _)| *other != place) {
                 let Some(other) = self.index(other_place) else { continue };
-                if other.param != index.param || other.filter.values.len() != 1 || other.ranges.len() != ranges.len() {
+                let is_same = other.filter.param_id() == index.filter.param_id();
+                if !is_same || other.filter.values.len() != 1 || other.ranges.len() != ranges.len() {
                     continue;
                 }
                 for (range, more) in ranges.iter_mut().zip(&other.ranges) {
@@ -210,7 +209,7 @@ impl Planner<'_> {
                 filters.push(other.filter.clone());
             }
         }
-        let driver = Driver::Ranges { param: index.param, ranges, direction: Direction::Ascending };
+        let driver = Driver::Ranges { ranges, direction: Direction::Ascending };
         let mut plan = self.finish(driver, Order::Row(place, filters.clone()));
         plan.is_single = is_single && index.filter.values.len() == 1;
         let is_answered =
@@ -227,7 +226,7 @@ impl Planner<'_> {
             (None, [(SortKey::Id, direction)]) => Some((Driver::Ids(*direction), None)),
             (None, [(SortKey::Param(id, kind @ (Kind::Date | Kind::String | Kind::Number)), direction)]) => {
                 let param = crate::index_row::param_key(&self.query.type_name, *id);
-                let driver = Driver::Ranges { param, ranges: ranges_of(*kind), direction: *direction };
+                let driver = Driver::Ranges { ranges: ranges_of(param, *kind), direction: *direction };
                 Some((driver, Some((param, *kind))))
             }
             _ => None,
@@ -252,8 +251,8 @@ impl Planner<'_> {
             _ => None,
         };
         let others = (0..self.resolved.len()).filter(|place| Some(*place) != driven);
-        let can_seek = |place: &usize| self.resolved.get(*place).is_some_and(|one| self.writer.can_seek(one));
-        let (seeks, judged) = others.partition(can_seek);
+        let can_tell = |place: &usize| self.resolved.get(*place).is_some_and(|one| self.writer.can_tell(one));
+        let (seeks, judged) = others.partition(can_tell);
         Plan { driver, order, gathers: false, seeks, judged, is_single: false, then_missing: None }
     }
 }
@@ -270,12 +269,13 @@ fn live(session: &mut dyn Session, type_name: &str) -> Result<i64, StoreError> {
 }
 
 /// The whole of a parameter in the index of its kind, as ranges that are ordered each.
-fn ranges_of(kind: Kind) -> Vec<Range> {
+fn ranges_of(param: i64, kind: Kind) -> Vec<Range> {
+    let all = |table| Range { param, ..Range::all(table) };
     match kind {
         Kind::Date => (0..=crate::matching::range::SPANS_MS.len())
-            .map(|class| Range { equal: vec![("span", (class as i64).into())], ..Range::all("date_index") })
+            .map(|class| Range { equal: vec![("span", (class as i64).into())], ..all("date_index") })
             .collect(),
-        Kind::Number => vec![Range::all("number_index")],
-        _ => vec![Range::all("string_index")],
+        Kind::Number => vec![all("number_index")],
+        _ => vec![all("string_index")],
     }
 }

@@ -21,11 +21,13 @@ pub(crate) fn span_class(low: i64, high: i64) -> i64 {
     SPANS_MS.iter().position(|most| length <= *most).map_or(SPANS_MS.len() as i64, |class| class as i64)
 }
 
-/// Rows of one index table, after its `param`: those that equal in the leading columns and pass the tests.
+/// Rows of one index table: those of one parameter that equal in the leading columns after it and pass the tests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Range {
     /// The table.
     pub(crate) table: &'static str,
+    /// Parameter and type; [`ranges`] says which.
+    pub(crate) param: i64,
     /// Leading columns and their values.
     pub(crate) equal: Vec<(&'static str, SqlValue)>,
     /// Further tests; all must hold.
@@ -61,11 +63,11 @@ pub(crate) enum UnitPart {
 impl Range {
     /// All rows of a table.
     pub(crate) fn all(table: &'static str) -> Range {
-        Range { table, equal: Vec::new(), tests: Vec::new() }
+        Range::at(table, Vec::new())
     }
 
     fn at(table: &'static str, equal: Vec<(&'static str, SqlValue)>) -> Range {
-        Range { table, equal, tests: Vec::new() }
+        Range { table, param: 0, equal, tests: Vec::new() }
     }
 
     /// Whether all columns before `res_key` are given: its rows come in the order of keys and each resource has one.
@@ -78,8 +80,9 @@ impl Range {
         self.equal.len() == columns && self.tests.is_empty()
     }
 
-    /// Adds the comparison of its columns (not of `param`).
+    /// Adds the comparison of its columns, `param` the first.
     pub(crate) fn push(&self, sql: &mut Builder, alias: &str) {
+        sql.push(&format!("{alias}.param = ")).bind(self.param);
         for (column, value) in &self.equal {
             sql.push(&format!(" AND {alias}.{column} = ")).bind(value.clone());
         }
@@ -133,6 +136,7 @@ pub(crate) fn ranges(session: &mut dyn Session, param: i64, filter: &Filter) -> 
     for value in &filter.values {
         one(session, param, &filter.modifier, value, &mut found)?;
     }
+    found.iter_mut().for_each(|range| range.param = param);
     Ok(found)
 }
 
@@ -314,7 +318,7 @@ fn dates(prefix: Prefix, (start, end): (i64, i64), found: &mut Vec<Range>) {
             tests.push(Test::Compare("low", "<=", most.into()));
         }
         tests.extend(span(prefix, ("low", "high"), (start, end)));
-        found.push(Range { table: "date_index", equal: vec![("span", (class as i64).into())], tests });
+        found.push(Range { tests, ..Range::at("date_index", vec![("span", (class as i64).into())]) });
     }
 }
 
@@ -331,7 +335,7 @@ fn quantities(
         (Some(system), Some(code)) => {
             for (key, ends) in crate::matching::resolve::units(session, (system, code), ends)? {
                 let tests = span(prefix, ("low", "high"), ends);
-                found.push(Range { table: "quantity_index", equal: vec![("unit_key", key.into())], tests });
+                found.push(Range { tests, ..Range::at("quantity_index", vec![("unit_key", key.into())]) });
             }
             return Ok(());
         }
@@ -394,7 +398,7 @@ fn composites(
         for (more, tests) in &seconds {
             let mut equal = vec![("code", clip(code).into()), ("system_key", system.into())];
             equal.extend(more.iter().cloned());
-            found.push(Range { table: "composite_index", equal, tests: tests.clone() });
+            found.push(Range { tests: tests.clone(), ..Range::at("composite_index", equal) });
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Conditions with the names of the database in them: systems, units and targets as keys.
 
-use search::{Condition, Filter, FilterParam, FilterValue, Kind, Modifier, Prefix, Target, Words};
+use search::{Condition, Filter, FilterParam, FilterValue, Kind, Modifier, Prefix, Registry, Target, Words};
 
 use crate::builder::Builder;
 use crate::error::StoreError;
@@ -39,8 +39,6 @@ pub(crate) enum Resolved {
 /// A look into an index table: a row in any of the ranges will do.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
-    /// Parameter and type.
-    pub(crate) param: i64,
     /// Where the rows are; all of one table.
     pub(crate) ranges: Vec<Range>,
     /// What the ranges were made of, to judge a single row by.
@@ -77,6 +75,8 @@ impl Resolved {
 pub(crate) struct Resolver<'a> {
     /// What the caller may see: other types are not looked through.
     pub(crate) visible: &'a Visibility<'a>,
+    /// The search parameters.
+    pub(crate) registry: &'a Registry,
 }
 
 impl Resolver<'_> {
@@ -92,7 +92,7 @@ impl Resolver<'_> {
 
     fn one(&self, session: &mut dyn Session, type_name: &str, condition: &Condition) -> Result<Resolved, StoreError> {
         Ok(match condition {
-            Condition::Filter(filter) => filtered(session, type_name, filter)?,
+            Condition::Filter(filter) => self.filtered(session, type_name, filter)?,
             Condition::Chain(chain) => {
                 let mut targets = Vec::new();
                 let mut denied = None;
@@ -131,39 +131,47 @@ impl Resolver<'_> {
         let conditions = self.all(session, &target.type_name, &target.conditions)?;
         Ok(Members { type_name: target.type_name.clone(), conditions })
     }
+
+    fn filtered(&self, session: &mut dyn Session, type_name: &str, filter: &Filter) -> Result<Resolved, StoreError> {
+        let (id, kind) = match filter.param {
+            FilterParam::Id => return ids(session, type_name, filter),
+            FilterParam::LastUpdated => return Ok(Resolved::Updated(moments(filter))),
+            FilterParam::Param(id, kind) => (id, kind),
+        };
+        let own = [id];
+        let parts = self.registry.parts_of(type_name, id).unwrap_or(&own);
+        let params: Vec<i64> = parts.iter().map(|part| param_key(type_name, *part)).collect();
+        match filter.modifier {
+            Modifier::Missing(is_missing) => {
+                let present = any(params.into_iter().map(|param| Resolved::Present { param, kind }).collect());
+                return Ok(if is_missing { Resolved::Not(Box::new(present)) } else { present });
+            }
+            Modifier::Not => {
+                let plain = Filter { modifier: Modifier::None, ..filter.clone() };
+                return Ok(Resolved::Not(Box::new(self.filtered(session, type_name, &plain)?)));
+            }
+            _ => {}
+        }
+        let mut by_table: Vec<Index> = Vec::new();
+        for param in params {
+            if let Some(keys) = near(session, param, filter)? {
+                return Ok(Resolved::Keys(keys));
+            }
+            for range in ranges(session, param, filter)? {
+                let same = |index: &Index| index.ranges.first().is_some_and(|first| first.table == range.table);
+                match by_table.iter().position(same).and_then(|place| by_table.get_mut(place)) {
+                    Some(index) => index.ranges.push(range),
+                    None => by_table.push(Index { ranges: vec![range], filter: filter.clone() }),
+                }
+            }
+        }
+        Ok(any(by_table.into_iter().map(Resolved::Index).collect()))
+    }
 }
 
-fn filtered(session: &mut dyn Session, type_name: &str, filter: &Filter) -> Result<Resolved, StoreError> {
-    let (id, kind) = match filter.param {
-        FilterParam::Id => return ids(session, type_name, filter),
-        FilterParam::LastUpdated => return Ok(Resolved::Updated(moments(filter))),
-        FilterParam::Param(id, kind) => (id, kind),
-    };
-    let param = param_key(type_name, id);
-    match filter.modifier {
-        Modifier::Missing(is_missing) => {
-            let present = Resolved::Present { param, kind };
-            return Ok(if is_missing { Resolved::Not(Box::new(present)) } else { present });
-        }
-        Modifier::Not => {
-            let plain = Filter { modifier: Modifier::None, ..filter.clone() };
-            return Ok(Resolved::Not(Box::new(filtered(session, type_name, &plain)?)));
-        }
-        _ => {}
-    }
-    if let Some(keys) = near(session, param, filter)? {
-        return Ok(Resolved::Keys(keys));
-    }
-    let mut by_table: Vec<Index> = Vec::new();
-    for range in ranges(session, param, filter)? {
-        let same = |index: &Index| index.ranges.first().is_some_and(|first| first.table == range.table);
-        match by_table.iter().position(same).and_then(|place| by_table.get_mut(place)) {
-            Some(index) => index.ranges.push(range),
-            None => by_table.push(Index { param, ranges: vec![range], filter: filter.clone() }),
-        }
-    }
-    let mut parts: Vec<Resolved> = by_table.into_iter().map(Resolved::Index).collect();
-    Ok(if parts.len() == 1 { parts.remove(0) } else { Resolved::Any(parts) })
+/// One of the parts, or the only one.
+fn any(mut parts: Vec<Resolved>) -> Resolved {
+    if parts.len() == 1 { parts.remove(0) } else { Resolved::Any(parts) }
 }
 
 fn ids(session: &mut dyn Session, type_name: &str, filter: &Filter) -> Result<Resolved, StoreError> {

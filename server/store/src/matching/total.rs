@@ -35,7 +35,7 @@ pub(crate) fn total(
         // There are index rows of live resources only, one a resource at a point.
         Some((place, index)) => {
             let Some(range) = index.ranges.first() else { return Ok(Some(0)) };
-            sql.push(&format!("SELECT count(*) FROM {} d WHERE d.param = ", range.table)).bind(index.param);
+            sql.push(&format!("SELECT count(*) FROM {} d WHERE ", range.table));
             range.push(&mut sql, "d");
             push_others(&mut sql, writer, ("d.res_key", Some(place)), resolved);
         }

@@ -11,7 +11,7 @@ use crate::matching::order::{Cursor, Order};
 use crate::matching::plan::{Driver, Plan};
 use crate::matching::range::Range;
 use crate::matching::resolve::Resolved;
-use crate::sql::{Session, SqlRow, SqlValue};
+use crate::sql::{Dialect, Session, SqlRow, SqlValue};
 use crate::version_row::{StoredVersion, VERSION_COLUMNS, keys_text, version_columns};
 
 /// Candidates read at a time at the most: their bodies are in memory.
@@ -197,7 +197,10 @@ impl Walk<'_> {
             Driver::Points(at) => self.read_points(session, *at, (key, limit)),
             Driver::Whole(at) => {
                 let mut sql = self.select("");
-                sql.push(" FROM resource r WHERE r.type = ").bind(&self.query.type_name).push(" AND r.deleted = 0");
+                // SQLite would rather walk the whole type than look the keys up; the sign keeps it from that.
+                let sign = if self.writer.dialect == Dialect::Sqlite { "+" } else { "" };
+                sql.push(&format!(" FROM resource r WHERE {sign}r.type = ")).bind(&self.query.type_name);
+                sql.push(" AND r.deleted = 0");
                 if let Some(resolved) = self.resolved.get(*at) {
                     sql.push(" AND ");
                     self.writer.whole(&mut sql, "r.res_key", resolved);
@@ -217,10 +220,10 @@ impl Walk<'_> {
             }
             Driver::Commits(direction) => self.read_commits(session, *direction, (place, limit)),
             Driver::Ids(direction) => self.read_ids(session, *direction, (place, limit)),
-            Driver::Ranges { param, ranges, direction } => {
+            Driver::Ranges { ranges, direction } => {
                 let mut all = Vec::new();
                 for range in ranges {
-                    all.extend(self.read_range(session, (*param, range, *direction), (place, limit))?);
+                    all.extend(self.read_range(session, (range, *direction), (place, limit))?);
                 }
                 if ranges.len() > 1 {
                     all.sort_by(|(_, a), (_, b)| compare_rows(a, b, *direction));
@@ -275,7 +278,7 @@ impl Walk<'_> {
         for range in &index.ranges {
             let mut sql = self.select("");
             // SQLite keeps the order of a CROSS JOIN; to PostgreSQL it is an inner join.
-            sql.push(&format!(" FROM {} d CROSS JOIN resource r WHERE d.param = ", range.table)).bind(index.param);
+            sql.push(&format!(" FROM {} d CROSS JOIN resource r WHERE ", range.table));
             range.push(&mut sql, "d");
             sql.push(" AND d.res_key > ").bind(after).push(" AND r.res_key = d.res_key");
             self.finish(&mut sql, "d.res_key", ("d.res_key", limit));
@@ -325,7 +328,7 @@ impl Walk<'_> {
     fn read_range(
         &self,
         session: &mut dyn Session,
-        (param, range, direction): (i64, &Range, Direction),
+        (range, direction): (&Range, Direction),
         (place, limit): (&Place, usize),
     ) -> Result<Vec<(StoredVersion, Place)>, StoreError> {
         let (first, second) = match range.table {
@@ -333,7 +336,7 @@ impl Walk<'_> {
             _ => ("low", "high"),
         };
         let mut sql = self.select(&format!(", d.{first}, d.{second}"));
-        sql.push(&format!(" FROM {} d CROSS JOIN resource r WHERE d.param = ", range.table)).bind(param);
+        sql.push(&format!(" FROM {} d CROSS JOIN resource r WHERE ", range.table));
         range.push(&mut sql, "d");
         let order = match direction {
             Direction::Ascending => format!("d.{first}, d.{second}, d.res_key"),

@@ -16,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENTS_MAX: usize = 256;
 
 /// What stays of the WAL's file after a burst of writes.
-const WAL_BYTES_KEPT: i64 = 64 << 20;
+const WAL_BYTES_KEPT: i64 = 256 << 20;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
