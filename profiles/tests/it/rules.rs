@@ -90,7 +90,25 @@ fn contained_resources_are_used_and_plain() {
 }
 
 #[test]
+fn a_condition_that_asks_for_existence_has_a_boolean() {
+    let form = |answer: Value| {
+        let mut condition = json!({"question": "1", "operator": "exists"});
+        condition.as_object_mut().expect("an object").extend(answer.as_object().expect("an object").clone());
+        json!({"resourceType": "Questionnaire", "status": "active", "item": [{"linkId": "1", "type": "string"},
+            {"linkId": "2", "type": "string", "enableWhen": [condition]}]})
+    };
+    check(form(json!({"answerBoolean": true})), &[]);
+    check(form(json!({"answerInteger": 1})), &["invariant Questionnaire.item[1].enableWhen[0]"]);
+}
+
+#[test]
 fn bundles_are_held_to_their_type() {
+    let outcome = |mode: &str| {
+        json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"search": {"mode": mode},
+        "resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "not-found"}]}}]})
+    };
+    check(outcome("outcome"), &[]);
+    check(outcome("match"), &["required Bundle.entry[0]"]);
     let entry = |url: &str, id: &str| json!({"fullUrl": url, "resource": {"resourceType": "Patient", "id": id}});
     let bundle =
         |type_code: &str, entries: Value| json!({"resourceType": "Bundle", "type": type_code, "entry": entries});
