@@ -7,6 +7,7 @@ mod coded;
 mod comments;
 mod constraint;
 mod contained;
+mod cost;
 mod country;
 mod datatype_rules;
 mod definition_faults;

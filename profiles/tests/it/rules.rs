@@ -409,3 +409,24 @@ fn a_pattern_that_cannot_be_compiled_is_tried_once() {
     assert_eq!(errors_with(&[form], &response, &Options::default()), [""; 0]);
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
+
+/// `contentReference` always means the unconstrained element (ElementDefinition.contentReference), so a rule on `item` says nothing of
+/// `item.item`, and one on `item.item` nothing of the items below that.
+#[test]
+fn rules_below_a_content_reference_hold_where_their_path_says() {
+    let rules = |path: &str| {
+        let url = "http://example.org/StructureDefinition/form";
+        let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "Form", "status": "active", "kind": "resource",
+            "abstract": false, "type": "Questionnaire", "derivation": "constraint",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Questionnaire", "differential": {"element": [
+            {"id": path, "path": path, "constraint": [{"key": "x-1", "severity": "error", "human": "x", "expression": "text.exists()"}]},
+            {"id": format!("{path}.prefix"), "path": format!("{path}.prefix"), "min": 1}]}});
+        let form = json!({"resourceType": "Questionnaire", "status": "active", "item": [{"linkId": "1", "type": "group", "item":
+            [{"linkId": "2", "type": "group", "item": [{"linkId": "3", "type": "string"}]}]}]});
+        errors_with(&[profile], &form, &Options { profiles: vec![url.to_owned()], ..Options::default() })
+    };
+    let at = |path: &str| [format!("invariant {path}"), format!("required {path}")];
+    assert_eq!(rules("Questionnaire.item"), at("Questionnaire.item[0]"));
+    assert_eq!(rules("Questionnaire.item.item"), at("Questionnaire.item[0].item[0]"));
+    assert_eq!(rules("Questionnaire.item.item.item"), at("Questionnaire.item[0].item[0].item[0]"));
+}
