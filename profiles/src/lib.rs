@@ -26,6 +26,7 @@ mod item;
 mod limits;
 mod measure_rules;
 mod narrative;
+mod operation_rules;
 mod options;
 mod path;
 mod presence;

@@ -430,3 +430,39 @@ fn rules_below_a_content_reference_hold_where_their_path_says() {
     assert_eq!(rules("Questionnaire.item.item"), at("Questionnaire.item[0].item[0]"));
     assert_eq!(rules("Questionnaire.item.item.item"), at("Questionnaire.item[0].item[0].item[0]"));
 }
+
+#[test]
+fn parameters_of_an_operation_do_not_conflict_with_their_profiles() {
+    let url = "http://example.org/StructureDefinition/parameters";
+    let at = |name: &str| format!("Parameters.parameter{name}");
+    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
+        "abstract": false, "type": "Parameters", "derivation": "constraint",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Parameters", "differential": {"element": [
+        {"id": at(""), "path": at(""), "slicing": {"discriminator": [{"type": "value", "path": "name"}], "rules": "open"}},
+        {"id": at(":a"), "path": at(""), "sliceName": "a", "min": 1, "max": "2"},
+        {"id": at(":a.name"), "path": at(".name"), "fixedString": "a"},
+        {"id": at(":a.value[x]"), "path": at(".value[x]"), "max": "0"},
+        {"id": at(":a.resource"), "path": at(".resource"), "type": [{"code": "Patient"}]}]}});
+    let operation = |parameter: Value| {
+        let mut made = json!({"name": "a", "use": "in", "min": 1, "max": "2", "type": "Patient"});
+        made.as_object_mut().expect("an object").extend(parameter.as_object().expect("an object").clone());
+        json!({"resourceType": "OperationDefinition", "name": "Op", "status": "active", "kind": "operation", "code": "op", "system": true,
+            "type": false, "instance": false, "inputProfile": url, "parameter": [made]})
+    };
+    let exacting = Options { exacting: true, ..Options::default() };
+    let found =
+        |parameter: Value, options: &Options| errors_with(&[profile.clone()], &operation(parameter), options).len();
+    for (parameter, conflicts, differences) in [
+        (json!({}), 0, 0),
+        (json!({"type": "Resource"}), 0, 0),
+        (json!({"type": "Observation"}), 1, 1),
+        (json!({"min": 0, "max": "*"}), 0, 2),
+        (json!({"min": 0, "max": "0"}), 1, 2),
+        (json!({"min": 3, "max": "*"}), 1, 2),
+        (json!({"use": "out", "type": "Observation"}), 0, 0),
+        (json!({"name": "b", "type": "Observation"}), 0, 0),
+    ] {
+        assert_eq!(found(parameter.clone(), &Options::default()), conflicts, "{parameter}");
+        assert_eq!(found(parameter.clone(), &exacting), differences, "{parameter}");
+    }
+}
