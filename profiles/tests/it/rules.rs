@@ -450,8 +450,9 @@ fn parameters_of_an_operation_do_not_conflict_with_their_profiles() {
             "type": false, "instance": false, "inputProfile": url, "parameter": [made]})
     };
     let exacting = Options { exacting: true, ..Options::default() };
-    let found =
-        |parameter: Value, options: &Options| errors_with(&[profile.clone()], &operation(parameter), options).len();
+    let found = |parameter: Value, options: &Options| {
+        errors_with(std::slice::from_ref(&profile), &operation(parameter), options).len()
+    };
     for (parameter, conflicts, differences) in [
         (json!({}), 0, 0),
         (json!({"type": "Resource"}), 0, 0),
