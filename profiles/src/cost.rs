@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use fhir::{Node, Severity};
+use fhir::Severity;
 
 use crate::walk::{Place, Walk};
 
@@ -49,8 +49,7 @@ impl<'a> Walk<'_, 'a> {
             return;
         }
         self.not_checked.push(what.to_owned());
-        let node: Node<'a> = place.node;
-        self.report(Severity::Warning, Place { node, ..place }, "too-costly", || {
+        self.report(Severity::Warning, place, "too-costly", || {
             format!("{what} from here on are not checked: there are too many")
         });
     }

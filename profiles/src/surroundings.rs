@@ -39,7 +39,7 @@ pub(crate) struct Surroundings<'a> {
     patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
     pub(crate) budget: Budget,
     /// The contained resources, by the place of what contains them.
-    contained: RefCell<HashMap<u32, Rc<Contained<'a>>>>,
+    contained: RefCell<HashMap<u32, Contained<'a>>>,
     /// Questionnaires that several responses may be held against, by document and place.
     questionnaires: RefCell<HashMap<(usize, u32), Rc<Questionnaire<'a>>>>,
 }
@@ -82,7 +82,7 @@ impl<'a> Surroundings<'a> {
                 }
             }
             self.budget.spend(listed.len());
-            Rc::new(listed)
+            listed
         });
         listed.get(id).copied()
     }
