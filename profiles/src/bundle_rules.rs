@@ -89,7 +89,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let Some(resource) = place.node.get("resource") else { return };
         let Some(url) = place.node.str("fullUrl") else {
             let is_needed = matches!(bundle_type, "document" | "message" | "collection" | "searchset" | "history");
-            if is_needed {
+            // What a search says of itself is not a resource with an identity.
+            let is_outcome =
+                place.node.at(&["search", "mode"]).and_then(|mode| mode.as_str()).as_deref() == Some("outcome");
+            if is_needed && !is_outcome {
                 self.error(place, "required", || {
                     format!("an entry of a `{bundle_type}` must have a fullUrl, the identity of its resource")
                 });

@@ -5,15 +5,18 @@ pub(crate) fn without_comments(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
-        let length = match (first, after.first()) {
-            (b'"', _) => quoted(rest),
-            (b'/', Some(b'/')) => rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()),
-            // One that is not closed stays, for the parser to name its place.
-            (b'/', Some(b'*')) => rest.windows(2).skip(2).position(|pair| pair == b"*/").map_or(1, |end| end + 4),
-            _ => 1,
+        let (length, is_comment) = match (first, after.first()) {
+            (b'"', _) => (quoted(rest), false),
+            (b'/', Some(b'/')) => (rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()), true),
+            (b'/', Some(b'*')) => match rest.windows(2).skip(2).position(|pair| pair == b"*/") {
+                Some(end) => (end + 4, true),
+                // One that is not closed stays, for the parser to name its place.
+                None => (rest.len(), false),
+            },
+            _ => (1, false),
         };
         let (part, after) = rest.split_at(length.min(rest.len()));
-        if *first == b'/' && length > 1 {
+        if is_comment {
             let blank = part.iter().filter(|byte| !is_continuation(**byte));
             plain.extend(blank.map(|byte| if *byte == b'\n' { b'\n' } else { b' ' }));
         } else {

@@ -15,6 +15,10 @@ const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefi
 const ELSEWHERE: [&str; 10] =
     ["ele-1", "ref-1", "per-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6"];
 
+/// An invariant of R4 that asks for a type which FHIR does not have (`que-7`), and what later versions put in its place.
+const REPAIRED: (&str, &str) =
+    ("operator = 'exists' implies (answer is Boolean)", "operator = 'exists' implies (answer is boolean)");
+
 /// A compiled invariant.
 #[derive(Debug, Clone)]
 pub(crate) struct Constraint {
@@ -65,6 +69,7 @@ impl Constraint {
         if source.is_empty() {
             return None;
         }
+        let source = if source == REPAIRED.0 { REPAIRED.1 } else { source };
         let check = match Presence::parse(source, elements) {
             Some(presence) => Check::Presence(presence),
             None => match Expression::parse(source) {

@@ -4,39 +4,45 @@ use std::cmp::Ordering;
 
 use fhir::{FhirDate, Kind, Node};
 
+use crate::cost::Budget;
 use crate::form::Form;
 use crate::questionnaire_response::list;
 
-/// Evaluates the conditions of an item; those that lie outside these rules leave it enabled.
-pub(crate) fn is_enabled(asked: Node<'_>, form: &Form<'_>) -> bool {
+/// Evaluates the conditions of an item; those that lie outside these rules leave it enabled, and `None` is where there are too many answers.
+pub(crate) fn is_enabled(asked: Node<'_>, form: &Form<'_>, budget: &Budget) -> Option<bool> {
     let conditions: Vec<Node<'_>> = list(asked, "enableWhen").collect();
-    let mut outcomes = conditions.iter().map(|condition| holds(*condition, form));
-    match asked.str("enableBehavior").as_deref() {
-        _ if conditions.is_empty() => true,
-        Some("any") => outcomes.any(|outcome| outcome),
-        _ => outcomes.all(|outcome| outcome),
+    let is_any = asked.str("enableBehavior").as_deref() == Some("any");
+    for condition in &conditions {
+        if holds(*condition, form, budget)? == is_any {
+            return Some(is_any);
+        }
     }
+    Some(!is_any || conditions.is_empty())
 }
 
-fn holds(condition: Node<'_>, form: &Form<'_>) -> bool {
-    let (Some(question), Some(operator)) = (condition.str("question"), condition.str("operator")) else { return true };
+fn holds(condition: Node<'_>, form: &Form<'_>, budget: &Budget) -> Option<bool> {
+    let (Some(question), Some(operator)) = (condition.str("question"), condition.str("operator")) else {
+        return Some(true);
+    };
     let answers = form.answers(&question);
-    let Some(wanted) = value(condition, "answer") else { return true };
-    match &*operator {
-        "exists" => wanted.as_bool() == Some(!answers.is_empty()),
-        "=" => answers.iter().any(|answer| compare(*answer, wanted) == Some(Ordering::Equal)),
-        "!=" => !answers.iter().any(|answer| compare(*answer, wanted) == Some(Ordering::Equal)),
-        _ => answers.iter().any(|answer| {
-            let order = compare(*answer, wanted);
-            match &*operator {
-                ">" => order == Some(Ordering::Greater),
-                "<" => order == Some(Ordering::Less),
-                ">=" => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-                "<=" => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-                _ => true,
-            }
-        }),
+    let Some(wanted) = value(condition, "answer") else { return Some(true) };
+    if operator == "exists" {
+        return Some(wanted.as_bool() == Some(!answers.is_empty()));
     }
+    if !budget.spend(answers.len()) {
+        return None;
+    }
+    let any =
+        |accepts: &dyn Fn(Option<Ordering>) -> bool| answers.iter().any(|answer| accepts(compare(*answer, wanted)));
+    Some(match &*operator {
+        "=" => any(&|order| order == Some(Ordering::Equal)),
+        "!=" => !any(&|order| order == Some(Ordering::Equal)),
+        ">" => any(&|order| order == Some(Ordering::Greater)),
+        "<" => any(&|order| order == Some(Ordering::Less)),
+        ">=" => any(&|order| matches!(order, Some(Ordering::Greater | Ordering::Equal))),
+        "<=" => any(&|order| matches!(order, Some(Ordering::Less | Ordering::Equal))),
+        _ => !answers.is_empty(),
+    })
 }
 
 /// Gives the value of a choice element.

@@ -7,23 +7,31 @@ use std::rc::Rc;
 
 use fhir::Node;
 
+use crate::cost::Budget;
 use crate::enable_when::value;
 use crate::questionnaire_response::{list, truth};
 
-/// The Questionnaire that a response is held against.
+/// A response and the Questionnaire that it is held against.
 pub(crate) struct Form<'q> {
-    pub(crate) questionnaire: Node<'q>,
+    pub(crate) questionnaire: Rc<Questionnaire<'q>>,
     /// The response as a whole, in which conditions look for answers.
     pub(crate) response: Node<'q>,
     /// What is missing is no error yet.
     pub(crate) is_in_progress: bool,
-    /// The items below an item of the form, by its place.
-    below: RefCell<HashMap<u32, Rc<Below<'q>>>>,
-    link_ids: OnceCell<HashSet<Cow<'q, str>>>,
     answers: OnceCell<HashMap<Cow<'q, str>, Vec<Node<'q>>>>,
 }
 
+/// A Questionnaire with what is looked up in it: many responses may be held against one.
+#[derive(Debug)]
+pub(crate) struct Questionnaire<'q> {
+    pub(crate) node: Node<'q>,
+    /// The items below an item of the form, by its place.
+    below: RefCell<HashMap<u32, Rc<Below<'q>>>>,
+    link_ids: OnceCell<HashSet<Cow<'q, str>>>,
+}
+
 /// The items at one place of a form.
+#[derive(Debug)]
 pub(crate) struct Below<'q> {
     pub(crate) items: Vec<Node<'q>>,
     /// Where the item with a linkId stands among them.
@@ -32,26 +40,35 @@ pub(crate) struct Below<'q> {
     pub(crate) required: Vec<usize>,
 }
 
-impl<'q> Form<'q> {
-    pub(crate) fn new(questionnaire: Node<'q>, response: Node<'q>, is_in_progress: bool) -> Self {
-        let (below, link_ids, answers) = (RefCell::default(), OnceCell::new(), OnceCell::new());
-        Self { questionnaire, response, is_in_progress, below, link_ids, answers }
+impl<'q> Questionnaire<'q> {
+    pub(crate) fn new(node: Node<'q>) -> Self {
+        Self { node, below: RefCell::default(), link_ids: OnceCell::new() }
     }
 
-    /// Gives the items below an item of the form, or at its top.
-    pub(crate) fn below(&self, parent: Node<'q>) -> Rc<Below<'q>> {
+    /// Gives the items below an item of the form, or at its top; gathering them counts.
+    pub(crate) fn below(&self, parent: Node<'q>, budget: &Budget) -> Rc<Below<'q>> {
         let mut known = self.below.borrow_mut();
-        Rc::clone(known.entry(parent.index()).or_insert_with(|| Rc::new(Below::new(parent))))
+        Rc::clone(known.entry(parent.index()).or_insert_with(|| {
+            let below = Below::new(parent);
+            budget.spend(below.items.len());
+            Rc::new(below)
+        }))
     }
 
     /// Says whether the form has an item anywhere.
     pub(crate) fn has_item(&self, link_id: &str) -> bool {
         let link_ids = self.link_ids.get_or_init(|| {
             let mut found = HashSet::new();
-            gather_link_ids(self.questionnaire, &mut found);
+            gather_link_ids(self.node, &mut found);
             found
         });
         link_ids.contains(link_id)
+    }
+}
+
+impl<'q> Form<'q> {
+    pub(crate) fn new(questionnaire: Rc<Questionnaire<'q>>, response: Node<'q>, is_in_progress: bool) -> Self {
+        Self { questionnaire, response, is_in_progress, answers: OnceCell::new() }
     }
 
     /// Gives the answers to a question wherever it stands in the response.

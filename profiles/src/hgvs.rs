@@ -11,7 +11,7 @@ const NUCLEOTIDES: &str = "ACGTUNRYSWKMBDHV";
 /// Says whether a code may be a description of a variant: a reference sequence, `:`, what it is of, `.`, and nucleotides alone on the
 /// right of a substitution's `>`. What else stands there is not looked at.
 pub(crate) fn is_hgvs(code: &str) -> bool {
-    let Some((reference, description)) = code.split_once(':') else { return false };
+    let Some((reference, description)) = code.rsplit_once(':') else { return false };
     let mut letters = description.chars();
     let kind = letters.next().filter(|kind| KINDS.contains(kind));
     let (Some(kind), Some('.')) = (kind, letters.next()) else { return false };

@@ -11,6 +11,7 @@ use crate::datatype_rules::is_absolute;
 use crate::enable_when::{compare, number, value, value_type};
 use crate::form::Form;
 use crate::questionnaire_response::list;
+use crate::surroundings::TooMany;
 use crate::walk::{Place, Walk, shown};
 
 /// A text that no pattern takes too many steps on.
@@ -19,7 +20,7 @@ const EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds an answer's value against the question.
-    pub(crate) fn answer_value(&mut self, place: Place<'_, 'a>, asked: Node<'v>, type_code: &str, form: &Form<'v>) {
+    pub(crate) fn answer_value(&mut self, place: Place<'_, 'a>, asked: Node<'a>, type_code: &str, form: &Form<'a>) {
         let answer: Node<'a> = place.node;
         let (Some(given), Some(own)) = (value(answer, "value"), value_type(answer, "value")) else { return };
         // Of a type that no answer may have, the walk over the base has told.
@@ -66,8 +67,11 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_option(&mut self, place: Place<'_, 'a>, asked: Node<'v>, form: &Form<'v>) {
-        let options: Vec<Node<'v>> = list(asked, "answerOption").filter_map(|option| value(option, "value")).collect();
+    fn answer_option(&mut self, place: Place<'_, 'a>, asked: Node<'a>, form: &Form<'a>) {
+        let options: Vec<Node<'a>> = list(asked, "answerOption").filter_map(|option| value(option, "value")).collect();
+        if !self.around.budget.spend(options.len()) {
+            return self.note_costly(place, "answers among the options of their questions");
+        }
         if !options.is_empty() {
             let is_option = options.iter().any(|option| compare(place.node, *option) == Some(Ordering::Equal));
             if !is_option {
@@ -82,7 +86,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let Some(code) = place.node.str("code") else { return };
         let system = place.node.str("system");
         let membership = match url.strip_prefix('#') {
-            Some(id) => listed(form.questionnaire, id, system.as_deref(), &code)
+            Some(id) => listed(form.questionnaire.node, id, system.as_deref(), &code)
                 .or_else(|| listed(form.response, id, system.as_deref(), &code)),
             None => Some(self.around.check(&url, system.as_deref(), &code)),
         };
@@ -101,11 +105,11 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_unit(&mut self, place: Place<'_, 'a>, asked: Node<'v>) {
+    fn answer_unit(&mut self, place: Place<'_, 'a>, asked: Node<'a>) {
         self.answer_bounds(place, asked);
         let (system, code) = (place.node.str("system"), place.node.str("code"));
-        let options: Vec<Node<'v>> = extensions(asked, "questionnaire-unitOption").collect();
-        let fits = |option: &Node<'v>| option.str("code") == code && option.str("system") == system;
+        let options: Vec<Node<'a>> = extensions(asked, "questionnaire-unitOption").collect();
+        let fits = |option: &Node<'a>| option.str("code") == code && option.str("system") == system;
         if !options.is_empty() && !options.iter().any(fits) {
             self.error(place, "code-invalid", || "the unit is none of those that the question offers".to_owned());
         }
@@ -125,7 +129,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_attachment(&mut self, place: Place<'_, 'a>, asked: Node<'v>) {
+    fn answer_attachment(&mut self, place: Place<'_, 'a>, asked: Node<'a>) {
         let size = place.node.get("size").and_then(number).or_else(|| {
             let data = place.node.str("data")?;
             // Four characters carry three bytes.
@@ -144,7 +148,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_reference(&mut self, place: Place<'_, 'a>, asked: Node<'v>) {
+    fn answer_reference(&mut self, place: Place<'_, 'a>, asked: Node<'a>) {
         let Some(text) = place.node.str("reference").filter(|text| !text.starts_with('#')) else { return };
         if text.contains(char::is_whitespace) || (text.contains("://") && !is_absolute(&text)) {
             self.error(place, "invalid", || "the reference is not a url".to_owned());
@@ -167,7 +171,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_bounds(&mut self, place: Place<'_, 'a>, asked: Node<'v>) {
+    fn answer_bounds(&mut self, place: Place<'_, 'a>, asked: Node<'a>) {
         let quantity = place.node.get("value");
         let given = if place.node.is_object() { quantity.unwrap_or(place.node) } else { place.node };
         let limit = |name: &str| extensions(asked, name).next().map(|limit| limit.get("value").unwrap_or(limit));
@@ -185,15 +189,21 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answer_text(&mut self, place: Place<'_, 'a>, asked: Node<'v>) {
+    fn answer_text(&mut self, place: Place<'_, 'a>, asked: Node<'a>) {
         let Some(text) = place.node.as_str() else { return };
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if let Some(max) = asked.get("maxLength").and_then(|max| max.as_i64()).filter(|max| length > *max) {
             self.error(place, "too-long", || format!("the answer has {length} characters, at most {max} are allowed"));
         }
         let pattern = extensions(asked, "regex").next().and_then(|pattern| pattern.as_str());
-        if pattern.is_some_and(|pattern| !self.has_form(place.node, &pattern)) {
-            self.error(place, "value", || "the answer does not have the form that the question asks for".to_owned());
+        match pattern.map(|pattern| self.has_form(place.node, &pattern)) {
+            Some(Err(TooMany)) => self.note_costly(place, "answers by the patterns of their questions"),
+            Some(Ok(false)) => {
+                self.error(place, "value", || {
+                    "the answer does not have the form that the question asks for".to_owned()
+                });
+            }
+            Some(Ok(true)) | None => {}
         }
         let min = extensions(asked, "minLength").next().and_then(|min| min.as_i64());
         if let Some(min) = min.filter(|min| length < *min) {
@@ -202,15 +212,15 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Says whether a text matches a regular expression as a whole; one that cannot be read asks nothing.
-    fn has_form(&self, text: Node<'a>, pattern: &str) -> bool {
-        let Some(expression) = self.around.pattern(pattern) else { return true };
+    fn has_form(&self, text: Node<'a>, pattern: &str) -> Result<bool, TooMany> {
+        let Some(expression) = self.around.pattern(pattern)? else { return Ok(true) };
         let element = Element::new(text, Some("string"), self.validator.definitions());
         let outcome = self.answer(&expression, element);
         // A pattern that cannot be compiled would be tried anew for each answer; a long text may fail for its own sake.
         if outcome.is_err() && text.raw().len() < SHORT_TEXT_BYTES {
             self.around.drop_pattern(pattern);
         }
-        outcome != Ok(Some(false))
+        Ok(outcome != Ok(Some(false)))
     }
 
     fn has_right_display(&self, coding: Node<'a>) -> bool {

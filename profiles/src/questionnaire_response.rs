@@ -19,11 +19,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             });
         };
         let found = match url.strip_prefix('#') {
-            Some(id) => {
-                let mut contained = self.container.get("contained").into_iter().flat_map(|list| list.items());
-                contained.find(|one| one.str("id").is_some_and(|own| own == id))
-            }
-            None => self.around.entry(&url).or_else(|| self.validator.resource(&url)),
+            Some(id) => self.around.contained(self.container, id),
+            None => self.around.entry(&url).or_else(|| self.around.validator.resource(&url)),
         };
         let step = place.path.child("questionnaire");
         let at_url = Place { path: &step, ..place };
@@ -34,7 +31,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             }
             Some(questionnaire) => {
                 let is_in_progress = place.node.str("status").as_deref() == Some("in-progress");
-                let form = Form::new(questionnaire, place.node, is_in_progress);
+                let form = Form::new(self.around.questionnaire(questionnaire), place.node, is_in_progress);
                 self.answered_items(place, questionnaire, place.node, &form);
             }
             None => self.report(Severity::Warning, at_url, "not-found", || {
@@ -47,11 +44,15 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Holds the items below `parent` against those that the Questionnaire has there.
-    fn answered_items(&mut self, place: Place<'_, 'a>, asked_parent: Node<'v>, parent: Node<'a>, form: &Form<'v>) {
-        let asked = form.below(asked_parent);
+    fn answered_items(&mut self, place: Place<'_, 'a>, asked_parent: Node<'a>, parent: Node<'a>, form: &Form<'a>) {
+        let asked = form.questionnaire.below(asked_parent, &self.around.budget);
         // What is not asked for and not given needs no look: a group may be repeated often.
-        let mut given: BTreeMap<usize, Vec<(usize, Node<'a>)>> =
-            asked.required.iter().map(|position| (*position, Vec::new())).collect();
+        let mut given: BTreeMap<usize, Vec<(usize, Node<'a>)>> = BTreeMap::new();
+        if self.around.budget.spend(asked.required.len()) {
+            given.extend(asked.required.iter().map(|position| (*position, Vec::new())));
+        } else {
+            self.note_costly(place, "answers that are required and missing");
+        }
         let mut last = 0;
         for (index, item) in list(parent, "item").enumerate() {
             let step = place.path.child("item").at(index);
@@ -59,7 +60,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             // Its absence is an error of cardinality already.
             let Some(link_id) = item.str("linkId") else { continue };
             let Some(position) = asked.positions.get(&link_id).copied() else {
-                let is_elsewhere = form.has_item(&link_id);
+                let is_elsewhere = form.questionnaire.has_item(&link_id);
                 self.error(place, "structure", || match is_elsewhere {
                     true => format!("the item `{}` stands in the wrong place", shown(&link_id)),
                     false => format!("the questionnaire has no item `{}`", shown(&link_id)),
@@ -81,12 +82,15 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn answered_item(&mut self, place: Place<'_, 'a>, asked: Node<'v>, given: &[(usize, Node<'a>)], form: &Form<'v>) {
+    fn answered_item(&mut self, place: Place<'_, 'a>, asked: Node<'a>, given: &[(usize, Node<'a>)], form: &Form<'a>) {
         let link_id = asked.str("linkId").unwrap_or_default();
         let is_required = truth(asked, "required");
-        let is_enabled = is_enabled(asked, form);
+        let is_enabled = is_enabled(asked, form, &self.around.budget);
+        if is_enabled.is_none() {
+            self.note_costly(place, "conditions that enable items");
+        }
         if given.is_empty() {
-            if is_required && is_enabled {
+            if is_required && is_enabled == Some(true) {
                 self.missing_answer(place, &link_id, form);
             }
             return;
@@ -101,7 +105,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         for (index, item) in given {
             let step = place.path.child("item").at(*index);
             let place = Place { node: *item, path: &step, rule: place.rule };
-            if !is_enabled && (item.get("answer").is_some() || item.get("item").is_some()) {
+            if is_enabled == Some(false) && (item.get("answer").is_some() || item.get("item").is_some()) {
                 self.error(place, "structure", || {
                     format!("the item `{}` is answered though its conditions do not enable it", shown(&link_id))
                 });
@@ -114,7 +118,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                     format!("the text of the item `{}` is not that of the questionnaire", shown(&link_id))
                 });
             }
-            if !is_group && is_required && is_enabled && item.get("answer").is_none() {
+            if !is_group && is_required && is_enabled == Some(true) && item.get("answer").is_none() {
                 self.missing_answer(place, &link_id, form);
             }
             self.item_by_type(place, asked, form);
@@ -122,7 +126,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Holds the number of answers, or of a group's repetitions, against the limits that extensions set.
-    fn occurrences(&mut self, place: Place<'_, 'a>, asked: Node<'v>, count: usize) {
+    fn occurrences(&mut self, place: Place<'_, 'a>, asked: Node<'a>, count: usize) {
         let limit = |name: &str| {
             let limit = extensions(asked, name).next().and_then(|limit| limit.as_i64());
             limit.and_then(|limit| usize::try_from(limit).ok())
@@ -135,12 +139,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
-    fn missing_answer(&mut self, place: Place<'_, 'a>, link_id: &str, form: &Form<'v>) {
+    fn missing_answer(&mut self, place: Place<'_, 'a>, link_id: &str, form: &Form<'a>) {
         let severity = if form.is_in_progress { Severity::Warning } else { Severity::Error };
         self.report(severity, place, "required", || format!("the required item `{}` has no answer", shown(link_id)));
     }
 
-    fn item_by_type(&mut self, place: Place<'_, 'a>, asked: Node<'v>, form: &Form<'v>) {
+    fn item_by_type(&mut self, place: Place<'_, 'a>, asked: Node<'a>, form: &Form<'a>) {
         let link_id = asked.str("linkId").unwrap_or_default();
         let type_code = asked.str("type").unwrap_or_default();
         let answers: Vec<Node<'a>> = list(place.node, "answer").collect();

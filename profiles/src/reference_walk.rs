@@ -94,8 +94,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             if id.is_empty() {
                 return Ok(self.container.str("resourceType"));
             }
-            let found = self.contained_type(id);
-            return found.map(Some).ok_or("the reference names a contained resource that is not there (`ref-1`)");
+            let found = self.around.contained(self.container, id);
+            return found
+                .map(|found| found.str("resourceType"))
+                .ok_or("the reference names a contained resource that is not there (`ref-1`)");
         }
         if let Some(found) = self.around.entry(text) {
             return Ok(found.str("resourceType"));

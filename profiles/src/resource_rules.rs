@@ -17,6 +17,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "ConceptMap" => self.concept_map(place),
             "MeasureReport" => self.measure_report(place),
             "Observation" => self.vital_signs(place),
+            "OperationDefinition" => self.operation_definition(place),
             "QuestionnaireResponse" => self.questionnaire_response(place),
             "SearchParameter" => self.search_parameter(place),
             "StructureDefinition" => self.structure_definition(place),

@@ -10,6 +10,8 @@ use fhirpath::{Element, Expression, Host, Resolved};
 use terminology::Membership;
 
 use crate::asking::Asking;
+use crate::cost::Budget;
+use crate::form::Questionnaire;
 use crate::options::{AnsweredFacts, Options};
 use crate::path::Path;
 use crate::validator::Validator;
@@ -18,7 +20,10 @@ use crate::walk::Walk;
 /// Profiles of targets lead to profiles of their targets; deeper than this nothing is asked of them.
 const DEPTH_MAX: u32 = 6;
 /// How many compiled patterns are kept.
-const PATTERNS_MAX: usize = 64;
+const PATTERNS_KEPT_MAX: usize = 64;
+
+/// The contained resources of a resource by their ids.
+type Contained<'a> = HashMap<Cow<'a, str>, Node<'a>>;
 
 /// The surroundings of one validation.
 pub(crate) struct Surroundings<'a> {
@@ -34,7 +39,15 @@ pub(crate) struct Surroundings<'a> {
     depth: Cell<u32>,
     /// The patterns that questions ask of their answers, compiled.
     patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
+    pub(crate) budget: Budget,
+    /// The contained resources, by the place of what contains them.
+    contained: RefCell<HashMap<u32, Contained<'a>>>,
+    /// Questionnaires that several responses may be held against, by document and place.
+    questionnaires: RefCell<HashMap<(usize, u32), Rc<Questionnaire<'a>>>>,
 }
+
+/// More distinct patterns were asked for than one validation compiles.
+pub(crate) struct TooMany;
 
 /// The entries of a Bundle by fullUrl, and by type and id.
 #[derive(Default)]
@@ -60,6 +73,9 @@ impl<'a> Surroundings<'a> {
             conformance: RefCell::new(HashMap::new()),
             depth: Cell::new(0),
             patterns: RefCell::new(HashMap::new()),
+            budget: Budget::default(),
+            contained: RefCell::default(),
+            questionnaires: RefCell::default(),
         }
     }
 
@@ -68,20 +84,46 @@ impl<'a> Surroundings<'a> {
         self.depth.get() > 0
     }
 
-    /// Gives the test of a pattern that a whole text must match; `None` when it cannot be read.
-    pub(crate) fn pattern(&self, pattern: &str) -> Option<Rc<Expression>> {
+    /// Finds a contained resource by its id.
+    pub(crate) fn contained(&self, container: Node<'a>, id: &str) -> Option<Node<'a>> {
+        let mut known = self.contained.borrow_mut();
+        let listed = known.entry(container.index()).or_insert_with(|| {
+            let mut listed = Contained::new();
+            for resource in container.get("contained").into_iter().flat_map(|list| list.items()) {
+                if let Some(id) = resource.str("id") {
+                    listed.entry(id).or_insert(resource);
+                }
+            }
+            self.budget.spend(listed.len());
+            listed
+        });
+        listed.get(id).copied()
+    }
+
+    /// Gives what is looked up in a Questionnaire, which is gathered once.
+    pub(crate) fn questionnaire(&self, node: Node<'a>) -> Rc<Questionnaire<'a>> {
+        let key = (std::ptr::from_ref(node.json()).addr(), node.index());
+        let mut known = self.questionnaires.borrow_mut();
+        Rc::clone(known.entry(key).or_insert_with(|| Rc::new(Questionnaire::new(node))))
+    }
+
+    /// Gives the test of a pattern that a whole text must match; `None` when it cannot be read, an error when there were too many.
+    pub(crate) fn pattern(&self, pattern: &str) -> Result<Option<Rc<Expression>>, TooMany> {
         if let Some(known) = self.patterns.borrow().get(pattern) {
-            return known.clone();
+            return Ok(known.clone());
+        }
+        if !self.budget.spend_pattern() {
+            return Err(TooMany);
         }
         let quoted = pattern.replace('\\', "\\\\").replace('\'', "\\'");
         let compiled = Expression::parse(&format!("$this.matches('^(?:{quoted})$')")).ok().map(Rc::new);
         let mut known = self.patterns.borrow_mut();
         // A compiled pattern may take a megabyte.
-        if known.len() >= PATTERNS_MAX {
+        if known.len() >= PATTERNS_KEPT_MAX {
             known.clear();
         }
         known.insert(pattern.to_owned(), compiled.clone());
-        compiled
+        Ok(compiled)
     }
 
     /// Asks nothing more of a pattern that could not be answered.
@@ -99,10 +141,7 @@ impl<'a> Surroundings<'a> {
         let text = reference.str("reference")?;
         match text.strip_prefix('#') {
             Some("") => Some(container),
-            Some(id) => {
-                let mut resources = container.get("contained")?.items();
-                resources.find(|one| one.str("id").is_some_and(|own| own == id))
-            }
+            Some(id) => self.contained(container, id),
             None => self.entry(&text),
         }
     }

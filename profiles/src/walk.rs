@@ -1,7 +1,6 @@
 //! The state of one validation, and how issues are written down.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use fhir::{Issue, NhsNumber, Node, Severity};
 
@@ -24,8 +23,6 @@ pub(crate) struct Walk<'v, 'a> {
     pub(crate) container: Node<'a>,
     /// The resource that is walked: the container, or one contained in it.
     pub(crate) resource: Node<'a>,
-    /// The types of its contained resources by id, listed when the first such reference is met.
-    contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
     /// The object that is walked.
     pub(crate) holder: Holder<'v>,
     /// The urls of the extensions around.
@@ -44,7 +41,6 @@ pub(crate) struct Walk<'v, 'a> {
 pub(crate) struct Outer<'a> {
     container: Node<'a>,
     resource: Node<'a>,
-    contained: Option<HashMap<Cow<'a, str>, Cow<'a, str>>>,
 }
 
 /// Where an issue was found and by which rule.
@@ -71,7 +67,6 @@ impl<'v, 'a> Walk<'v, 'a> {
             options: around.options,
             container,
             resource: container,
-            contained: None,
             holder: Holder::default(),
             extension_urls: Vec::new(),
             depth: 0,
@@ -86,27 +81,17 @@ impl<'v, 'a> Walk<'v, 'a> {
     pub(crate) fn enter(&mut self, resource: Node<'a>) -> Outer<'a> {
         let container = std::mem::replace(&mut self.container, resource);
         let outer = std::mem::replace(&mut self.resource, resource);
-        Outer { container, resource: outer, contained: self.contained.take() }
+        Outer { container, resource: outer }
     }
 
     /// Goes back to the resource around.
     pub(crate) fn leave(&mut self, outer: Outer<'a>) {
-        (self.container, self.resource, self.contained) = (outer.container, outer.resource, outer.contained);
+        (self.container, self.resource) = (outer.container, outer.resource);
     }
 
     /// Says whether an error was found.
     pub(crate) fn has_errors(&self) -> bool {
         self.error_count > 0
-    }
-
-    /// Gives the type of a contained resource.
-    pub(crate) fn contained_type(&mut self, id: &str) -> Option<Cow<'a, str>> {
-        let container = self.container;
-        let contained = self.contained.get_or_insert_with(|| {
-            let resources = container.get("contained").into_iter().flat_map(|list| list.items());
-            resources.filter_map(|one| Some((one.str("id")?, one.str("resourceType")?))).collect()
-        });
-        contained.get(id).cloned()
     }
 
     /// Writes an error down.

@@ -52,6 +52,7 @@ fn descriptions_of_variants_are_held_to_their_form() {
         "NP_003997.1:p.Trp24Ter",
         "NM_004006.2:r.76a>c",
         "NC_000001.11:g.(1_2)insN[12]",
+        "NC_000002.12:g.1_2ins[NC_000022.11:g.35788169_35788352]",
     ] {
         check(basic(good), &[]);
     }

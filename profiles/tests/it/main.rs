@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod base_r4;
+mod costs;
 mod counts;
 mod exacting;
 mod mutants;

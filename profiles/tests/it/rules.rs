@@ -90,7 +90,25 @@ fn contained_resources_are_used_and_plain() {
 }
 
 #[test]
+fn a_condition_that_asks_for_existence_has_a_boolean() {
+    let form = |answer: Value| {
+        let mut condition = json!({"question": "1", "operator": "exists"});
+        condition.as_object_mut().expect("an object").extend(answer.as_object().expect("an object").clone());
+        json!({"resourceType": "Questionnaire", "status": "active", "item": [{"linkId": "1", "type": "string"},
+            {"linkId": "2", "type": "string", "enableWhen": [condition]}]})
+    };
+    check(form(json!({"answerBoolean": true})), &[]);
+    check(form(json!({"answerInteger": 1})), &["invariant Questionnaire.item[1].enableWhen[0]"]);
+}
+
+#[test]
 fn bundles_are_held_to_their_type() {
+    let outcome = |mode: &str| {
+        json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"search": {"mode": mode},
+        "resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "not-found"}]}}]})
+    };
+    check(outcome("outcome"), &[]);
+    check(outcome("match"), &["required Bundle.entry[0]"]);
     let entry = |url: &str, id: &str| json!({"fullUrl": url, "resource": {"resourceType": "Patient", "id": id}});
     let bundle =
         |type_code: &str, entries: Value| json!({"resourceType": "Bundle", "type": type_code, "entry": entries});
@@ -390,4 +408,62 @@ fn a_pattern_that_cannot_be_compiled_is_tried_once() {
     let begin = std::time::Instant::now();
     assert_eq!(errors_with(&[form], &response, &Options::default()), [""; 0]);
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+}
+
+/// `contentReference` always means the unconstrained element (ElementDefinition.contentReference), so a rule on `item` says nothing of
+/// `item.item`, and one on `item.item` nothing of the items below that.
+#[test]
+fn rules_below_a_content_reference_hold_where_their_path_says() {
+    let rules = |path: &str| {
+        let url = "http://example.org/StructureDefinition/form";
+        let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "Form", "status": "active", "kind": "resource",
+            "abstract": false, "type": "Questionnaire", "derivation": "constraint",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Questionnaire", "differential": {"element": [
+            {"id": path, "path": path, "constraint": [{"key": "x-1", "severity": "error", "human": "x", "expression": "text.exists()"}]},
+            {"id": format!("{path}.prefix"), "path": format!("{path}.prefix"), "min": 1}]}});
+        let form = json!({"resourceType": "Questionnaire", "status": "active", "item": [{"linkId": "1", "type": "group", "item":
+            [{"linkId": "2", "type": "group", "item": [{"linkId": "3", "type": "string"}]}]}]});
+        errors_with(&[profile], &form, &Options { profiles: vec![url.to_owned()], ..Options::default() })
+    };
+    let at = |path: &str| [format!("invariant {path}"), format!("required {path}")];
+    assert_eq!(rules("Questionnaire.item"), at("Questionnaire.item[0]"));
+    assert_eq!(rules("Questionnaire.item.item"), at("Questionnaire.item[0].item[0]"));
+    assert_eq!(rules("Questionnaire.item.item.item"), at("Questionnaire.item[0].item[0].item[0]"));
+}
+
+#[test]
+fn parameters_of_an_operation_do_not_conflict_with_their_profiles() {
+    let url = "http://example.org/StructureDefinition/parameters";
+    let at = |name: &str| format!("Parameters.parameter{name}");
+    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
+        "abstract": false, "type": "Parameters", "derivation": "constraint",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Parameters", "differential": {"element": [
+        {"id": at(""), "path": at(""), "slicing": {"discriminator": [{"type": "value", "path": "name"}], "rules": "open"}},
+        {"id": at(":a"), "path": at(""), "sliceName": "a", "min": 1, "max": "2"},
+        {"id": at(":a.name"), "path": at(".name"), "fixedString": "a"},
+        {"id": at(":a.value[x]"), "path": at(".value[x]"), "max": "0"},
+        {"id": at(":a.resource"), "path": at(".resource"), "type": [{"code": "Patient"}]}]}});
+    let operation = |parameter: Value| {
+        let mut made = json!({"name": "a", "use": "in", "min": 1, "max": "2", "type": "Patient"});
+        made.as_object_mut().expect("an object").extend(parameter.as_object().expect("an object").clone());
+        json!({"resourceType": "OperationDefinition", "name": "Op", "status": "active", "kind": "operation", "code": "op", "system": true,
+            "type": false, "instance": false, "inputProfile": url, "parameter": [made]})
+    };
+    let exacting = Options { exacting: true, ..Options::default() };
+    let found = |parameter: Value, options: &Options| {
+        errors_with(std::slice::from_ref(&profile), &operation(parameter), options).len()
+    };
+    for (parameter, conflicts, differences) in [
+        (json!({}), 0, 0),
+        (json!({"type": "Resource"}), 0, 0),
+        (json!({"type": "Observation"}), 1, 1),
+        (json!({"min": 0, "max": "*"}), 0, 2),
+        (json!({"min": 0, "max": "0"}), 1, 2),
+        (json!({"min": 3, "max": "*"}), 1, 2),
+        (json!({"use": "out", "type": "Observation"}), 0, 0),
+        (json!({"name": "b", "type": "Observation"}), 0, 0),
+    ] {
+        assert_eq!(found(parameter.clone(), &Options::default()), conflicts, "{parameter}");
+        assert_eq!(found(parameter.clone(), &exacting), differences, "{parameter}");
+    }
 }

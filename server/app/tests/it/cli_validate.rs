@@ -173,7 +173,7 @@ fn definitions_come_from_packages_and_from_the_store() {
     let place = Place::sqlite();
     let manifest =
         place.file("p/package/package.json", r#"{"name": "weir.test", "version": "1.0.0", "fhirVersions": ["4.0.1"]}"#);
-    place.file("p/package/a.json", &profile.to_string());
+    place.file("p/package/a.json", profile.to_string());
     place.file("p/package/q.json", r#"{"resourceType":"Questionnaire","url":"urn:q","status":"active","item":[{"linkId":"1","type":"string","required":true}]}"#);
     place.file("p/package/s.json", r#"{"resourceType":"SearchParameter","url":"urn:s"}"#);
     let folder = manifest.trim_end_matches("/package/package.json").to_owned();

@@ -23,5 +23,6 @@ mod disk_full;
 mod kill;
 mod kill_senders;
 mod kill_store;
+mod package_cases;
 mod place;
 mod server;
