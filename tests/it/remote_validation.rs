@@ -144,6 +144,31 @@ fn codes_that_are_not_known_here_are_asked_elsewhere() {
 }
 
 #[test]
+fn records_of_a_feed_are_asked_about_by_their_codes_alone() {
+    let (url, asked) = stub_server(|request| Some(answer(request)));
+    on_each_own("remote_validation_feed", asking(&url, 20_000), |app| {
+        let asked = Arc::clone(&asked);
+        async move {
+            asked.lock().unwrap().clear();
+            let record = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/app/demo/gp/gp-1003.json");
+            let record: Value = serde_json::from_str(&std::fs::read_to_string(record).unwrap()).unwrap();
+            let sender = app.system("weir/feed.gp-connect").await;
+            let told = sender.post("$feed/gp-connect", &record).await.expect(200).json();
+            assert!(!told.to_string().contains("quarantine-"), "{told}");
+            let sent = asked.lock().unwrap().clone();
+            assert!(!sent.is_empty());
+            let patient =
+                record["entry"].as_array().unwrap().iter().find(|one| one["resource"]["resourceType"] == "Patient");
+            let patient = &patient.unwrap()["resource"];
+            let (family, number) = (&patient["name"][0]["family"], &patient["identifier"][0]["value"]);
+            for text in [family, number].map(|text| text.as_str().unwrap()) {
+                assert!(sent.iter().all(|one| !one.contains(text)), "{sent:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_server_that_is_slow_or_gone_holds_up_no_write() {
     let (slow, asked) = stub_server(|_| None);
     on_each_own("remote_validation_slow", asking(&slow, 300), |app| {

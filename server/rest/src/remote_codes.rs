@@ -1,9 +1,13 @@
 //! Questions of validation to another terminology server: by `ValueSet/$validate-code` whether a value set has a code, by
 //! `CodeSystem/$lookup` which words it has. What is sent is a code, its system, and the rules or the url of a value set.
 
+use std::time::Duration;
+
 use fhir::{Instant, Json, Node};
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use terminology::{CodeQuestion, CodeService, Embedded, Telling, Told};
+use tokio::time::timeout_at;
 
 use crate::interaction::search_type::encoded;
 use crate::operation::coding::parameter;
@@ -11,6 +15,8 @@ use crate::operation::expand;
 use crate::remote_question::rules;
 use crate::remote_terminology::{RemoteTerminology, Said};
 
+/// Questions at a time, of one resource, transaction or message.
+const ASKED_AT_ONCE: usize = 8;
 /// Words of a code that are kept, and how long one may be.
 const DISPLAYS_MAX: usize = 200;
 const DISPLAY_BYTES_MAX: usize = 1_000;
@@ -19,26 +25,54 @@ const DISPLAY_BYTES_MAX: usize = 1_000;
 pub(crate) struct RemoteCodes<'r> {
     pub remote: &'r RemoteTerminology,
     pub embedded: &'r Embedded,
+    /// How long all the questions may take.
+    pub patience: Duration,
     pub now: Instant,
 }
 
 impl CodeService for RemoteCodes<'_> {
-    fn tell<'a>(&'a self, question: &'a CodeQuestion) -> Telling<'a> {
+    fn tell<'a>(&'a self, questions: &'a [CodeQuestion]) -> Telling<'a> {
         Box::pin(async move {
-            let _place = self.remote.places.acquire().await;
-            let told = match question {
-                CodeQuestion::InValueSet { value_set, system: Some(system), code } => {
-                    self.in_value_set(value_set, system, code).await
+            let mut told = vec![Told::Unknown; questions.len()];
+            if questions.is_empty() || self.patience.is_zero() || self.remote.is_silent(self.now) {
+                return told;
+            }
+            let deadline = tokio::time::Instant::now() + self.patience;
+            let ask = |(place, question): (usize, CodeQuestion)| async move { (place, self.told(&question).await) };
+            let mut answers =
+                stream::iter(questions.iter().cloned().enumerate().map(ask)).buffer_unordered(ASKED_AT_ONCE);
+            loop {
+                match timeout_at(deadline, answers.next()).await {
+                    Ok(Some((place, answer))) => {
+                        if let Some(slot) = told.get_mut(place) {
+                            *slot = answer;
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(_) => {
+                        self.remote.be_silent(self.now);
+                        break;
+                    }
                 }
-                CodeQuestion::InValueSet { system: None, .. } => None,
-                CodeQuestion::InSystem { system, code } => self.in_system(system, code).await,
-            };
-            told.unwrap_or(Told::Unknown)
+            }
+            told
         })
     }
 }
 
 impl RemoteCodes<'_> {
+    async fn told(&self, question: &CodeQuestion) -> Told {
+        let _place = self.remote.places.acquire().await;
+        let told = match question {
+            CodeQuestion::InValueSet { value_set, system: Some(system), code } => {
+                self.in_value_set(value_set, system, code).await
+            }
+            CodeQuestion::InValueSet { system: None, .. } => None,
+            CodeQuestion::InSystem { system, code } => self.in_system(system, code).await,
+        };
+        told.unwrap_or(Told::Unknown)
+    }
+
     async fn in_value_set(&self, url: &str, system: &str, code: &str) -> Option<Told> {
         let known = self.embedded.known();
         let set = known.value_set(url, None).ok().filter(|set| !set.include.is_empty());

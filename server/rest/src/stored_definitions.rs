@@ -277,7 +277,11 @@ impl<'c> Gathered<'c> {
             // A map may be found by its url and by its code system.
             if !self.touched.resources.contains(&name) {
                 self.touched.add(released.facts());
-                self.add(source.stored.read(&released)?);
+                match source.stored.read(&released) {
+                    // Nobody who writes about a patient asked for this one: it says nothing.
+                    Err(_) if self.is_active_only => {}
+                    read => self.add(read?),
+                }
             }
         }
         Ok(())

@@ -1,17 +1,14 @@
 //! What is known of codes beside the definitions in force: those that are stored, and another server that may be asked. Phase two of
 //! validation is answered from here, for whoever writes and whatever feed sends: no answer depends on who asks.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fhir::Instant;
-use futures_util::{StreamExt as _, stream};
 use policy::{Principal, Purpose, Scopes, Subject};
 use profiles::{AnsweredFacts, InForce, Question};
 use store::Store;
 use terminology::{Added, CodeQuestion, CodeService, Embedded, Told};
-use tokio::time::timeout_at;
 
 use crate::failure::Failure;
 use crate::remote_codes::RemoteCodes;
@@ -23,8 +20,6 @@ use crate::weir::Clock;
 const BOUND_MS: i64 = 10_000;
 /// Urls that are remembered as looked for; beyond it all are looked for anew.
 const URLS_MAX: usize = 2_000;
-/// Questions to the other server at a time, of one resource or transaction.
-const ASKED_AT_ONCE: usize = 8;
 
 /// The stored definitions and the other server.
 pub struct Terminologies {
@@ -115,23 +110,25 @@ impl Terminologies {
                 None
             }
         };
-        let mut facts = HashMap::new();
+        let mut facts = AnsweredFacts::new();
+        let told = match &embedded {
+            Some(embedded) => embedded.tell(&codes).await,
+            None => vec![Told::Unknown; codes.len()],
+        };
         let mut left = Vec::new();
-        for question in codes {
-            let told = match &embedded {
-                Some(embedded) => embedded.tell(&question).await,
-                None => Told::Unknown,
-            };
+        for (question, told) in codes.into_iter().zip(told) {
             match told {
                 Told::Unknown => left.push(question),
                 told => drop(facts.insert(Question::Code(question), told)),
             }
         }
         if let Some(remote) = &self.remote {
+            left.retain(|question| remote.may_be_asked(question));
             let embedded = embedded.unwrap_or_else(|| self.alone());
             let patience = Duration::from_millis(remote.validation_timeout_ms).saturating_sub(waited);
-            let service = RemoteCodes { remote, embedded: &embedded, now: (self.clock)() };
-            ask_elsewhere(&service, left, patience, &mut facts).await;
+            let service = RemoteCodes { remote, embedded: &embedded, patience, now: (self.clock)() };
+            let told = service.tell(&left).await;
+            facts.extend(left.into_iter().map(Question::Code).zip(told));
         }
         facts
     }
@@ -183,36 +180,4 @@ impl Terminologies {
 fn reader() -> Subject {
     let (scopes, _) = Scopes::read("system/ValueSet.rs system/CodeSystem.rs");
     Subject::Principal(Principal::new("validation", Purpose::DirectCare, scopes))
-}
-
-/// Puts questions to another server. Those that it has no time for are told to be unknown, since somebody was to be asked.
-async fn ask_elsewhere(
-    service: &RemoteCodes<'_>,
-    mut questions: Vec<CodeQuestion>,
-    patience: Duration,
-    facts: &mut AnsweredFacts,
-) {
-    let RemoteCodes { remote, now, .. } = *service;
-    questions.retain(|question| remote.may_be_asked(question));
-    if !questions.is_empty() && !patience.is_zero() && !remote.is_silent(now) {
-        let deadline = tokio::time::Instant::now() + patience;
-        let ask = |question: CodeQuestion| async move {
-            let told = service.tell(&question).await;
-            (question, told)
-        };
-        let mut answers = stream::iter(questions.iter().cloned().map(ask)).buffer_unordered(ASKED_AT_ONCE);
-        loop {
-            match timeout_at(deadline, answers.next()).await {
-                Ok(Some((question, told))) => drop(facts.insert(Question::Code(question), told)),
-                Ok(None) => break,
-                Err(_) => {
-                    remote.be_silent(now);
-                    break;
-                }
-            }
-        }
-    }
-    for question in questions {
-        facts.entry(Question::Code(question)).or_insert(Told::Unknown);
-    }
 }
