@@ -81,7 +81,7 @@ impl Known<'_> {
     }
 
     fn of_system(&self, part: &IncludeDef, url: &str, code: &str) -> Result<Membership, CannotTell> {
-        let system = match self.code_system(url, part.version.as_deref()) {
+        let system = match self.code_system(url, self.version_of(part, url)?) {
             Ok(system) => Some(system),
             // Another version is known: this one is not the one that was meant.
             Err(error) if self.code_system(url, None).is_ok() => return Err(error),
@@ -112,7 +112,7 @@ impl Known<'_> {
     }
 
     pub(crate) fn is_inactive(&self, system: &str, code: &str) -> bool {
-        let concept = self.code_system(system, None).ok().and_then(|system| system.concept(code));
+        let concept = self.code_system_in_use(system).and_then(|system| system.concept(code));
         concept.is_some_and(|concept| concept.is_inactive)
     }
 }

@@ -64,6 +64,14 @@ pub enum CannotTell {
         /// The url of the system.
         system: String,
     },
+    /// The version of a code system that was asked for is another than the value set's.
+    #[error("the value set is of version `{own}` of `{system}`, and another was asked for")]
+    OtherVersion {
+        /// The url of the system.
+        system: String,
+        /// What the value set says.
+        own: String,
+    },
     /// Value sets import each other, or more deeply than any real one does.
     #[error("value set `{url}` is imported in a circle, or too deeply")]
     Circle {

@@ -22,8 +22,8 @@ pub struct ExpandOptions {
     pub active_only: bool,
     /// Codes that only group others are left out.
     pub selectable_only: bool,
-    /// Code systems that are left out.
-    pub exclude_systems: Vec<String>,
+    /// Code systems that are left out, in every version or in one.
+    pub exclude_systems: Vec<(String, Option<String>)>,
     /// How many codes are passed over.
     pub offset: usize,
     /// How many codes come at the most; all when `None`.
@@ -48,6 +48,8 @@ pub struct Expansion<'k> {
 pub struct Entry<'k> {
     /// The code system.
     pub system: &'k str,
+    /// The version of that, where one is known.
+    pub version: Option<&'k str>,
     /// The code.
     pub code: &'k str,
     /// What its code system says of it.
@@ -115,7 +117,9 @@ impl<'k> Known<'k> {
         all.retain(|entry| {
             !(options.active_only && entry.is_inactive()
                 || options.selectable_only && entry.is_abstract()
-                || options.exclude_systems.iter().any(|system| system == entry.system))
+                || options.exclude_systems.iter().any(|(system, version)| {
+                    system == entry.system && version.as_deref().is_none_or(|version| entry.version == Some(version))
+                }))
                 && entry.has_words(&words)
         });
         if options.count.is_none() && all.len() > options.codes_max {
@@ -123,9 +127,8 @@ impl<'k> Known<'k> {
         }
         let mut used: Vec<(&str, Option<&str>)> = Vec::new();
         for entry in &all {
-            if used.last().is_none_or(|(system, _)| *system != entry.system) {
-                let version = self.code_system(entry.system, None).ok().and_then(|system| system.version.as_deref());
-                used.push((entry.system, version));
+            if used.last() != Some(&(entry.system, entry.version)) {
+                used.push((entry.system, entry.version));
             }
         }
         used.sort_unstable();
@@ -187,7 +190,7 @@ impl<'k> Known<'k> {
     }
 
     fn list_system(&self, part: &'k IncludeDef, url: &'k str, found: &mut Vec<Entry<'k>>) -> Result<(), CannotTell> {
-        let system = self.code_system(url, part.version.as_deref());
+        let system = self.code_system(url, self.version_of(part, url)?);
         if !part.concepts.is_empty() {
             self.count(part.concepts.len())?;
             let known = match system {
@@ -198,6 +201,7 @@ impl<'k> Known<'k> {
             };
             let listed = part.concepts.iter().map(|concept| Entry {
                 system: url,
+                version: known.map_or(part.version.as_deref(), |system| system.version.as_deref()),
                 code: &concept.code,
                 concept: known.and_then(|system| system.concept(&concept.code)),
                 listed: Some(concept),
@@ -219,6 +223,7 @@ impl<'k> Known<'k> {
         let passing = system.concepts.iter().filter(|concept| filters.iter().all(|one| one.passes(system, concept)));
         found.extend(passing.map(|concept| Entry {
             system: url,
+            version: system.version.as_deref(),
             code: &concept.code,
             concept: Some(concept),
             listed: None,
@@ -228,8 +233,10 @@ impl<'k> Known<'k> {
     }
 
     fn entry(&self, system: &'k str, code: &'k str) -> Entry<'k> {
-        let concept = self.code_system(system, None).ok().and_then(|system| system.concept(code));
-        Entry { system, code, concept, listed: None, display: None }
+        let known = self.code_system_in_use(system);
+        let version = known.and_then(|system| system.version.as_deref());
+        let concept = known.and_then(|system| system.concept(code));
+        Entry { system, version, code, concept, listed: None, display: None }
     }
 }
 

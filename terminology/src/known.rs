@@ -22,11 +22,23 @@ pub struct Added {
     pub concept_maps: Vec<Arc<ConceptMapDef>>,
 }
 
+/// Which versions of code systems are meant, by url: <https://hl7.org/fhir/R4/valueset-operation-expand.html>.
+#[derive(Debug, Clone, Default)]
+pub struct Versions {
+    /// Where a value set names none.
+    pub default: HashMap<String, String>,
+    /// As well, and a value set that names another is refused.
+    pub check: HashMap<String, String>,
+    /// Whatever a value set names.
+    pub force: HashMap<String, String>,
+}
+
 /// Where a question is answered from.
 #[derive(Debug)]
 pub struct Known<'k> {
     definitions: &'k Definitions,
     added: &'k Added,
+    versions: Versions,
     steps: Cell<u64>,
     regexes: RefCell<HashMap<String, Option<Regex>>>,
 }
@@ -50,7 +62,36 @@ impl<'k> Known<'k> {
     /// Puts definitions over those of the server.
     #[must_use]
     pub fn new(definitions: &'k Definitions, added: &'k Added) -> Self {
-        Self { definitions, added, steps: Cell::new(0), regexes: RefCell::default() }
+        let versions = Versions::default();
+        Self { definitions, added, versions, steps: Cell::new(0), regexes: RefCell::default() }
+    }
+
+    /// Says which versions of code systems are meant.
+    #[must_use]
+    pub fn with_versions(self, versions: Versions) -> Self {
+        Self { versions, ..self }
+    }
+
+    /// Gives the version of a code system that a part of a value set means.
+    pub(crate) fn version_of<'v>(&'v self, part: &'v IncludeDef, url: &str) -> Result<Option<&'v str>, CannotTell> {
+        if let Some(forced) = self.versions.force.get(url) {
+            return Ok(Some(forced));
+        }
+        let own = part.version.as_deref();
+        match (self.versions.check.get(url), own) {
+            (Some(checked), Some(own)) if checked != own => {
+                Err(CannotTell::OtherVersion { system: url.to_owned(), own: own.to_owned() })
+            }
+            (Some(checked), _) => Ok(Some(checked)),
+            (None, own) => Ok(own.or_else(|| self.versions.default.get(url).map(String::as_str))),
+        }
+    }
+
+    /// Gives a code system in the version that is meant where nothing names one.
+    pub(crate) fn code_system_in_use(&self, url: &str) -> Option<&'k CodeSystemDef> {
+        let Versions { default, check, force } = &self.versions;
+        let version = force.get(url).or_else(|| check.get(url)).or_else(|| default.get(url));
+        self.code_system(url, version.map(String::as_str)).ok()
     }
 
     /// Gives a value set by its canonical url; without a version the newest.

@@ -17,7 +17,7 @@ mod value_set;
 
 pub use error::CannotTell;
 pub use expand::{Entry, ExpandOptions, Expansion, is_language};
-pub use known::{Added, Known, References};
+pub use known::{Added, Known, References, Versions};
 pub use lookup::{Subsumption, is_display};
 pub use members::NotListed;
 pub use membership::Membership;

@@ -45,13 +45,13 @@ pub enum Told {
     Unknown,
 }
 
-/// An answer that may come later.
-pub type Telling<'a> = Pin<Box<dyn Future<Output = Told> + Send + 'a>>;
+/// Answers that may come later, in the order of the questions.
+pub type Telling<'a> = Pin<Box<dyn Future<Output = Vec<Told>> + Send + 'a>>;
 
 /// Whoever can tell of codes.
 pub trait CodeService: Send + Sync {
-    /// Answers one question; what goes wrong is [`Told::Unknown`].
-    fn tell<'a>(&'a self, question: &'a CodeQuestion) -> Telling<'a>;
+    /// Answers questions within bounds of its own; what goes wrong or beyond them is [`Told::Unknown`].
+    fn tell<'a>(&'a self, questions: &'a [CodeQuestion]) -> Telling<'a>;
 }
 
 /// The definitions at hand, as a service.
@@ -74,8 +74,7 @@ impl Embedded {
         Known::new(&self.definitions, &self.added)
     }
 
-    fn told(&self, question: &CodeQuestion) -> Result<Told, CannotTell> {
-        let known = self.known();
+    fn told(known: &Known<'_>, question: &CodeQuestion) -> Result<Told, CannotTell> {
         let of = |membership| match membership {
             Membership::Member => Told::Yes { displays: Vec::new() },
             Membership::NotMember => Told::No,
@@ -110,7 +109,10 @@ impl Embedded {
 }
 
 impl CodeService for Embedded {
-    fn tell<'a>(&'a self, question: &'a CodeQuestion) -> Telling<'a> {
-        Box::pin(std::future::ready(self.told(question).unwrap_or(Told::Unknown)))
+    fn tell<'a>(&'a self, questions: &'a [CodeQuestion]) -> Telling<'a> {
+        // All together may cost no more than one may.
+        let known = self.known();
+        let told = questions.iter().map(|question| Self::told(&known, question).unwrap_or(Told::Unknown)).collect();
+        Box::pin(std::future::ready(told))
     }
 }

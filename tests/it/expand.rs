@@ -78,8 +78,12 @@ fn pages_filters_and_what_is_refused() {
         for (query, status) in [
             ("colour=red", 400),
             ("date=2020-01-01", 400),
+            ("date=9999", 400),
+            ("date=soon", 400),
             ("context=x", 400),
+            ("contextDirection=incoming", 400),
             ("system-version=x", 400),
+            ("force-system-version=x%7C1&force-system-version=x%7C2", 400),
             ("count=-1", 400),
             ("activeOnly=perhaps", 400),
             ("valueSetVersion=9", 404),
@@ -158,6 +162,82 @@ fn every_part_of_a_composition_counts() {
         let french = api.post(&shape("designation=fr&includeDefinition=true"), &of_all).await.expect(200).json();
         assert_eq!(french["expansion"]["contains"][0]["designation"], json!([{"language": "fr-CA", "value": "Rouge"}]));
         assert_eq!(french["compose"]["include"][0]["system"], json!(system));
+    });
+}
+
+#[test]
+fn versions_of_code_systems_can_be_chosen() {
+    on_each("expand_versions", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let system = format!("urn:weir:test:{}", unique("codes"));
+        for (version, code) in [("1", "old"), ("2", "new")] {
+            api.create(&json!({"resourceType": "CodeSystem", "url": system, "version": version, "status": "active",
+                "content": "complete", "concept": [{"code": code}, {"code": "same"}]}))
+                .await;
+        }
+        let open = inline(&json!({"include": [{"system": system}]}));
+        let first = inline(&json!({"include": [{"system": system, "version": "1"}]}));
+        let expand = async |query: &str, body: &Value| {
+            let query = query.replace('S', &system);
+            api.post(&format!("ValueSet/$expand?{query}"), body).await
+        };
+        for (query, body, expected) in [
+            ("", &open, "new"),
+            ("", &first, "old"),
+            ("system-version=S%7C1", &open, "old"),
+            ("system-version=S%7C2", &first, "old"),
+            ("system-version=urn:other%7C2", &open, "new"),
+            ("check-system-version=S%7C1", &open, "old"),
+            ("check-system-version=S%7C1", &first, "old"),
+            ("force-system-version=S%7C2", &first, "new"),
+            ("exclude-system=S%7C1", &open, "new"),
+        ] {
+            assert_eq!(codes(expand(query, body).await), [expected, "same"], "{query}");
+        }
+        assert_eq!(codes(expand("exclude-system=S%7C2", &open).await), Vec::<String>::new());
+        expand("check-system-version=S%7C2", &first).await.refused(422);
+        expand("force-system-version=S%7C3", &first).await.refused(404);
+        // What was chosen and what it came to stand in the expansion.
+        let told = expand("force-system-version=S%7C1", &open).await.expect(200).json();
+        let parameters = told["expansion"]["parameter"].to_string();
+        assert!(parameters.contains("force-system-version") && parameters.contains(&format!("{system}|1")), "{told}");
+        // The moment of the expansion is one at which it can be made.
+        let now = told["expansion"]["timestamp"].as_str().unwrap();
+        assert_eq!(codes(expand(&format!("date={}", &now[..4]), &open).await).len(), 2);
+    });
+}
+
+#[test]
+fn a_context_leads_to_the_value_set_of_its_binding() {
+    on_each("expand_context", |app| async move {
+        let api = app.system("system/*.rs").await;
+        let of = |context: &str| format!("ValueSet/$expand?context={}", context.replace('#', "%23"));
+        let base = "http://hl7.org/fhir/StructureDefinition";
+        let gender = ["male", "female", "other", "unknown"];
+        assert_eq!(codes(api.get(&of(&format!("{base}/Patient#Patient.gender"))).await), gender);
+        let incoming = format!("{}&contextDirection=incoming", of(&format!("{base}/Patient#Patient.gender")));
+        assert_eq!(codes(api.get(&incoming).await), gender);
+        // A profile's own binding, and one that it has of its base.
+        let uk = "https://fhir.hl7.org.uk/StructureDefinition";
+        assert_eq!(codes(api.get(&of(&format!("{uk}/UKCore-Patient#Patient.gender"))).await), gender);
+        let ethnic = of(&format!("{uk}/Extension-UKCore-EthnicCategory#Extension.value[x]"));
+        assert!(codes(api.get(&ethnic).await).contains(&"A".to_owned()));
+        for wrong in [
+            "Patient.gender",
+            "http://weir.example/none#Patient.gender",
+            &format!("{base}/Patient#Patient.birthDate"),
+            &format!("{base}/Patient#Observation.status"),
+        ] {
+            api.get(&of(wrong)).await.refused(400);
+        }
+        api.get(&format!("{incoming}&url={GENDER}")).await.refused(400);
+        api.get(&format!("{}&contextDirection=sideways", of(&format!("{base}/Patient#Patient.gender"))))
+            .await
+            .refused(400);
+        let valid = format!(
+            "ValueSet/$validate-code?context={base}/Patient%23Patient.gender&system=http://hl7.org/fhir/administrative-gender&code=female"
+        );
+        assert_eq!(api.get(&valid).await.expect(200).json()["parameter"][0]["valueBoolean"], true);
     });
 }
 

@@ -1,50 +1,18 @@
 //! A terminology server beside this one: asked where this one cannot tell, and only then.
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tests::{on_each_own, unique};
 
+use crate::stub_server::{Asked, stub_server};
+
 const SNOMED: &str = "http://snomed.info/sct";
 
 /// A terminology server that knows one code of SNOMED CT; gives its URL and what it was asked.
-fn server() -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/fhir", listener.local_addr().unwrap());
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let request = read(&mut stream);
-            let (status, body) = answer(&request);
-            heard.lock().unwrap().push(request);
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                body.len()
-            );
-        }
-    });
-    (url, asked)
-}
-
-fn read(stream: &mut std::net::TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let length = stream.read(&mut chunk).unwrap_or_default();
-        bytes.extend_from_slice(&chunk[..length]);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let wanted = text
-            .lines()
-            .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
-        let has = text.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
-        if length == 0 || text.contains("\r\n\r\n") && has >= wanted.unwrap_or(0) {
-            return text;
-        }
-    }
+fn server() -> (String, Asked) {
+    stub_server(|request| Some(answer(request)))
 }
 
 fn answer(request: &str) -> (&'static str, String) {

@@ -30,6 +30,8 @@ fn stored_value_sets_and_code_systems_count_in_searches() {
         };
         check(&format!("code:in={set}"), &[0, 1]).await;
         check(&format!("code:not-in={set}"), &[2]).await;
+        check(&format!("_filter=code%20in%20{set}"), &[0, 1]).await;
+        check(&format!("_filter=code%20in%20%22{set}%22%20and%20not(code%20eq%20{system}%7Cb)"), &[0]).await;
         check(&format!("code:below={system}%7Ca"), &[0, 1]).await;
         check(&format!("code:above={system}%7Cb"), &[0, 1]).await;
         check(&format!("code:below={system}%7Cc"), &[2]).await;

@@ -110,6 +110,10 @@ pub struct Validation {
     pub uk_core: bool,
     /// `reject`, `warn` or `off`.
     pub strictness: Strictness,
+    /// References to what is not there: `reject`, `warn` or `off`.
+    pub references: Strictness,
+    /// Whether stored ValueSets and CodeSystems count.
+    pub stored_definitions: bool,
 }
 
 /// What happens to a resource with errors.
@@ -138,6 +142,10 @@ pub struct Outbound {
 pub struct Terminology {
     /// FHIR API of a terminology server; empty: none is asked.
     pub server_url: String,
+    /// Code systems of which validation asks it.
+    pub systems: Vec<String>,
+    /// Longest wait of one write for its answers; 0: validation does not ask.
+    pub validation_timeout_ms: u64,
 }
 
 /// `[mllp]`.

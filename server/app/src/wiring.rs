@@ -10,11 +10,11 @@ use export::{Export, ExportOptions};
 use fhir::Instant;
 use ingest::mllp::{MllpHandle, MllpOptions};
 use ingest::ndjson::{Ndjson, NdjsonOptions};
-use ingest::{Ingest, IngestOptions, QuarantineCode, Strictnesses};
+use ingest::{Answerer, Ingest, IngestOptions, QuarantineCode, Strictnesses};
 use outbound::Outbound;
 use policy::{Purpose, SystemToken};
 use profiles::{InForce, Validator};
-use rest::{ServerHandle, ServerOptions, Weir};
+use rest::{RemoteOptions, RemoteTerminology, ServerHandle, ServerOptions, Terminologies, Weir};
 use search::Registry;
 use store::audit::{AuditOutcome, AuditRecord};
 use store::{Location, Store, StoreOptions, Worker};
@@ -61,6 +61,8 @@ pub struct House {
     pub package_generation: i64,
     /// Resources and control data.
     pub store: Store,
+    /// What is known of codes beside the definitions.
+    pub terminologies: Arc<Terminologies>,
     /// The right to do the server's own work.
     pub token: SystemToken,
 }
@@ -108,7 +110,9 @@ impl House {
         options.search_timeout = std::time::Duration::from_millis(config.limits.search_timeout_ms);
         let store = Store::open(options).await.context("open the store")?;
         let validators = Arc::new(InForce::new(Arc::clone(&knowledge.validator)));
-        Ok(House { config, knowledge, validators, package_generation: 0, store, token: SystemToken::mint() })
+        let terminologies = Arc::new(terminologies(&config, &store, &validators)?);
+        let token = SystemToken::mint();
+        Ok(House { config, knowledge, validators, package_generation: 0, store, terminologies, token })
     }
 
     /// Records in the audit log what a command does, before it is done or shown: who (the operating system's user), which command, on what.
@@ -127,10 +131,16 @@ impl House {
     /// The pipeline of the feeds.
     pub fn ingest(&self) -> Arc<Ingest> {
         let feeds = &self.config.feeds;
+        let terminologies = Arc::clone(&self.terminologies);
+        let answerer: Answerer = Arc::new(move |questions| {
+            let terminologies = Arc::clone(&terminologies);
+            Box::pin(async move { terminologies.tell(questions, std::time::Duration::ZERO).await })
+        });
         Arc::new(Ingest::new(IngestOptions {
             store: self.store.clone(),
             registry: Arc::clone(&self.knowledge.registry),
             validators: Arc::clone(&self.validators),
+            answerer: self.terminologies.can_tell().then_some(answerer),
             clock: Arc::new(now),
             random: Arc::new(random),
             token: self.token.clone(),
@@ -229,8 +239,7 @@ impl Running {
             store: house.store.clone(),
             definitions: Arc::clone(&house.knowledge.definitions),
             validators: Arc::clone(&house.validators),
-            remote_terminology: remote_terminology(config)?,
-            stored_definitions: rest::StoredDefinitions::default(),
+            terminologies: Arc::clone(&house.terminologies),
             ingest: Arc::clone(&ingest),
             export: Arc::clone(&export),
             outbound: Arc::new(Outbound::new(limits)?),
@@ -273,10 +282,24 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, |count| count.get().max(2))
 }
 
-fn remote_terminology(config: &Config) -> Result<Option<rest::RemoteTerminology>> {
-    let url = &config.terminology.server_url;
-    let make = || rest::RemoteTerminology::new(url, config.outbound.private_addresses);
-    Ok((!url.is_empty()).then(make).transpose()?)
+fn terminologies(config: &Config, store: &Store, validators: &Arc<InForce>) -> Result<Terminologies> {
+    let settings = &config.terminology;
+    let remote = RemoteOptions {
+        base_url: settings.server_url.clone(),
+        is_private_allowed: config.outbound.private_addresses,
+        systems: settings.systems.clone(),
+        validation_timeout_ms: settings.validation_timeout_ms,
+    };
+    Ok(Terminologies {
+        store: store.clone(),
+        validators: Arc::clone(validators),
+        clock: Arc::new(now),
+        remote: (!remote.base_url.is_empty()).then(|| RemoteTerminology::new(remote)).transpose()?,
+        is_stored_bound: config.validation.stored_definitions,
+        definitions_max: config.limits.page_count_max,
+        stored: rest::StoredDefinitions::default(),
+        bound: rest::Bound::default(),
+    })
 }
 
 fn refuse_open_access_beyond_loopback(config: &Config, listen: SocketAddr) -> Result<()> {
@@ -354,6 +377,11 @@ fn settings(config: &Config, pages: Vec<rest::Page>) -> Result<rest::Settings> {
             page_count_max: config.limits.page_count_max,
         },
         is_uk_core_required: config.validation.uk_core,
+        missing_target: match config.validation.references {
+            Strictness::Reject => Some(fhir::Severity::Error),
+            Strictness::Warn => Some(fhir::Severity::Warning),
+            Strictness::Off => None,
+        },
         strictness: strictness(config.validation.strictness),
         lives: smart::Lives {
             access_token_s: smart.access_token_life_s,

@@ -19,6 +19,6 @@ mod receipt;
 mod unmerge;
 
 pub use error::IngestError;
-pub use options::{Clock, IngestOptions, QuarantineCode, Random, Strictnesses};
+pub use options::{Answerer, Clock, IngestOptions, QuarantineCode, Random, Strictnesses};
 pub use pipeline::Ingest;
 pub use receipt::{Envelope, MessageOutcome, MessageReceipt, Receipt, RefusedPart, UnitCounts};

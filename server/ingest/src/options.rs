@@ -1,10 +1,11 @@
 //! What the pipeline needs.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use fhir::Instant;
 use policy::SystemToken;
-use profiles::{InForce, Strictness};
+use profiles::{AnsweredFacts, InForce, Question, Strictness};
 use search::Registry;
 use store::Store;
 
@@ -14,6 +15,9 @@ pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 /// Gives 32 random bytes.
 pub type Random = Arc<dyn Fn() -> [u8; 32] + Send + Sync>;
 
+/// Finds out what a validation asks of codes; what nobody was asked has no entry.
+pub type Answerer = Arc<dyn Fn(Vec<Question>) -> Pin<Box<dyn Future<Output = AnsweredFacts> + Send>> + Send + Sync>;
+
 /// The parts and settings of the pipeline.
 pub struct IngestOptions {
     /// Where it all goes.
@@ -22,6 +26,8 @@ pub struct IngestOptions {
     pub registry: Arc<Registry>,
     /// Profiles, those in force.
     pub validators: Arc<InForce>,
+    /// Who answers what validation asks, if anybody can.
+    pub answerer: Option<Answerer>,
     /// The time.
     pub clock: Clock,
     /// Where the secret behind logical ids comes from.

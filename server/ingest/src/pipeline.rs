@@ -1,12 +1,13 @@
 //! The pipeline: from the bytes of a delivery to what is durably stored or durably in quarantine.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use feeds::{Feed, Mapped};
 use fhir::{Instant, Issue, operation_outcome};
 use policy::{Grant, Task};
-use profiles::{Strictness, Validated};
+use profiles::{AnsweredFacts, Question, Strictness, Validated};
 use store::{
     MessageKept, MessageKey, MessageRecord, MessageStatus, QuarantinedUnit, Store, StoreError, WriteBatch, WriteStatus,
     Written,
@@ -222,6 +223,7 @@ impl Ingest {
         }
     }
 
+    /// Makes the plan; where its resources raise questions that can be answered, once more with the answers.
     async fn plan(
         &self,
         incoming: &Incoming,
@@ -229,18 +231,42 @@ impl Ingest {
         known: &Arc<Known>,
         ids: &LogicalIds,
     ) -> Option<Plan> {
+        let (plan, questions) = self.plan_by(incoming, mapped, known, (ids, None)).await?;
+        let Some(answerer) = self.options.answerer.as_ref().filter(|_| !questions.is_empty()) else {
+            return Some(plan);
+        };
+        let facts = answerer(questions).await;
+        if facts.is_empty() {
+            return Some(plan);
+        }
+        Some(self.plan_by(incoming, mapped, known, (ids, Some(facts))).await?.0)
+    }
+
+    async fn plan_by(
+        &self,
+        incoming: &Incoming,
+        mapped: &Arc<Vec<Mapped>>,
+        known: &Arc<Known>,
+        (ids, answered): (&LogicalIds, Option<AnsweredFacts>),
+    ) -> Option<(Plan, Vec<Question>)> {
         let (options, ids) = (Arc::clone(&self.options), ids.clone());
         let (incoming, mapped, known) = (incoming.clone(), Arc::clone(mapped), Arc::clone(known));
         let validator = options.validators.get();
+        let asks = options.answerer.is_some() && answered.is_none();
+        let facts = answered.unwrap_or_default();
         let make = move || {
             let planner = Planner {
                 ids: &ids,
                 validator: &validator,
                 registry: &options.registry,
                 strictness: strictness(&options, incoming.feed),
+                facts: &facts,
+                asks,
+                questions: RefCell::default(),
                 own: &options.ods_code,
             };
-            planner.plan(&incoming, &mapped, &known)
+            let plan = planner.plan(&incoming, &mapped, &known);
+            (plan, planner.into_questions())
         };
         tokio::task::spawn_blocking(make).await.ok()
     }

@@ -1,12 +1,13 @@
 //! What a message does to the store, worked out from what is stored. Pure: the same message and the same store give the same
 //! plan, so that it can be made again when somebody else wrote in between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use feeds::{Entry, EntryPart, Feed, Mapped, Method};
 use fhir::{Instant, Issue, Json, Severity};
 use policy::Interaction;
-use profiles::{AnsweredFacts, Options, Strictness, Validated, Validator, Verdict};
+use profiles::{AnsweredFacts, Options, Question, Strictness, Validated, Validator, Verdict};
 use search::Registry;
 use serde_json::{Value, json};
 use store::{Telling, WriteOp};
@@ -25,6 +26,11 @@ pub(crate) struct Planner<'a> {
     pub(crate) validator: &'a Validator,
     pub(crate) registry: &'a Registry,
     pub(crate) strictness: Strictness,
+    /// What was found out of what validation asked before.
+    pub(crate) facts: &'a AnsweredFacts,
+    /// Whether it asks.
+    pub(crate) asks: bool,
+    pub(crate) questions: RefCell<HashSet<Question>>,
     /// The ODS code of the organisation that runs this server.
     pub(crate) own: &'a str,
 }
@@ -93,15 +99,31 @@ impl Planner<'_> {
         plan
     }
 
+    /// What of the resources could not be told.
+    pub(crate) fn into_questions(self) -> Vec<Question> {
+        self.questions.into_inner().into_iter().collect()
+    }
+
     fn validate(&self, value: &Value) -> Result<Validated, Vec<Issue>> {
-        validate(self.validator, self.strictness, value)
+        let options = Options { strictness: self.strictness, asks: self.asks, ..Options::default() };
+        match self.validator.validate(Json::from_value(value), &options, self.facts) {
+            Verdict::Needs { resource, issues, questions } => {
+                self.questions.borrow_mut().extend(questions);
+                accepted(Validator::judge(resource, issues, &options))
+            }
+            verdict => accepted(verdict),
+        }
     }
 }
 
-/// Validates what a feed gave.
+/// Validates what was stored before, by what is known here.
 pub(crate) fn validate(validator: &Validator, strictness: Strictness, value: &Value) -> Result<Validated, Vec<Issue>> {
     let options = Options { strictness, ..Options::default() };
-    match validator.validate(Json::from_value(value), &options, &AnsweredFacts::new()) {
+    accepted(validator.validate(Json::from_value(value), &options, &AnsweredFacts::new()))
+}
+
+fn accepted(verdict: Verdict) -> Result<Validated, Vec<Issue>> {
+    match verdict {
         Verdict::Validated(validated) => Ok(validated),
         Verdict::Refused(issues) => Err(issues.into_iter().filter(Issue::is_error).collect()),
         Verdict::Needs { .. } => {

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod answers;
 mod async_request;
 mod body;
 mod failure;
@@ -18,6 +19,7 @@ mod metric;
 mod operation;
 mod page_link;
 mod perform;
+mod remote_codes;
 mod remote_question;
 mod remote_terminology;
 mod request;
@@ -29,14 +31,16 @@ mod shape;
 mod smart;
 mod status;
 mod stored_definitions;
+mod terminologies;
 mod weir;
 
 pub use crate::smart::registered_client;
 pub use async_request::start_async_workers;
 pub use feed::FEED_NAMES;
 pub use metric::recorder as metrics_recorder;
-pub use remote_terminology::RemoteTerminology;
+pub use remote_terminology::{RemoteOptions, RemoteTerminology};
 pub use router::{Level, ROUTES, Route};
 pub use serve::{ServerHandle, ServerOptions, start};
 pub use stored_definitions::StoredDefinitions;
+pub use terminologies::{Bound, Terminologies};
 pub use weir::{Clock, Limits, Page, Random, Settings, Weir};

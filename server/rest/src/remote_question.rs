@@ -30,6 +30,9 @@ const SENT: [(&str, &[(&str, &str)]); 5] = [
             ("excludePostCoordinated", "Boolean"),
             ("displayLanguage", "Code"),
             ("exclude-system", "Canonical"),
+            ("system-version", "Canonical"),
+            ("check-system-version", "Canonical"),
+            ("force-system-version", "Canonical"),
         ],
     ),
     (
@@ -99,13 +102,15 @@ pub(crate) async fn question(context: &Context<'_>, operation: &str) -> Result<O
     let mut gathered = Gathered::new(context);
     let mut sent = Vec::new();
     let is_inline = parameters.part("valueSet", "resource").is_some() || parameters.whole_body("ValueSet").is_some();
-    if type_name == "ValueSet" && (is_instance || is_inline || parameters.one("url")?.is_some()) {
+    if type_name == "ValueSet"
+        && (is_instance || is_inline || ["url", "context"].iter().any(|name| parameters.every(name).next().is_some()))
+    {
         match value_set(&parameters, &mut gathered, is_instance).await {
             Ok(set) if !set.include.is_empty() => {
                 sent.push(json!({"name": "valueSet", "resource": rules(expand::whole(&set), is_inline)}));
             }
             // One that is not known here the other server may know by its url.
-            Err(_) if !is_instance && !is_inline => {}
+            Err(_) if !is_instance && !is_inline && parameters.one("context")?.is_none() => {}
             _ => return Ok(None),
         }
     }
@@ -193,7 +198,7 @@ fn coding(node: Node<'_>) -> Value {
 }
 
 /// A value set without its name, and one that was sent with the question without its words for codes too.
-fn rules(mut set: Value, is_inline: bool) -> Value {
+pub(crate) fn rules(mut set: Value, is_inline: bool) -> Value {
     if let Value::Object(members) = &mut set {
         members.remove("name");
     }

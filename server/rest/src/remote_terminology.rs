@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use fhir::{Instant, Issue, Json};
+use fhir::{Instant, Issue, Json, NhsNumber};
 use outbound::{Call, Limits, Outbound, OutboundError};
 use policy::Interaction;
 use sha2::{Digest as _, Sha256};
+use terminology::CodeQuestion;
+use tokio::sync::Semaphore;
 
 use crate::answer::{Answer, FHIR_JSON, Outcome};
 use crate::failure::{Failure, Reason};
@@ -26,6 +28,12 @@ const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Releases of terminologies come monthly at most.
 const KEPT_MS: i64 = 60 * 60 * 1000;
 
+const SNOMED_IDENTIFIERS: [&str; 2] = ["http://snomed.info/sct", "https://dmd.nhs.uk"];
+const CODE_LENGTH_MAX: usize = 32;
+const NHS_NUMBER_LENGTH: usize = 10;
+/// Questions of validations at a time, whatever number of requests they are of.
+const ASKED_AT_ONCE: usize = 32;
+
 /// Operations that another server may be able to answer.
 const OPERATIONS: [(Interaction, &str); 5] = [
     (Interaction::Expand, "$expand"),
@@ -35,30 +43,87 @@ const OPERATIONS: [(Interaction, &str); 5] = [
     (Interaction::Translate, "$translate"),
 ];
 
+/// Failures in a row after which a server is thought to be gone.
+const FAILURES_MAX: u32 = 3;
+/// How long validation does not ask a server that is gone or too slow, so that not every write waits for it.
+const SILENCE_MS: i64 = 30_000;
+
 /// The terminology server of the configuration.
 pub struct RemoteTerminology {
     base_url: String,
+    systems: Vec<String>,
+    /// How long the questions of one validation may take; 0: validation does not ask.
+    pub(crate) validation_timeout_ms: u64,
+    /// Places for questions of validations.
+    pub(crate) places: Semaphore,
     outbound: Outbound,
     kept: Mutex<Kept>,
 }
 
+/// Which server, and what it is asked.
+#[derive(Debug, Clone)]
+pub struct RemoteOptions {
+    /// Its FHIR API.
+    pub base_url: String,
+    /// Whether it may have a private or loopback address.
+    pub is_private_allowed: bool,
+    /// The code systems of which validation asks it.
+    pub systems: Vec<String>,
+    /// How long the questions of one validation may take; 0: validation does not ask.
+    pub validation_timeout_ms: u64,
+}
+
 #[derive(Default)]
 struct Kept {
-    answers: HashMap<[u8; 32], (Bytes, Instant)>,
+    answers: HashMap<[u8; 32], (Said, Instant)>,
     size_bytes: usize,
+    failures: u32,
+    silent_until: Option<Instant>,
+}
+
+/// What the other server said: that it is so, or that it has no such thing.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub status: u16,
+    pub body: Bytes,
 }
 
 impl RemoteTerminology {
     /// Sets up calls to the FHIR API of a terminology server.
-    pub fn new(base_url: &str, is_private_allowed: bool) -> Result<RemoteTerminology, OutboundError> {
+    pub fn new(options: RemoteOptions) -> Result<RemoteTerminology, OutboundError> {
+        let RemoteOptions { base_url, is_private_allowed, systems, validation_timeout_ms } = options;
         let limits = Limits { timeout_ms: TIMEOUT_MS, body_bytes_max: ANSWER_BYTES_MAX, is_private_allowed };
         let outbound = Outbound::new(limits)?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(RemoteTerminology { base_url, outbound, kept: Mutex::default() })
+        let (places, kept) = (Semaphore::new(ASKED_AT_ONCE), Mutex::default());
+        Ok(RemoteTerminology { base_url, systems, validation_timeout_ms, places, outbound, kept })
+    }
+
+    /// Whether validation may send what the question holds, if it asks at all: codes of the systems of the configuration that can be such,
+    /// and nothing that a person may have written in the place of a code.
+    pub(crate) fn may_be_asked(&self, question: &CodeQuestion) -> bool {
+        let (system, code) = match question {
+            CodeQuestion::InValueSet { value_set, .. } if !is_sent_url(value_set) => return false,
+            CodeQuestion::InValueSet { system: Some(system), code, .. } | CodeQuestion::InSystem { system, code } => {
+                (system, code)
+            }
+            CodeQuestion::InValueSet { system: None, .. } => return false,
+        };
+        self.validation_timeout_ms > 0 && self.systems.contains(system) && is_sent(system, code)
+    }
+
+    /// Whether validation leaves it alone for now.
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        self.lock().silent_until.is_some_and(|until| now < until)
+    }
+
+    /// Leaves it alone for a while.
+    pub(crate) fn be_silent(&self, now: Instant) {
+        self.lock().silent_until = Some(Instant(now.0 + SILENCE_MS));
     }
 
     /// Asks, or remembers; what is no answer says why.
-    async fn ask(&self, path: &str, body: Option<String>, now: Instant) -> Result<Bytes, String> {
+    pub(crate) async fn ask(&self, path: &str, body: Option<String>, now: Instant) -> Result<Said, String> {
         let key: [u8; 32] = Sha256::new()
             .chain_update(path)
             .chain_update([0])
@@ -75,18 +140,40 @@ impl RemoteTerminology {
         };
         let answer = self.outbound.send(call.header("accept", FHIR_JSON)).await.map_err(|error| {
             tracing::warn!(%error, "the terminology server did not answer");
+            self.failed(now);
             "the terminology server did not answer".to_owned()
         })?;
-        if answer.status != 200 {
-            return Err(format!("the terminology server cannot tell either: it answers with status {}", answer.status));
+        // A page of a proxy is no answer, whatever its status, and is not kept as one.
+        let json = Json::parse(&answer.body).ok();
+        let is_answer = matches!(
+            (answer.status, json.as_ref().and_then(Json::resource_type)),
+            (200, Some("Parameters" | "ValueSet")) | (400 | 404 | 422, Some("OperationOutcome"))
+        );
+        if !is_answer {
+            self.failed(now);
+            return Err(match answer.status {
+                200 => "the terminology server answers with something else than was asked for".to_owned(),
+                status => cannot_tell(status),
+            });
         }
+        let said = Said { status: answer.status, body: answer.body };
         let mut kept = self.lock();
-        if kept.size_bytes + answer.body.len() > KEPT_BYTES_MAX {
-            *kept = Kept::default();
+        if kept.size_bytes + said.body.len() > KEPT_BYTES_MAX {
+            kept.answers.clear();
+            kept.size_bytes = 0;
         }
-        kept.size_bytes += answer.body.len();
-        kept.answers.insert(key, (answer.body.clone(), now));
-        Ok(answer.body)
+        (kept.failures, kept.silent_until) = (0, None);
+        kept.size_bytes += said.body.len();
+        kept.answers.insert(key, (said.clone(), now));
+        Ok(said)
+    }
+
+    fn failed(&self, now: Instant) {
+        let mut kept = self.lock();
+        kept.failures += 1;
+        if kept.failures >= FAILURES_MAX {
+            kept.silent_until = Some(Instant(now.0 + SILENCE_MS));
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -96,15 +183,12 @@ impl RemoteTerminology {
 
 /// The answer of this server, or where it cannot tell that of the other.
 pub(crate) async fn or_elsewhere(context: &Context<'_>, local: Result<Answer, Failure>) -> Result<Answer, Failure> {
-    let (Some(remote), Err(failure)) = (&context.weir.remote_terminology, &local) else { return local };
+    let (Some(remote), Err(failure)) = (&context.weir.terminologies.remote, &local) else { return local };
     let operation = OPERATIONS.iter().find(|(interaction, _)| *interaction == context.request.interaction);
     let Some((_, operation)) = operation.filter(|_| is_open(failure)) else { return local };
     let Some(question) = question(context, operation).await? else { return local };
     let said = remote.ask(&question.path, question.body, context.weir.now()).await;
-    let answer = said.and_then(|bytes| match Json::parse(&bytes) {
-        Ok(json) if matches!(json.resource_type(), Some("Parameters" | "ValueSet")) => Ok(bytes),
-        _ => Err("the terminology server answers with something else than was asked for".to_owned()),
-    });
+    let answer = said.and_then(|said| if said.status == 200 { Ok(said.body) } else { Err(cannot_tell(said.status)) });
     match answer {
         Ok(bytes) => Ok(Answer { touched: question.touched, ..Answer::json(Outcome::Ok, bytes) }),
         Err(reason) => {
@@ -113,6 +197,30 @@ pub(crate) async fn or_elsewhere(context: &Context<'_>, local: Result<Answer, Fa
             Err(failure)
         }
     }
+}
+
+fn cannot_tell(status: u16) -> String {
+    format!("the terminology server cannot tell either: it answers with status {status}")
+}
+
+/// Whether a code has the form of its system's, and so is not somebody's number or words. An identifier of SNOMED CT, which dm+d uses too, has
+/// a check digit and says what it identifies: 00 and 10 are concepts.
+fn is_sent(system: &str, code: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte);
+    if SNOMED_IDENTIFIERS.contains(&system) {
+        let kind = code.len().checked_sub(3).and_then(|at| code.get(at..at + 2));
+        return code.bytes().all(|byte| byte.is_ascii_digit())
+            && profiles::is_snomed_code(code)
+            && matches!(kind, Some("00" | "10"));
+    }
+    (1..=CODE_LENGTH_MAX).contains(&code.len()) && code.bytes().all(is_plain) && NhsNumber::parse(code).is_err()
+}
+
+/// Whether a url may be one of a definition: a Questionnaire names its value sets itself, and may come with the record.
+fn is_sent_url(url: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_|".contains(&byte);
+    let has_number = url.split(|letter: char| !letter.is_ascii_digit()).any(|digits| digits.len() == NHS_NUMBER_LENGTH);
+    (url.starts_with("http://") || url.starts_with("https://")) && url.bytes().all(is_plain) && !has_number
 }
 
 /// Whether something is not known here, rather than wrong.

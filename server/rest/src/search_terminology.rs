@@ -29,6 +29,18 @@ impl KnownCodes {
     pub(crate) async fn find(context: &Context<'_>, params: &[(String, String)]) -> Result<KnownCodes, Failure> {
         let (mut value_sets, mut systems) = (Vec::new(), Vec::new());
         for (name, text) in params {
+            if name == "_filter" {
+                // Whatever in it looks like a url may be one: one that is none is not found, and the parser says so.
+                let words =
+                    text.split(|letter: char| letter.is_whitespace() || matches!(letter, '(' | ')' | '[' | ']' | '"'));
+                for word in words.filter(|word| word.contains(':')) {
+                    match word.split_once('|') {
+                        Some((system, _)) => systems.push(system.to_owned()),
+                        None => value_sets.push(word.to_owned()),
+                    }
+                }
+                continue;
+            }
             let pieces = || text.split(',').map(|piece| piece.replace('\\', ""));
             match name.rsplit_once(':') {
                 Some((_, "in" | "not-in")) => value_sets.extend(pieces()),
@@ -105,6 +117,7 @@ fn reason_of(error: &CannotTell) -> CodesError {
         | CannotTell::Endless { .. } => CodesError::TooMany,
         CannotTell::Filter { .. } => CodesError::NotListed("a filter of it is not understood"),
         CannotTell::Circle { .. } => CodesError::NotListed("it imports itself"),
+        CannotTell::OtherVersion { .. } => CodesError::NotListed("it is of another version of its code system"),
         CannotTell::NotComplete { .. } | CannotTell::NoCode { .. } | CannotTell::NoSubsumption { .. } => {
             CodesError::NotListed("not all of its codes are known to this server")
         }

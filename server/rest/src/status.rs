@@ -122,7 +122,7 @@ impl From<CannotTell> for Failure {
             CannotTell::NotComplete { .. } | CannotTell::Filter { .. } | CannotTell::NoSubsumption { .. } => {
                 (Reason::Unprocessable, "not-supported")
             }
-            CannotTell::Circle { .. } => (Reason::Unprocessable, "business-rule"),
+            CannotTell::Circle { .. } | CannotTell::OtherVersion { .. } => (Reason::Unprocessable, "business-rule"),
         };
         Failure::new(reason, code, error.to_string())
     }

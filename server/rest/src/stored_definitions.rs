@@ -5,20 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use definitions::{CodeSystemDef, ConceptMapDef, Definitions, ValueSetDef, facts};
 use fhir::Node;
-use policy::{Interaction, Released};
+use policy::{Interaction, Released, Subject};
 use search::Options;
 use serde_json::Value;
 use store::Page;
 use terminology::{Added, Known};
 
-use crate::access;
 use crate::answer::Touched;
 use crate::failure::{Failure, Reason};
 use crate::interaction::written::parse;
 use crate::perform::Context;
+use crate::terminologies::Terminologies;
 
 /// Text of definitions of which the read form is kept; beyond it all are read anew.
 const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Profiles on profiles; a circle ends here.
+const BASES_MAX: usize = 16;
 /// Urls in one search.
 const URLS_MAX: usize = 100;
 
@@ -87,9 +89,18 @@ impl StoredDefinitions {
     }
 }
 
+/// The types and urls that were looked for, and what was found.
+pub(crate) type Looked = (HashSet<(&'static str, String)>, Added);
+
 /// What one request is answered from.
 pub(crate) struct Gathered<'c> {
-    context: &'c Context<'c>,
+    source: &'c Terminologies,
+    /// Who asks.
+    subject: &'c Subject,
+    /// The request that is answered, if it is one.
+    context: Option<&'c Context<'c>>,
+    /// Only these count: what nobody has put into use is for those who name it.
+    is_active_only: bool,
     definitions: Arc<Definitions>,
     added: Added,
     asked: HashSet<(&'static str, String)>,
@@ -100,8 +111,21 @@ pub(crate) struct Gathered<'c> {
 impl<'c> Gathered<'c> {
     /// The definitions of the server, and none of the store yet.
     pub(crate) fn new(context: &'c Context<'c>) -> Gathered<'c> {
-        let definitions = Arc::clone(context.weir.validator().definitions());
-        Gathered { context, definitions, added: Added::default(), asked: HashSet::new(), touched: Touched::default() }
+        let (source, subject) = (&context.weir.terminologies, &context.caller.subject);
+        let looked = (HashSet::new(), Added::default());
+        Gathered { context: Some(context), is_active_only: false, ..Gathered::of(source, subject, looked) }
+    }
+
+    /// The definitions of the server, and those in use of the store that were looked for before.
+    pub(crate) fn of(source: &'c Terminologies, subject: &'c Subject, (asked, added): Looked) -> Gathered<'c> {
+        let definitions = Arc::clone(source.validators.get().definitions());
+        let touched = Touched::default();
+        Gathered { source, subject, context: None, is_active_only: true, definitions, added, asked, touched }
+    }
+
+    /// The urls that were looked for, and what was found.
+    pub(crate) fn into_looked(self) -> Looked {
+        (self.asked, self.added)
     }
 
     /// What is known so far.
@@ -133,7 +157,8 @@ impl<'c> Gathered<'c> {
 
     /// The resource that the path of the request names.
     pub(crate) async fn instance(&mut self) -> Result<Definition, Failure> {
-        let (context, type_name, id) = (self.context, self.context.request.type_str(), self.context.request.id_str());
+        let Some(context) = self.context else { return Err(Failure::internal()) };
+        let (type_name, id) = (context.request.type_str(), context.request.id_str());
         let not_found = || Failure::not_found(type_name, id);
         let version = context.weir.store.read(context.grant, type_name, id).await?.ok_or_else(not_found)?;
         if version.facts().deleted {
@@ -141,7 +166,27 @@ impl<'c> Gathered<'c> {
         }
         let released = policy::release(context.grant, version).map_err(|_| not_found())?;
         self.touched.add(released.facts());
-        context.weir.stored_definitions.read(&released)
+        self.source.stored.read(&released)
+    }
+
+    /// The value set to which an element is bound, as `[url of a StructureDefinition]#[path]`; the profile's own binding before that of its base.
+    pub(crate) fn bound_at(&self, context: &str) -> Option<String> {
+        let (url, path) = context.split_once('#')?;
+        let is_path = |name: &str, element: &Value| element.get(name).and_then(Value::as_str) == Some(path);
+        let mut url = url.to_owned();
+        for _ in 0..BASES_MAX {
+            let Some(profile) = self.definitions.profile(&url) else { break };
+            let own = profile.differential.iter().filter(|one| is_path("id", one) || is_path("path", one));
+            let mut own = own.filter_map(|one| one.get("binding")?.get("valueSet")?.as_str());
+            if let Some(found) = own.next() {
+                return Some(found.to_owned());
+            }
+            url = profile.base.clone()?;
+        }
+        let type_name = url.strip_prefix("http://hl7.org/fhir/StructureDefinition/")?;
+        let is_of_type = path.split('.').next() == Some(type_name);
+        let binding = self.definitions.element(path).filter(|_| is_of_type)?.binding.as_ref()?;
+        (!binding.value_set.is_empty()).then(|| binding.value_set.clone())
     }
 
     /// Finds value sets by their canonical urls, and all that they refer to.
@@ -211,14 +256,17 @@ impl<'c> Gathered<'c> {
     }
 
     async fn search(&mut self, type_name: &'static str, parameter: &str, value: String) -> Result<(), Failure> {
-        let (weir, caller) = (self.context.weir, self.context.caller);
+        let source = self.source;
         // Whoever may not search for them is answered from the server's own definitions.
-        let Ok(grant) = access::also(caller, Interaction::SearchType, type_name) else { return Ok(()) };
-        let params = [(parameter.to_owned(), value)];
-        let query = search::parse(type_name, &params, &weir.registry(), &Options::default());
+        let Ok(grant) = policy::decide(self.subject, Interaction::SearchType, Some(type_name)) else { return Ok(()) };
+        let mut params = vec![(parameter.to_owned(), value)];
+        if self.is_active_only {
+            params.push(("status".to_owned(), "active".to_owned()));
+        }
+        let query = search::parse(type_name, &params, &source.store.registry(), &Options::default());
         let query = query.map_err(Failure::bad_search)?;
-        let count = weir.settings.limits.page_count_max;
-        let result = weir.store.search(&grant, &query, Page { as_of: None, after: None, count }).await?;
+        let count = source.definitions_max;
+        let result = source.store.search(&grant, &query, Page { as_of: None, after: None, count }).await?;
         if result.next.is_some() {
             let message = format!("there are more than {count} stored definitions of type {type_name} to look at");
             return Err(Failure::new(Reason::Unprocessable, "too-costly", message));
@@ -229,7 +277,11 @@ impl<'c> Gathered<'c> {
             // A map may be found by its url and by its code system.
             if !self.touched.resources.contains(&name) {
                 self.touched.add(released.facts());
-                self.add(weir.stored_definitions.read(&released)?);
+                match source.stored.read(&released) {
+                    // Nobody who writes about a patient asked for this one: it says nothing.
+                    Err(_) if self.is_active_only => {}
+                    read => self.add(read?),
+                }
             }
         }
         Ok(())
@@ -237,7 +289,7 @@ impl<'c> Gathered<'c> {
 }
 
 /// A canonical url without its version.
-fn plain(url: &str) -> &str {
+pub(crate) fn plain(url: &str) -> &str {
     url.split_once('|').map_or(url, |(url, _)| url)
 }
 

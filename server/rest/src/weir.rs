@@ -29,10 +29,8 @@ pub struct Weir {
     pub definitions: Arc<Definitions>,
     /// Profiles and codes, with those of installed packages.
     pub validators: Arc<InForce>,
-    /// Stored ValueSets, CodeSystems and ConceptMaps, as far as they were asked for.
-    pub stored_definitions: crate::StoredDefinitions,
-    /// Who is asked about codes that are not known here, if anybody.
-    pub remote_terminology: Option<crate::RemoteTerminology>,
+    /// Stored ValueSets, CodeSystems and ConceptMaps, and who else is asked about codes.
+    pub terminologies: Arc<crate::Terminologies>,
     /// Feeds.
     pub ingest: Arc<Ingest>,
     /// Bulk exports.
@@ -76,6 +74,8 @@ pub struct Settings {
     pub limits: Limits,
     /// UK Core profile of the type on write, claimed or not.
     pub is_uk_core_required: bool,
+    /// How bad a reference is whose target the writer would not find; `None`: nobody looks.
+    pub missing_target: Option<fhir::Severity>,
     /// What happens to a write with errors.
     pub strictness: profiles::Strictness,
     /// Lives of tokens and codes.

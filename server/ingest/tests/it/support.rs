@@ -91,6 +91,7 @@ async fn house(location: Location, settings: Settings) -> House {
     let strictness = Strictness::Reject;
     let ingest = || {
         Ingest::new(IngestOptions {
+            answerer: None,
             store: store.clone(),
             registry: Arc::clone(&shared().registry),
             validators: Arc::new(profiles::InForce::new(Arc::clone(&shared().validator))),

@@ -4,6 +4,7 @@ use policy::Interaction;
 use store::WriteOp;
 
 use crate::answer::Answer;
+use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::interaction::criteria;
 use crate::interaction::written::{answer, resource_of, validated, write_one};
@@ -12,7 +13,7 @@ use crate::perform::Context;
 /// Creates a resource under an id of the server's; with `If-None-Exist` only when nothing matches.
 pub(crate) async fn create(context: &Context<'_>) -> Result<Answer, Failure> {
     let json = resource_of(context)?;
-    let validated = validated(context.weir, json)?;
+    let validated = validated(&Answers::new(context), json).await?;
     let issues = validated.issues().to_vec();
     let if_none_exist = criteria::if_none_exist(context)?;
     let op = WriteOp::Put {

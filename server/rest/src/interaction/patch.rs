@@ -6,6 +6,7 @@ use policy::{Denied, Interaction};
 use store::WriteOp;
 
 use crate::answer::Answer;
+use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::interaction::criteria::{self, Found};
 use crate::interaction::written::{answer, parse, validated, write_one};
@@ -32,7 +33,7 @@ pub(crate) async fn patch(context: &Context<'_>) -> Result<Answer, Failure> {
     criteria::decided_anew(&[&context.request.conditions], async || {
         let found = target(context).await?;
         let (json, version) = patch.applied(context, &found).await?;
-        let resource = validated(context.weir, json)?;
+        let resource = validated(&Answers::new(context), json).await?;
         let issues = resource.issues().to_vec();
         let op = operation(&found, resource, version)?;
         let written = write_one(context, op, found.expected).await?;

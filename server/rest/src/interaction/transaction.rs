@@ -9,6 +9,7 @@ use store::{ExpectedMatches, WriteOp, Written};
 
 use crate::access;
 use crate::answer::{Answer, Outcome, Touched};
+use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::interaction::batch::{self, Asked};
 use crate::interaction::conditional_reference::{Coming, ConditionalReferences};
@@ -155,12 +156,27 @@ async fn writes(context: &Context<'_>, plan: &mut [Planned<'_>]) -> Result<Write
     let (resolved, expected) = conditional.finish();
     targets.extend(resolved);
     writes.expected = expected;
+    let answers = Answers::with(context, outcomes(plan));
+    let written = plan.iter().filter(|planned| planned.asked.request.interaction.is_write());
+    let resources = written.filter_map(|planned| planned.asked.entry.get("resource"));
+    answers.prepare(resources.map(|resource| resource.to_json())).await?;
     for planned in plan.iter_mut() {
         writes.expected.append(&mut planned.found.expected);
         let asked = planned.asked;
-        add(context, planned, &targets, &mut writes).await.map_err(|failure| asked.at(failure))?;
+        add(context, &answers, planned, &targets, &mut writes).await.map_err(|failure| asked.at(failure))?;
     }
     Ok(writes)
+}
+
+/// What is there after the transaction and what is not, by `Type/id`.
+fn outcomes(plan: &[Planned<'_>]) -> HashMap<String, bool> {
+    let writes = plan.iter().map(|planned| (&planned.asked.request, &planned.found.ids));
+    let writes = writes.filter(|(request, _)| request.interaction.is_write());
+    let each = writes.flat_map(|(request, ids)| {
+        let is_there = request.interaction != Interaction::Delete;
+        ids.iter().map(move |id| (format!("{}/{id}", request.type_str()), is_there))
+    });
+    each.collect()
 }
 
 /// What comes with the transaction, or goes: a conditional reference may mean the one and cannot mean the other.
@@ -199,33 +215,34 @@ fn entry_targets(context: &Context<'_>, plan: &[Planned<'_>]) -> Result<HashMap<
 
 async fn add(
     context: &Context<'_>,
+    answers: &Answers<'_>,
     planned: &Planned<'_>,
     targets: &HashMap<String, String>,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
     let request = &planned.asked.request;
     let inner = Context { request, ..*context };
-    let mut checked = |json: Json| -> Result<Validated, Failure> {
+    let mut checked = async |json: Json| -> Result<Validated, Failure> {
         let is_linked = !targets.is_empty();
         let rewrite = |json| links::rewrite(json, &context.weir.definitions, &|text| targets.get(text).cloned());
         let linked = if is_linked { rewrite(json)? } else { json };
-        let resource = written::validated(context.weir, linked)?;
+        let resource = written::validated(answers, linked).await?;
         writes.issues.insert(planned.asked.index, resource.issues().to_vec());
         Ok(resource)
     };
     let ops = match request.interaction {
         Interaction::Delete => delete::operations(&inner, &planned.found),
         Interaction::Create => {
-            let resource = checked(resource_of(planned.asked)?)?;
+            let resource = checked(resource_of(planned.asked)?).await?;
             vec![create(&inner, planned, resource)?]
         }
         Interaction::Update => {
-            let resource = checked(resource_of(planned.asked)?)?;
+            let resource = checked(resource_of(planned.asked)?).await?;
             vec![update::operation(&inner, &planned.found, resource)?]
         }
         Interaction::Patch => {
             let (json, version) = Patch::read(request)?.applied(&inner, &planned.found).await?;
-            vec![patch::operation(&planned.found, checked(json)?, version)?]
+            vec![patch::operation(&planned.found, checked(json).await?, version)?]
         }
         _ => Vec::new(),
     };

@@ -6,6 +6,7 @@ use profiles::Validated;
 use store::WriteOp;
 
 use crate::answer::Answer;
+use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::headers::EntityTags;
 use crate::interaction::criteria::{self, Found};
@@ -17,7 +18,7 @@ pub(crate) async fn update(context: &Context<'_>) -> Result<Answer, Failure> {
     let json = resource_of(context)?;
     let own = id_of(&json);
     check_ids(context, own.as_deref())?;
-    let validated = validated(context.weir, json)?;
+    let validated = validated(&Answers::new(context), json).await?;
     let issues = validated.issues().to_vec();
     criteria::decided_anew(&[&context.request.conditions], async || {
         let found = target(context, own.as_deref()).await?;

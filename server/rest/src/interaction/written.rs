@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use fhir::Json;
 use policy::{Grant, Interaction, Released};
-use profiles::{Options, Validated, Verdict};
+use profiles::Validated;
 use store::{ExpectedMatches, StoreError, WriteBatch, WriteOp, WriteStatus, Written};
 
 use crate::answer::{Answer, Outcome};
+use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::headers::PreferReturn;
 use crate::perform::Context;
@@ -58,23 +59,13 @@ pub(crate) fn parse(body: &[u8]) -> Result<Json, Failure> {
 }
 
 /// Validates as configuration says; errors make it a 422.
-pub(crate) fn validated(weir: &Weir, json: Json) -> Result<Validated, Failure> {
-    let options = Options {
-        uk_core: weir.settings.is_uk_core_required,
-        strictness: weir.settings.strictness,
-        ..Options::default()
-    };
-    match weir.validator().validate(json, &options, &profiles::AnsweredFacts::default()) {
-        Verdict::Validated(validated) => {
-            check_whole(validated.json())?;
-            // A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.
-            let own = |text: &str| fhir::path_below(&weir.settings.base_url, text).map(str::to_owned);
-            Ok(validated.with_references(own))
-        }
-        Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
-        // Questions are for the store or a terminology server; none is asked with these options.
-        Verdict::Needs { .. } => Err(Failure::internal()),
-    }
+pub(crate) async fn validated(answers: &Answers<'_>, json: Json) -> Result<Validated, Failure> {
+    let weir = answers.weir;
+    let validated = answers.validated(json, weir.settings.strictness).await?;
+    check_whole(validated.json())?;
+    // A reference by this server's own URL means the resource here: only as a relative one is it found, linked and held back as such.
+    let own = |text: &str| fhir::path_below(&weir.settings.base_url, text).map(str::to_owned);
+    Ok(validated.with_references(own))
 }
 
 /// Refuses a body that was given out with parts left out.
@@ -112,7 +103,11 @@ pub(super) async fn write_all(
     let mut batch = WriteBatch::new(ops, policy::Source::feed(REST_FEED));
     batch.expected = expected;
     batch.source.ods_code = Some(weir.settings.ods_code.clone());
-    Ok(weir.store.write(grant, batch).await?)
+    let written = weir.store.write(grant, batch).await?;
+    if written.iter().any(|one| matches!(one.type_name.as_str(), "ValueSet" | "CodeSystem")) {
+        weir.terminologies.bound.forget();
+    }
+    Ok(written)
 }
 
 /// The answer to one create or update, as `Prefer: return` wants it.

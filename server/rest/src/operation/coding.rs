@@ -83,14 +83,26 @@ pub(crate) fn coding(parameters: &Parameters, (code, coding): (&str, &str), syst
     }
 }
 
-/// The value set of a request: of the path, of the parameter `valueSet`, or of `url` and `valueSetVersion`; with all that it refers to.
+/// The value set of a request: of the path, of the parameter `valueSet`, of `url` and `valueSetVersion`, or the one to
+/// which the element of `context` is bound; with all that it refers to.
 pub(crate) async fn value_set(
     parameters: &Parameters,
     gathered: &mut Gathered<'_>,
     is_instance: bool,
 ) -> Result<Arc<ValueSetDef>, Failure> {
     let inline = parameters.part("valueSet", "resource").or_else(|| parameters.whole_body("ValueSet"));
-    let found = match (is_instance, inline, parameters.one("url")?) {
+    let bound = match parameters.one("context")? {
+        Some(context) => Some(gathered.bound_at(context).ok_or_else(|| {
+            let message = "parameter `context` must be the url of a profile or type that is known here, `#` and the path of an element that is bound to a value set";
+            parameters.refused("context", "not-found", message)
+        })?),
+        None => None,
+    };
+    let named = match (parameters.one("url")?, bound.as_deref()) {
+        (Some(_), Some(_)) => return Err(one_source("the value set", "`valueSet`, `url` or `context`")),
+        (url, bound) => url.or(bound),
+    };
+    let found = match (is_instance, inline, named) {
         (true, None, None) => gathered.instance().await?,
         (false, Some(inline), None) => Definition::read(inline)?,
         (false, None, Some(url)) => {
@@ -99,7 +111,7 @@ pub(crate) async fn value_set(
             gathered.references_of(&set).await?;
             return Ok(Arc::new(set));
         }
-        _ => return Err(one_source("the value set", "`valueSet` or `url`")),
+        _ => return Err(one_source("the value set", "`valueSet`, `url` or `context`")),
     };
     let Definition::ValueSet(set) = found else {
         return Err(Failure::bad_request("invalid", "parameter `valueSet` must be a ValueSet"));

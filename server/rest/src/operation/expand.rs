@@ -1,8 +1,11 @@
 //! `ValueSet/$expand`: the codes of a value set. <https://hl7.org/fhir/R4/valueset-operation-expand.html>
 
+use std::collections::HashMap;
+
 use definitions::{ConceptDef, DesignationDef, IncludeDef, ValueSetDef};
+use fhir::FhirDate;
 use serde_json::{Map, Value, json};
-use terminology::{Entry, ExpandOptions, Expansion, is_language};
+use terminology::{Entry, ExpandOptions, Expansion, Versions, is_language};
 
 use crate::answer::{Answer, Outcome};
 use crate::failure::Failure;
@@ -14,9 +17,15 @@ use crate::stored_definitions::Gathered;
 /// Codes of one answer; whoever wants more asks for pages.
 const CODES_MAX: usize = 10_000;
 
-/// What R4 has, but for `context`, `contextDirection`, `date` and the choice of versions of code systems.
-pub(crate) const PARAMETERS: [&str; 15] = [
+/// What R4 has.
+pub(crate) const PARAMETERS: [&str; 21] = [
     "url",
+    "context",
+    "contextDirection",
+    "date",
+    "system-version",
+    "check-system-version",
+    "force-system-version",
     "valueSet",
     "valueSetVersion",
     "filter",
@@ -39,10 +48,13 @@ pub(crate) async fn expand(context: &Context<'_>) -> Result<Answer, Failure> {
     parameters.check_all_known(&PARAMETERS, Some("ValueSet"))?;
     let shape = Shape::read(&parameters)?;
     let options = options(&parameters)?;
+    let versions = versions(&parameters)?;
+    check_direction(&parameters)?;
+    check_date(context, &parameters)?;
     let mut gathered = Gathered::new(context);
     let set = value_set(&parameters, &mut gathered, context.request.id.is_some()).await?;
     let body = {
-        let known = gathered.known();
+        let known = gathered.known().with_versions(versions);
         let expansion = known.expand(&set, &options)?;
         let mut members = head(&set, shape.with_definition);
         members.insert("expansion".to_owned(), expansion_of(context, &expansion, (&parameters, &shape)));
@@ -93,20 +105,68 @@ fn options(parameters: &Parameters) -> Result<ExpandOptions, Failure> {
     // Codes come in one flat list and none is composed here, so that these two are always so.
     parameters.flag("excludeNested")?;
     parameters.flag("excludePostCoordinated")?;
-    let without_version = |url: &str| url.split_once('|').map_or(url, |(url, _)| url).to_owned();
-    if parameters.every("exclude-system").any(|url| url.contains('|')) {
-        let message = "parameter `exclude-system` leaves out every version of a system; name it without one";
-        return Err(Failure::bad_request("not-supported", message));
-    }
+    let versioned = |url: &str| match url.split_once('|') {
+        Some((url, version)) => (url.to_owned(), Some(version.to_owned())),
+        None => (url.to_owned(), None),
+    };
     Ok(ExpandOptions {
         filter: parameters.one("filter")?.map(str::to_owned),
         active_only: parameters.flag("activeOnly")?.unwrap_or(false),
         selectable_only: parameters.flag("excludeNotForUI")?.unwrap_or(false),
-        exclude_systems: parameters.every("exclude-system").map(without_version).collect(),
+        exclude_systems: parameters.every("exclude-system").map(versioned).collect(),
         offset: parameters.number("offset")?.unwrap_or(0) as usize,
         count: parameters.number("count")?.map(|count| count as usize),
         codes_max: CODES_MAX,
     })
+}
+
+/// The versions of code systems that were asked for, each as `system|version`.
+fn versions(parameters: &Parameters) -> Result<Versions, Failure> {
+    let read = |name: &str| {
+        let mut found = HashMap::new();
+        for text in parameters.every(name) {
+            let named = text.split_once('|').filter(|(system, version)| !system.is_empty() && !version.is_empty());
+            let Some((system, version)) = named else {
+                let message = format!("parameter `{name}` must be a code system and its version, as `system|version`");
+                return Err(parameters.refused(name, "value", &message));
+            };
+            if found.insert(system.to_owned(), version.to_owned()).is_some() {
+                let message = format!("parameter `{name}` names one code system twice");
+                return Err(parameters.refused(name, "value", &message));
+            }
+        }
+        Ok(found)
+    };
+    Ok(Versions {
+        default: read("system-version")?,
+        check: read("check-system-version")?,
+        force: read("force-system-version")?,
+    })
+}
+
+/// One binding holds for what a client sends and for what it is given, so that either direction leads to the same value set.
+fn check_direction(parameters: &Parameters) -> Result<(), Failure> {
+    let refused = |message| Err(parameters.refused("contextDirection", "value", message));
+    match parameters.one("contextDirection")? {
+        None => Ok(()),
+        Some(_) if parameters.one("context")?.is_none() => refused("parameter `contextDirection` needs `context`"),
+        Some("incoming" | "outgoing") => Ok(()),
+        Some(_) => refused("parameter `contextDirection` must be incoming or outgoing"),
+    }
+}
+
+/// Definitions are kept as they are, not as they were: R4 wants an error where an older state was asked for.
+fn check_date(context: &Context<'_>, parameters: &Parameters) -> Result<(), Failure> {
+    let Some(text) = parameters.one("date")? else { return Ok(()) };
+    let Some(date) = FhirDate::parse(text) else {
+        return Err(parameters.refused("date", "value", "parameter `date` must be a date or a time"));
+    };
+    let (first, last) = date.range();
+    if (first..=last).contains(&context.weir.now()) {
+        return Ok(());
+    }
+    let message = "definitions are known here as they are now: `date` can be today, and no other day";
+    Err(parameters.refused("date", "not-supported", message))
 }
 
 /// A value set with its composition.
@@ -173,6 +233,10 @@ fn expansion_of(context: &Context<'_>, expansion: &Expansion<'_>, (asked, shape)
         ("excludeNotForUI", "Boolean"),
         ("designation", "String"),
         ("exclude-system", "Uri"),
+        ("system-version", "Uri"),
+        ("check-system-version", "Uri"),
+        ("force-system-version", "Uri"),
+        ("date", "DateTime"),
         ("offset", "Integer"),
         ("count", "Integer"),
     ] {

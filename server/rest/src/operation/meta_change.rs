@@ -1,13 +1,14 @@
 //! `$meta-add` and `$meta-delete` of a resource: a new version with other profiles, tags and security labels.
 //! <https://hl7.org/fhir/R4/resource-operation-meta-add.html>, <https://hl7.org/fhir/R4/resource-operation-meta-delete.html>
 
+use fhir::Node;
 use fhir::meta::{LABEL_LISTS, add_labels, delete_labels};
-use fhir::{Json, Node};
 use policy::{Denied, Interaction, Released};
-use profiles::{AnsweredFacts, Options, Strictness, Validated, Verdict};
+use profiles::Strictness;
 use store::WriteOp;
 
 use crate::answer::Answer;
+use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::interaction::written::{parse, validated, write_one};
 use crate::operation::meta;
@@ -56,8 +57,14 @@ async fn change(context: &Context<'_>, labels: Node<'_>) -> Result<Answer, Failu
     let is_add = context.request.interaction == Interaction::MetaAdd;
     let changed = if is_add { add_labels(&json, labels) } else { delete_labels(&json, labels) };
     let changed = parse(&changed).map_err(|_| Failure::internal())?;
+    let answers = Answers::new(context);
+    // Taking a label away makes a resource no worse: one that was stored with faults can lose its labels all the same.
     let op = WriteOp::Put {
-        resource: if is_add { validated(context.weir, changed)? } else { assessed(context, changed)? },
+        resource: if is_add {
+            validated(&answers, changed).await?
+        } else {
+            answers.validated(changed, Strictness::Warn).await?
+        },
         id: id.to_owned(),
         interaction: context.request.interaction,
         if_match: Some(version),
@@ -78,18 +85,4 @@ async fn current(context: &Context<'_>) -> Result<Released, Failure> {
         return Err(Denied::new("redacted", message).into());
     }
     Ok(released)
-}
-
-/// Taking a label away makes a resource no worse: one that was stored with faults can lose its labels all the same.
-fn assessed(context: &Context<'_>, json: Json) -> Result<Validated, Failure> {
-    let options = Options {
-        uk_core: context.weir.settings.is_uk_core_required,
-        strictness: Strictness::Warn,
-        ..Options::default()
-    };
-    match context.weir.validator().validate(json, &options, &AnsweredFacts::default()) {
-        Verdict::Validated(validated) => Ok(validated),
-        Verdict::Refused(issues) => Err(Failure::with_issues(Reason::Unprocessable, issues)),
-        Verdict::Needs { .. } => Err(Failure::internal()),
-    }
 }

@@ -7,6 +7,7 @@ use store::StoreError;
 
 use crate::access;
 use crate::answer::{Answer, Outcome};
+use crate::answers::Answers;
 use crate::failure::Failure;
 use crate::interaction::written::{check_id, check_whole, parse};
 use crate::operation::parameters::Parameters;
@@ -29,7 +30,7 @@ pub(crate) async fn validate(context: &Context<'_>) -> Result<Answer, Failure> {
         let resource = parameters.resource()?.ok_or_else(|| {
             Failure::bad_request("required", "a resource is needed: as the body, or as the parameter `resource`")
         })?;
-        issues = content(context, &resource, parameters.one("profile")?)?;
+        issues = content(context, &resource, parameters.one("profile")?).await?;
         if let Some(mode) = mode {
             let whole = check_whole(&resource).err();
             issues.extend(whole.into_iter().chain(identity(context, &resource, mode)).flat_map(|one| one.issues));
@@ -73,13 +74,13 @@ async fn stored(context: &Context<'_>, parameters: &Parameters) -> Result<Answer
     // What policy holds back here is not there for this caller.
     let released = policy::release(&grant, version).map_err(|_| not_found())?;
     let resource = parse(released.bytes())?;
-    let mut answer = Answer::outcome(Outcome::Ok, &content(context, &resource, profile)?);
+    let mut answer = Answer::outcome(Outcome::Ok, &content(context, &resource, profile).await?);
     answer.touched.add(released.facts());
     Ok(answer)
 }
 
 /// The resource against base R4, the profiles that it claims, and the one that was asked for.
-fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Result<Vec<Issue>, Failure> {
+async fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Result<Vec<Issue>, Failure> {
     let weir = context.weir;
     let asked = context.request.type_name.as_deref();
     if asked.is_some_and(|name| resource.resource_type() != Some(name)) {
@@ -93,12 +94,9 @@ fn content(context: &Context<'_>, resource: &Json, profile: Option<&str>) -> Res
         let message = "the profile of parameter `profile` is not known here, so nothing can be held against it";
         return Err(Failure::bad_request("not-supported", message));
     }
-    let options = Options {
-        profiles: profile.into_iter().map(str::to_owned).collect(),
-        uk_core: weir.settings.is_uk_core_required,
-        ..Options::default()
-    };
-    Ok(weir.validator().issues(resource, &options))
+    let answers = Answers::new(context);
+    let options = Options { profiles: profile.into_iter().map(str::to_owned).collect(), ..answers.options() };
+    answers.issues(resource, options).await
 }
 
 /// Whether the id is one that the interaction would take.

@@ -12,7 +12,7 @@ use crate::operation::parameters::Parameters;
 use crate::perform::Context;
 use crate::stored_definitions::{Definition, Gathered};
 
-/// What R4 has for both, but for `context` and `date`.
+/// What R4 has for both, but for `date`.
 const SHARED: [&str; 7] = ["url", "code", "display", "coding", "codeableConcept", "abstract", "displayLanguage"];
 
 /// Parameters `result`, `message` and `display`.
@@ -26,7 +26,7 @@ pub(crate) async fn validate_code(context: &Context<'_>) -> Result<Answer, Failu
 }
 
 async fn in_set(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Failure> {
-    let own = ["valueSet", "valueSetVersion", "system", "systemVersion"];
+    let own = ["valueSet", "valueSetVersion", "context", "system", "systemVersion"];
     parameters.check_all_known(&[&SHARED[..], &own].concat(), Some("ValueSet"))?;
     let codings = codings(parameters, ("system", "systemVersion"))?;
     if parameters.one("code")?.is_some() && parameters.one("system")?.is_none() {
@@ -96,11 +96,7 @@ enum Within<'w> {
 }
 
 impl<'w> Within<'w> {
-    fn judge<'k>(
-        &self,
-        known: &Known<'k>,
-        coding: &Coding,
-    ) -> Result<(Membership, Option<&'k ConceptDef>), Failure> {
+    fn judge<'k>(&self, known: &Known<'k>, coding: &Coding) -> Result<(Membership, Option<&'k ConceptDef>), Failure> {
         let own_version = coding.version.as_deref();
         match *self {
             Within::Set(_) if coding.system.is_empty() => Ok((Membership::NotMember, None)),
