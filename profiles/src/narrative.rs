@@ -3,106 +3,9 @@
 use std::collections::HashSet;
 
 use fhir::Severity;
+use fhirpath::{NARRATIVE_ATTRIBUTES, NARRATIVE_ELEMENTS};
 
 use crate::walk::{Place, Walk};
-
-/// The elements of chapters 7 to 11 and 15 of HTML 4.0, without those that act or load.
-const ELEMENTS: [&str; 53] = [
-    "p",
-    "br",
-    "div",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "a",
-    "span",
-    "b",
-    "em",
-    "i",
-    "strong",
-    "small",
-    "big",
-    "tt",
-    "dfn",
-    "q",
-    "var",
-    "abbr",
-    "acronym",
-    "cite",
-    "blockquote",
-    "hr",
-    "ul",
-    "ol",
-    "li",
-    "dl",
-    "dt",
-    "dd",
-    "pre",
-    "table",
-    "caption",
-    "colgroup",
-    "col",
-    "thead",
-    "tr",
-    "tfoot",
-    "tbody",
-    "th",
-    "td",
-    "code",
-    "samp",
-    "img",
-    "map",
-    "area",
-    "kbd",
-    "address",
-    "sub",
-    "sup",
-    "s",
-];
-/// Elements that browsers also know and the reference accepts.
-const MORE_ELEMENTS: [&str; 7] = ["del", "ins", "u", "bdo", "center", "strike", "font"];
-
-/// Attributes that any element may have.
-const ATTRIBUTES: [&str; 9] = ["title", "style", "class", "id", "idref", "lang", "xml:lang", "dir", "accesskey"];
-
-/// Attributes of one element or another.
-const OWN_ATTRIBUTES: [&str; 32] = [
-    "href",
-    "name",
-    "rel",
-    "target",
-    "src",
-    "alt",
-    "width",
-    "height",
-    "usemap",
-    "border",
-    "colspan",
-    "rowspan",
-    "align",
-    "valign",
-    "cellpadding",
-    "cellspacing",
-    "summary",
-    "abbr",
-    "axis",
-    "headers",
-    "scope",
-    "span",
-    "shape",
-    "coords",
-    "nohref",
-    "cite",
-    "charoff",
-    "char",
-    "frame",
-    "rules",
-    "bgcolor",
-    "type",
-];
 
 /// The places of entities that a numeric or named reference may name without a document type.
 const ENTITIES: [&str; 5] = ["amp", "lt", "gt", "quot", "apos"];
@@ -191,7 +94,7 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
         }
         let (inside, is_empty) = inside.strip_suffix('/').map_or((inside, false), |inside| (inside, true));
         let (name, attributes) = inside.split_at(inside.find(char::is_whitespace).unwrap_or(inside.len()));
-        if !ELEMENTS.contains(&name) && !MORE_ELEMENTS.contains(&name) {
+        if !NARRATIVE_ELEMENTS.contains(&name) {
             return Err(format!("`<{}>` is not allowed", crate::walk::shown(name)));
         }
         check_attributes(attributes, is_first)?;
@@ -239,7 +142,7 @@ fn check_attributes(text: &str, is_root: bool) -> Result<(), String> {
             if name == "xmlns" && value != "http://www.w3.org/1999/xhtml" {
                 return Err("the namespace is not that of xhtml".to_owned());
             }
-        } else if !ATTRIBUTES.contains(&name) && !OWN_ATTRIBUTES.contains(&name) {
+        } else if !NARRATIVE_ATTRIBUTES.contains(&name) {
             return Err(format!("attribute `{}` is not allowed", crate::walk::shown(name)));
         } else if matches!(name, "href" | "src") && value.trim_start().to_ascii_lowercase().starts_with("javascript:") {
             return Err("a link must not run a script".to_owned());

@@ -174,11 +174,12 @@ impl TestApp {
     }
 }
 
-/// A client that follows no redirect.
+/// A client that follows no redirect. It keeps no idle connection: one that the server is closing would fail the next request.
 pub fn http_client() -> reqwest::Client {
     // The process may have one already; whichever is there will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    builder.pool_max_idle_per_host(0).build().unwrap()
 }
 
 /// A schema of its own in a PostgreSQL that somebody else uses too.

@@ -24,6 +24,7 @@ pub use context::{Context, Host, NoHost, Resolved};
 pub use element::Element;
 pub use error::{Fault, FhirpathError, PatchError};
 pub use expression::{Expression, Stride};
+pub use functions::{NARRATIVE_ATTRIBUTES, NARRATIVE_ELEMENTS};
 pub use patch::apply_patch;
 pub use quantity::Quantity;
 pub use temporal::{Precision, Temporal};

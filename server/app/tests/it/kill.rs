@@ -95,7 +95,8 @@ pub fn run(test: impl Future<Output = ()>) {
 pub fn http() -> reqwest::Client {
     // The process may have one already; whichever is there will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    // No idle connection is kept: one that the server is closing would fail the next request.
+    reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap()
 }
 
 struct Driver {

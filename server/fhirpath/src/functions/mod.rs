@@ -10,3 +10,4 @@ pub(crate) mod resources;
 pub(crate) mod strings;
 
 pub(crate) use call::{Call, Function, Group, boolean, optional};
+pub use narrative::{NARRATIVE_ATTRIBUTES, NARRATIVE_ELEMENTS};

@@ -1,60 +1,112 @@
 //! What `htmlChecks()` lets pass as a narrative. <https://hl7.org/fhir/R4/narrative.html#xhtml>
 
-/// Elements of basic formatting (chapters 7 to 11 of HTML 4 without section 4, and 15), `a` and `img`.
-const ELEMENTS: [&str; 53] = [
-    "div",
+/// The elements that a narrative may have: chapters 7 to 11 and 15 of HTML 4.0 without those that act or load, and the few more of browsers
+/// that the reference validator accepts.
+pub const NARRATIVE_ELEMENTS: [&str; 60] = [
     "p",
     "br",
-    "hr",
+    "div",
     "h1",
     "h2",
     "h3",
     "h4",
     "h5",
     "h6",
+    "a",
     "span",
+    "b",
     "em",
+    "i",
     "strong",
+    "small",
+    "big",
+    "tt",
     "dfn",
-    "code",
-    "samp",
-    "kbd",
+    "q",
     "var",
-    "cite",
     "abbr",
     "acronym",
+    "cite",
     "blockquote",
-    "q",
-    "sub",
-    "sup",
-    "pre",
-    "ins",
-    "del",
+    "hr",
     "ul",
     "ol",
     "li",
     "dl",
     "dt",
     "dd",
+    "pre",
     "table",
     "caption",
     "colgroup",
     "col",
     "thead",
+    "tr",
     "tfoot",
     "tbody",
-    "tr",
     "th",
     "td",
-    "tt",
-    "i",
-    "b",
-    "big",
-    "small",
-    "address",
-    "a",
+    "code",
+    "samp",
     "img",
+    "map",
+    "area",
+    "kbd",
+    "address",
+    "sub",
+    "sup",
+    "s",
+    "del",
+    "ins",
+    "u",
+    "bdo",
     "center",
+    "strike",
+    "font",
+];
+/// The attributes that its elements may have, beside declarations of namespaces.
+pub const NARRATIVE_ATTRIBUTES: [&str; 41] = [
+    "title",
+    "style",
+    "class",
+    "id",
+    "idref",
+    "lang",
+    "xml:lang",
+    "dir",
+    "accesskey",
+    "href",
+    "name",
+    "rel",
+    "target",
+    "src",
+    "alt",
+    "width",
+    "height",
+    "usemap",
+    "border",
+    "colspan",
+    "rowspan",
+    "align",
+    "valign",
+    "cellpadding",
+    "cellspacing",
+    "summary",
+    "abbr",
+    "axis",
+    "headers",
+    "scope",
+    "span",
+    "shape",
+    "coords",
+    "nohref",
+    "cite",
+    "charoff",
+    "char",
+    "frame",
+    "rules",
+    "bgcolor",
+    "type",
 ];
 /// Elements that have no content.
 const VOID: [&str; 4] = ["br", "hr", "img", "col"];
@@ -110,7 +162,7 @@ impl<'t> Scan<'t> {
     fn tag(&mut self, tag: &'t str) -> Option<()> {
         let end = tag.find(|c: char| !c.is_ascii_alphanumeric())?;
         let (name, mut rest) = tag.split_at_checked(end)?;
-        if !ELEMENTS.contains(&name) || self.open.len() >= DEPTH_MAX {
+        if !NARRATIVE_ELEMENTS.contains(&name) || self.open.len() >= DEPTH_MAX {
             return None;
         }
         self.has_content |= name == "img";
@@ -138,7 +190,7 @@ fn attribute(text: &str) -> Option<&str> {
     let value = value.trim_start();
     let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
     let (value, rest) = value.get(1..)?.split_once(quote)?;
-    let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_'));
-    let runs = name.to_ascii_lowercase().starts_with("on") || value.to_ascii_lowercase().contains("javascript:");
-    (is_name && !name.is_empty() && !runs && !value.contains('<')).then_some(rest)
+    let is_known = NARRATIVE_ATTRIBUTES.contains(&name) || name == "xmlns" || name.starts_with("xmlns:");
+    let runs = value.to_ascii_lowercase().contains("javascript:");
+    (is_known && !runs && !value.contains('<')).then_some(rest)
 }

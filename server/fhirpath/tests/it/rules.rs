@@ -502,6 +502,8 @@ fn narratives_hold_nothing_that_runs() {
         ("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a <b>b</b><br/></p></div>", "true"),
         ("<div><img src='#a' alt=\"a\"/></div>", "true"),
         ("<div><!-- c --><table><tr><td colspan=\"2\">x</td></tr></table></div>", "true"),
+        ("<div><s>a</s><u title='b'>b</u></div>", "true"),
+        ("<div><p data-a=\"b\">a</p></div>", "false"),
         ("<div></div>", "false"),
         ("<div>  </div>", "false"),
         ("<p>a</p>", "false"),

@@ -30,6 +30,9 @@ pub(super) struct Append {
     pub(super) reply: oneshot::Sender<Result<u64, StoreError>>,
 }
 
+/// Records that are written together, each with its canonical text.
+type Batch = Vec<(AuditRecord, Vec<u8>)>;
+
 /// Where the log goes.
 pub(super) enum Log {
     /// A journal, from which the records come to the tables later.
@@ -50,18 +53,20 @@ pub(super) fn serve(mut waiting: mpsc::Receiver<Append>, mut log: Log) {
             batch.extend(std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCH_MAX));
         }
         before = batch.len();
-        match log.write(&mut session, &batch) {
+        let (replies, batch): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|append| (append.reply, (append.record, append.text))).unzip();
+        match log.write(&mut session, batch) {
             Ok(first) => {
                 metrics::counter!("weir_audit_commits_total").increment(1);
-                for (seq, append) in (first..).zip(batch.drain(..)) {
+                for (seq, reply) in (first..).zip(replies) {
                     // A caller that went away no longer wants to know; its record stands.
-                    let _ = append.reply.send(Ok(seq));
+                    let _ = reply.send(Ok(seq));
                 }
             }
             Err(error) => {
                 tracing::error!(error = %error, "the audit log cannot be written: requests are refused");
-                for append in batch.drain(..) {
-                    let _ = append.reply.send(Err(error.share()));
+                for reply in replies {
+                    let _ = reply.send(Err(error.share()));
                 }
             }
         }
@@ -73,10 +78,10 @@ pub(super) fn serve(mut waiting: mpsc::Receiver<Append>, mut log: Log) {
 
 impl Log {
     /// Writes a batch durably, to tables over this connection, and gives the place of its first record.
-    fn write(&mut self, session: &mut Option<Box<dyn Session>>, batch: &[Append]) -> Result<u64, StoreError> {
+    fn write(&mut self, session: &mut Option<Box<dyn Session>>, batch: Batch) -> Result<u64, StoreError> {
         match self {
             Log::Journal(journal, progress) => {
-                let first = journal.append(batch.iter().map(|append| append.text.as_slice()))?;
+                let first = journal.append(batch.iter().map(|(_, text)| text.as_slice()))?;
                 progress.wrote(journal.at().seq);
                 Ok(first)
             }
@@ -93,16 +98,16 @@ impl Log {
     }
 }
 
-fn in_transaction(session: &mut dyn Session, batch: &[Append]) -> Result<u64, StoreError> {
+fn in_transaction(session: &mut dyn Session, batch: Batch) -> Result<u64, StoreError> {
     session.command("BEGIN")?;
     // Whoever holds this lock holds the end of the chain; it goes with the transaction.
     session.command("SELECT pg_advisory_xact_lock(hashtext(current_schema()), 7319)")?;
     let end = tail(session)?;
     let mut hash = end.hash;
     let mut rows = Rows::default();
-    for (seq, append) in (end.seq + 1..).zip(batch) {
-        hash = link(&hash, seq, &append.text);
-        rows.push(seq, &hash, append.record.clone(), append.text.clone());
+    for (seq, (record, text)) in (end.seq + 1..).zip(batch) {
+        hash = link(&hash, seq, &text);
+        rows.push(seq, &hash, record, text);
     }
     rows.insert(session)?;
     session.command("COMMIT")?;
