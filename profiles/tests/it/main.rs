@@ -5,6 +5,7 @@
 mod base_r4;
 mod counts;
 mod exacting;
+mod findings;
 mod mutants;
 mod rules;
 mod spec_examples;

@@ -96,11 +96,7 @@ enum Within<'w> {
 }
 
 impl<'w> Within<'w> {
-    fn judge<'k>(
-        &self,
-        known: &Known<'k>,
-        coding: &Coding,
-    ) -> Result<(Membership, Option<&'k ConceptDef>), Failure> {
+    fn judge<'k>(&self, known: &Known<'k>, coding: &Coding) -> Result<(Membership, Option<&'k ConceptDef>), Failure> {
         let own_version = coding.version.as_deref();
         match *self {
             Within::Set(_) if coding.system.is_empty() => Ok((Membership::NotMember, None)),
