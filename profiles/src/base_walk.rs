@@ -64,6 +64,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     pub(crate) fn object(&mut self, node: Node<'a>, id: TypeId, path: &Path<'_>) {
         let Some(rules) = self.validator.base.get(id, self.validator.definitions()) else { return };
         self.object_of(node, rules, &rules.name, path);
+        if !rules.is_resource {
+            self.content(Place { node, path, rule: None });
+        }
     }
 
     /// Holds an object against the rules of its type; `type_name` is the type that it has for its extensions.
@@ -112,9 +115,6 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             self.error(place, "structure", || "an object must not be empty".to_owned());
         }
         self.missing(node, rules, &seen, path);
-        if !rules.is_resource {
-            self.content(node, place);
-        }
         if !rules.constraints.is_empty() {
             let definitions = self.validator.definitions();
             let nested = || definitions.element(&rules.name).map(|found| Element::nested(node, found));
@@ -210,20 +210,34 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let (element, type_name) = (found.element, found.type_use.code.as_str());
         let place = Place { node: value, path: &step, rule: None };
         if value.is_object() && !element.is_array {
-            return self.object_of(value, rules, type_name, &step);
+            self.object_of(value, rules, type_name, &step);
+            if plain.is_none() {
+                self.content(place);
+            }
+            return;
         }
         if !(value.is_array() && element.is_array) {
             let kind = kind_name(value.kind());
             return self.error(place, "structure", || format!("found {kind} for id and extensions of a primitive"));
         }
         if plain.is_some_and(|plain| plain.is_array() && plain.len() != value.len()) {
-            self.error(place, "structure", || "values and their extensions differ in number".to_owned());
+            // Which belong together is plain all the same: those at the same place.
+            self.report(Severity::Warning, place, "structure", || {
+                "values and their extensions differ in number".to_owned()
+            });
         }
+        let mut values = plain.map(|plain| plain.each());
         for (index, item) in value.items().enumerate() {
             let step = step.at(index);
+            let has_value = values.as_mut().and_then(Iterator::next).is_some_and(|value| !value.is_null());
             match item.kind() {
                 Kind::Null => {}
-                Kind::Object => self.object_of(item, rules, type_name, &step),
+                Kind::Object => {
+                    self.object_of(item, rules, type_name, &step);
+                    if !has_value {
+                        self.content(Place { node: item, path: &step, rule: None });
+                    }
+                }
                 kind => self.error(Place { node: item, path: &step, rule: None }, "structure", || {
                     format!("found {}, expected an object or null", kind_name(kind))
                 }),
@@ -235,7 +249,14 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let place = Place { node: value, path, rule: None };
         if !found.element.constraints.is_empty() {
             let definitions = self.validator.definitions();
-            let element = || Element::new(value, Some(&found.type_use.code), definitions);
+            // What an element of its own has by reference to another's content is that one's.
+            let rules = match found.type_use.shape {
+                Shape::Complex(id) => self.validator.base.get(id, definitions).filter(|rules| rules.is_backbone),
+                _ => None,
+            };
+            let nested = rules.and_then(|rules| definitions.element(&rules.name));
+            let plain = || Element::new(value, Some(&found.type_use.code), definitions);
+            let element = || nested.map_or_else(plain, |nested| Element::nested(value, nested));
             self.constraints(place, &found.element.constraints, &element);
         }
         let code = found.type_use.code.as_str();

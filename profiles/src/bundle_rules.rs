@@ -11,6 +11,12 @@ use crate::walk::{Place, Walk, shown};
 /// The elements of a Composition whose targets a document must hold.
 const DOCUMENT_REFERENCES: [&str; 4] = ["subject", "encounter", "author", "custodian"];
 
+/// The members of entries that only Bundles of some types have, and all of theirs: the rule, the member, the types.
+const ENTRY_MEMBERS: [(&str, &str, [&str; 3]); 2] = [
+    ("bdl-3", "request", ["batch", "transaction", "history"]),
+    ("bdl-4", "response", ["batch-response", "transaction-response", "history"]),
+];
+
 /// The entries of one bundle, for counting those that are the same.
 struct EntryCounts<'a> {
     /// The fullUrl of a resource, by the place of the resource.
@@ -51,6 +57,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let type_code = place.node.str("type").unwrap_or_default();
         let entries: Vec<Node<'a>> = place.node.get("entry").into_iter().flat_map(|list| list.items()).collect();
         self.relations(place);
+        self.entry_members(place, &type_code, &entries);
+        if type_code != "history" {
+            self.same_entries(place, &entries);
+        }
         for (index, entry) in entries.iter().enumerate() {
             let step = place.path.child("entry").at(index);
             self.entry_identity(Place { node: *entry, path: &step, rule: place.rule }, &type_code);
@@ -69,6 +79,38 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             _ => {}
         }
         self.around.enter_entry(outer);
+    }
+
+    /// `bdl-3` and `bdl-4`: which Bundles have requests or responses in their entries.
+    fn entry_members(&mut self, place: Place<'_, 'a>, type_code: &str, entries: &[Node<'a>]) {
+        for (rule, member, types) in ENTRY_MEMBERS {
+            let is_wanted = types.contains(&type_code);
+            let wrong = positions(entries.iter().map(|entry| entry.get(member).is_some() != is_wanted));
+            let Some(wrong) = wrong else { continue };
+            let word = if is_wanted { "must" } else { "must not" };
+            self.bundle_invariant(place, rule, || {
+                format!("an entry of a Bundle of this type {word} have a `{member}`: see {wrong} (`{rule}`)")
+            });
+        }
+    }
+
+    /// `bdl-7`: two entries with one fullUrl are two versions of a resource.
+    fn same_entries(&mut self, place: Place<'_, 'a>, entries: &[Node<'a>]) {
+        let mut seen = HashSet::new();
+        let repeated = positions(entries.iter().map(|entry| {
+            let Some(url) = entry.str("fullUrl") else { return false };
+            let version = entry.get("resource").and_then(|resource| resource.at(&["meta", "versionId"]));
+            !seen.insert((url, version.and_then(|version| version.as_str())))
+        }));
+        let Some(repeated) = repeated else { return };
+        self.bundle_invariant(place, "bdl-7", || {
+            format!("a fullUrl may stand once only, or once for each version: repeated in {repeated} (`bdl-7`)")
+        });
+    }
+
+    fn bundle_invariant(&mut self, place: Place<'_, 'a>, key: &str, text: impl FnOnce() -> String) {
+        let rule = format!("{}#{key}", place.base_rule());
+        self.error(Place { rule: Some(&rule), ..place }, "invariant", text);
     }
 
     fn relations(&mut self, place: Place<'_, 'a>) {
@@ -217,6 +259,16 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             }
         }
     }
+}
+
+/// Names the entries of which something is true, the first few; `None` for none.
+fn positions(are: impl Iterator<Item = bool>) -> Option<String> {
+    const NAMED_MAX: usize = 5;
+    let found: Vec<usize> = are.enumerate().filter_map(|(index, is)| is.then_some(index)).collect();
+    let named: Vec<String> = found.iter().take(NAMED_MAX).map(|index| format!("entry[{index}]")).collect();
+    let rest = found.len().saturating_sub(NAMED_MAX);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    (!found.is_empty()).then(|| format!("{}{more}", named.join(", ")))
 }
 
 /// Gives the type that a search url asks for.

@@ -1,7 +1,7 @@
 //! Invariants: <https://hl7.org/fhir/R4/conformance-rules.html#constraints>. Each is compiled once.
 
 use definitions::{ConstraintDef, ConstraintSeverity, ElementDef};
-use fhir::{Node, Severity};
+use fhir::Severity;
 use fhirpath::{Context, Element, Expression, Temporal, Value};
 use serde_json::Value as Definition;
 
@@ -11,13 +11,26 @@ use crate::walk::{Place, Walk};
 const BEST_PRACTICE: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice";
 
 /// The rules that other parts of the walk look after, with better words and without FHIRPath: what every element must have, local
-/// references, periods, narrative and contained resources.
-const ELSEWHERE: [&str; 10] =
-    ["ele-1", "ref-1", "per-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6"];
+/// references, periods, narrative, contained resources, and the entries of Bundles, which may be many.
+const ELSEWHERE: [&str; 13] = [
+    "ele-1", "ref-1", "per-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6", "bdl-3", "bdl-4", "bdl-7",
+];
 
-/// An invariant of R4 that asks for a type which FHIR does not have (`que-7`), and what later versions put in its place.
-const REPAIRED: (&str, &str) =
-    ("operator = 'exists' implies (answer is Boolean)", "operator = 'exists' implies (answer is boolean)");
+/// Invariants that mean another thing than they say, since on what is not there they have no answer, or since FHIR does not have the type
+/// that they ask for (`que-7`), with what they mean.
+const MEANT: [(&str, &str); 5] = [
+    ("operator = 'exists' implies (answer is Boolean)", "operator = 'exists' implies (answer is boolean)"),
+    ("($this as dateTime).toString().length() >= 8", "($this is dateTime) implies toString().length() >= 8"),
+    ("fullUrl.contains('/_history/').not()", "fullUrl.empty() or fullUrl.contains('/_history/').not()"),
+    (
+        "probability is decimal implies (probability as decimal) <= 100",
+        "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
+    ),
+    (
+        "isModifier implies isModifierReason.exists()",
+        "isModifier.empty() or (isModifier implies isModifierReason.exists())",
+    ),
+];
 
 /// A compiled invariant.
 #[derive(Debug, Clone)]
@@ -25,6 +38,8 @@ pub(crate) struct Constraint {
     pub(crate) key: String,
     severity: Severity,
     is_advice: bool,
+    /// What it says in words where the definition has any, else its expression.
+    meaning: String,
     check: Check,
 }
 
@@ -62,14 +77,18 @@ impl Constraint {
         let is_advice = extensions
             .filter(|one| one.get("url").and_then(Definition::as_str) == Some(BEST_PRACTICE))
             .any(|one| one.get("valueBoolean").and_then(Definition::as_bool) == Some(true));
-        Self::new(key, text("expression")?, severity, is_advice, &[])
+        let own = Self::new(key, text("expression")?, severity, is_advice, &[])?;
+        let meaning = text("human").map_or(own.meaning, str::to_owned);
+        Some(Self { meaning, ..own })
     }
 
     fn new(key: &str, source: &str, severity: Severity, is_advice: bool, elements: &[ElementDef]) -> Option<Self> {
         if source.is_empty() {
             return None;
         }
-        let source = if source == REPAIRED.0 { REPAIRED.1 } else { source };
+        let meant = MEANT.iter().find(|(said, _)| *said == source);
+        let source = meant.map_or(source, |(_, meant)| *meant);
+        let meaning = format!("`{source}`");
         let check = match Presence::parse(source, elements) {
             Some(presence) => Check::Presence(presence),
             None => match Expression::parse(source) {
@@ -77,7 +96,7 @@ impl Constraint {
                 Err(error) => Check::Unreadable(error.to_string()),
             },
         };
-        Some(Self { key: key.to_owned(), severity, is_advice, check })
+        Some(Self { key: key.to_owned(), severity, is_advice, meaning, check })
     }
 }
 
@@ -106,7 +125,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                     let severity = if constraint.is_advice { Severity::Warning } else { constraint.severity };
                     let rule = format!("{base}#{key}");
                     let place = Place { rule: Some(&rule), ..place };
-                    self.report(severity, place, "invariant", || format!("the rule `{key}` does not hold"));
+                    let meaning = &constraint.meaning;
+                    self.report(severity, place, "invariant", || format!("the rule `{key}` does not hold: {meaning}"));
                 }
                 Err(reason) => self.report(Severity::Warning, place, "processing", || {
                     format!("the rule `{key}` cannot be evaluated: {reason}")
@@ -116,8 +136,8 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     fn holds(&self, expression: &Expression, element: Element<'_>) -> Result<bool, String> {
-        // A rule on what is not there says nothing, as `fullUrl.contains('x').not()` without a fullUrl.
-        self.answer(expression, element).map(|answer| answer != Some(false))
+        // As in the reference, a rule without an answer does not hold.
+        self.answer(expression, element).map(|answer| answer == Some(true))
     }
 
     /// Evaluates an expression on an element of the resource that is walked; `None` when the answer is empty.
@@ -131,9 +151,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         expression.holds(&Value::Node(element), &context).map_err(|error| error.to_string())
     }
 
-    /// What every element must have (`ele-1`): more than an id.
-    pub(crate) fn content(&mut self, node: Node<'a>, place: Place<'_, 'a>) {
-        let mut entries = node.entries();
+    /// What every element without a value must have (`ele-1`): more than an id.
+    pub(crate) fn content(&mut self, place: Place<'_, 'a>) {
+        let mut entries = place.node.entries();
         if let (Some((name, _)), None) = (entries.next(), entries.next())
             && name.as_str().as_deref() == Some("id")
         {

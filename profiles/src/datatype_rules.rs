@@ -10,6 +10,11 @@ use crate::primitive::{Primitive, is_oid, is_uuid};
 use crate::snomed::{SNOMED_CT, is_snomed_code};
 use crate::walk::{Place, Walk, shown};
 
+/// The farthest that a local time is from UTC: 14 hours.
+const OFFSET_MAX_MS: i64 = 14 * 3_600_000;
+/// The most characters of a string: <https://hl7.org/fhir/R4/datatypes.html#string>.
+const TEXT_LENGTH_MAX: usize = 1_048_576;
+
 impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds a complex value against the rules of its type.
     pub(crate) fn datatype_rules(&mut self, place: Place<'_, 'a>, code: &str) {
@@ -37,7 +42,24 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.example_url(place);
                 self.uri(place);
             }
+            Primitive::String | Primitive::Markdown => self.text(place, primitive),
             _ => {}
+        }
+    }
+
+    /// White space alone says nothing, and at the ends it is hardly meant; both are of the right form.
+    fn text(&mut self, place: Place<'_, 'a>, primitive: Primitive) {
+        let Some(text) = place.node.as_str() else { return };
+        if text.trim().is_empty() {
+            self.report(Severity::Warning, place, "value", || "the text is nothing but white space".to_owned());
+        } else if primitive == Primitive::String && text.trim().len() != text.len() {
+            self.report(Severity::Warning, place, "value", || "the text starts or ends with white space".to_owned());
+        }
+        if text.len() > TEXT_LENGTH_MAX && text.chars().count() > TEXT_LENGTH_MAX {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            self.report(severity, place, "too-long", || {
+                format!("the text has more than {TEXT_LENGTH_MAX} characters, the most that FHIR allows")
+            });
         }
     }
 
@@ -124,15 +146,26 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         wanted.all(|one| plain(one) != plain(given)).then_some(first)
     }
 
-    /// `per-1`; a start and an end that cannot be compared, as a day and a time within it, do not keep the rule.
+    /// `per-1`. For the reference a start and an end that cannot be compared, as a time and the day it lies in, do not keep the rule; but
+    /// the standard has an end mean all times that match it, so that such a period is right data.
     fn period(&mut self, place: Place<'_, 'a>) {
         let date = |name: &str| FhirDate::parse(&place.node.str(name)?);
         let (Some(start), Some(end)) = (date("start"), date("end")) else { return };
         let is_same_form = start.precision() == end.precision();
         let holds = if is_same_form { start.range().0 <= end.range().0 } else { start.range().1 <= end.range().0 };
-        if !holds {
-            self.error(place, "invariant", || "the start of a period must not lie after its end (`per-1`)".to_owned());
+        if holds {
+            return;
         }
+        // A date without an offset may be that of any place on earth.
+        let leeway_ms = if start.has_offset() == end.has_offset() { 0 } else { OFFSET_MAX_MS };
+        let may_hold = !is_same_form && start.range().0.0 <= end.range().1.0.saturating_add(leeway_ms);
+        let severity = if may_hold && !self.options.exacting { Severity::Warning } else { Severity::Error };
+        self.report(severity, place, "invariant", || match may_hold {
+            true => {
+                "start and end of the period cannot be compared: give both to the same precision (`per-1`)".to_owned()
+            }
+            false => "the start of a period must not lie after its end (`per-1`)".to_owned(),
+        });
     }
 
     fn identifier(&mut self, place: Place<'_, 'a>) {

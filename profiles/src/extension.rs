@@ -4,6 +4,8 @@ use definitions::ExtensionContext;
 use fhir::{Node, Severity};
 
 use crate::path::Path;
+use crate::questionnaire_response::list;
+use crate::rule::{Rule, Slice};
 use crate::walk::{Place, Walk, shown};
 
 /// Where the extensions of HL7 begin. They are added to and widened apart from R4, so that one of them may be unknown or stand
@@ -47,6 +49,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 let contexts = self.validator.definitions().profile(&url).map_or(&[][..], |found| &found.context);
                 self.context(place, &url, contexts);
                 self.profile(node, profile, path);
+                self.parts(place, &url, &profile.root, is_modifier);
             }
             Some(_) => self.error(place, "extension", || format!("`{}` is a profile, not an extension", shown(&url))),
             None if self.options.extension_domains.iter().any(|domain| url.starts_with(domain.as_str())) => {}
@@ -62,6 +65,34 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.report(severity, place, "extension", || {
                     format!("extension `{}` is not known here and was not checked", shown(&url))
                 });
+            }
+        }
+    }
+
+    /// Says which parts of a complex extension its definition does not have; nobody can tell what they mean.
+    fn parts(&mut self, place: Place<'_, 'a>, url: &str, rule: &Rule, is_modifier: bool) {
+        let node: Node<'a> = place.node;
+        let slices = rule.children.iter().find(|child| child.name == "extension").map(|child| &child.rule.slices[..]);
+        for (index, part) in list(node, "extension").enumerate() {
+            let Some(name) = part.str("url").filter(|name| !name.contains(':')) else { continue };
+            let step = place.path.child("extension").at(index);
+            let place = Place { node: part, path: &step, ..place };
+            let is_it = |slice: &&Slice| {
+                slice
+                    .rule
+                    .child("url")
+                    .and_then(|url| url.fixed.as_ref())
+                    .map_or(slice.name == name, |url| url.as_str() == Some(&*name))
+            };
+            match slices.into_iter().flatten().find(is_it) {
+                Some(slice) => self.parts(place, url, &slice.rule, is_modifier),
+                None => {
+                    let is_error = self.options.exacting || is_modifier;
+                    let severity = if is_error { Severity::Error } else { Severity::Warning };
+                    self.report(severity, place, "extension", || {
+                        format!("extension `{}` has no part `{}`", shown(url), shown(&name))
+                    });
+                }
             }
         }
     }

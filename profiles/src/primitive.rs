@@ -126,8 +126,7 @@ fn number(node: Node<'_>, min: i64) -> bool {
 }
 
 fn is_text(text: &str) -> bool {
-    text.chars().any(|c| !c.is_whitespace())
-        && !text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+    !text.is_empty() && !text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
 fn is_code(text: &str) -> bool {

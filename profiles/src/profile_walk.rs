@@ -1,5 +1,6 @@
 //! The walk over a resource against the rules that a profile adds to its base type.
 
+use definitions::Definitions;
 use fhir::{Node, Severity};
 use fhirpath::Element;
 
@@ -242,7 +243,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             return;
         }
         let definitions = self.validator.definitions();
-        let mut fitting = rule.types.iter().filter(|one| definitions.is_subtype(code, &one.code)).peekable();
+        let mut fitting = rule.types.iter().filter(|one| is_of_type(definitions, code, &one.code)).peekable();
         if fitting.peek().is_none() {
             let wanted: Vec<&str> = rule.types.iter().map(|one| one.code.as_str()).collect();
             // A backbone element may be named by either of the two names of its type.
@@ -275,6 +276,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             }
         }
     }
+}
+
+/// Says whether a value of type `code` is what a profile asks for with `wanted`: a resource may be of a type below that, a datatype, as the
+/// name of a choice tells it, may not.
+pub(crate) fn is_of_type(definitions: &Definitions, code: &str, wanted: &str) -> bool {
+    code == wanted || (definitions.is_resource_type(code) && definitions.is_subtype(code, wanted))
 }
 
 /// The type of a value, as far as it is known.

@@ -6,6 +6,7 @@ use terminology::Membership;
 
 use crate::equality::{has_pattern, is_fixed};
 use crate::item::{Item, Items};
+use crate::profile_walk::is_of_type;
 use crate::rule::{Slice, SliceTest, SliceTestKind, Step};
 use crate::walk::Walk;
 
@@ -33,7 +34,7 @@ impl<'a> Walk<'_, 'a> {
             SliceTestKind::Type(types) => any(&|node, code| {
                 let own = node.str("resourceType");
                 let code = own.as_deref().or(code);
-                code.is_some_and(|code| types.iter().any(|one| self.validator.definitions().is_subtype(code, one)))
+                code.is_some_and(|code| types.iter().any(|one| is_of_type(self.validator.definitions(), code, one)))
             }),
             SliceTestKind::Profile(profiles) => {
                 any(&|node, _| profiles.iter().any(|url| self.around.conforms(node, url, self.container) == Some(true)))

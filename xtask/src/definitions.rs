@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use definitions::{CodeSystemDef, facts};
+use definitions::{CodeSystemDef, ProfileDef, facts};
 use flate2::read::GzDecoder;
 use serde::Serialize;
 use serde_json::Value;
@@ -114,7 +114,7 @@ fn add(bytes: &[u8], files: &mut Files) -> Result<()> {
             ("types.ndjson", found.name.clone(), line(&found)?)
         }
         Some("StructureDefinition") if facts::is_profile(&resource) => {
-            ("profiles.ndjson", url, line(&facts::profile(&resource).map_err(said)?)?)
+            ("profiles.ndjson", url, line(&profile_without_prose(facts::profile(&resource).map_err(said)?))?)
         }
         Some("SearchParameter") => {
             ("search-parameters.ndjson", url, line(&facts::search_parameter(&resource).map_err(said)?)?)
@@ -145,6 +145,15 @@ fn without_prose(mut system: CodeSystemDef) -> CodeSystemDef {
         concept.designations.retain(|one| Some(&one.value) != display.as_ref() || one.language.is_some());
     }
     system
+}
+
+/// The facts of a profile: what its invariants mean in sentences is left to HL7.
+fn profile_without_prose(mut profile: ProfileDef) -> ProfileDef {
+    let lists = profile.differential.iter_mut().filter_map(|element| element.get_mut("constraint")?.as_array_mut());
+    for constraint in lists.flatten().filter_map(Value::as_object_mut) {
+        constraint.remove("human");
+    }
+    profile
 }
 
 /// The standard's examples of each kind of definition define nothing.

@@ -6,6 +6,7 @@ mod base_r4;
 mod costs;
 mod counts;
 mod exacting;
+mod findings;
 mod mutants;
 mod rules;
 mod spec_examples;

@@ -67,7 +67,7 @@ pub struct Context<'a> {
     pub resource: Option<Value<'a>>,
     /// `%rootResource`: the outermost resource.
     pub root_resource: Option<Value<'a>>,
-    /// The clock of `now()`, `today()` and `timeOfDay()`; they are empty without one.
+    /// The clock of `now()`, `today()` and `timeOfDay()`; without one they cannot be answered.
     pub now: Option<Temporal>,
     /// Further variables.
     pub variables: Vec<(String, Vec<Value<'a>>)>,

@@ -26,7 +26,8 @@ const ELEMENT_FACTS: [&str; 16] = [
     "binding",
 ];
 const TYPED_FACTS: [&str; 4] = ["fixed", "pattern", "minValue", "maxValue"];
-const PROSE: [&str; 6] = ["description", "human", "xpath", "source", "requirements", "comment"];
+/// What an invariant means is kept for messages.
+const PROSE: [&str; 5] = ["description", "xpath", "source", "requirements", "comment"];
 const ADDITIONAL_BINDING: &str = "http://hl7.org/fhir/tools/StructureDefinition/additional-binding";
 const ADDITIONAL_BINDING_R5: &str =
     "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.binding.additional";

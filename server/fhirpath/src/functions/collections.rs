@@ -208,11 +208,12 @@ fn trace<'a>(call: &Call<'_, '_, '_, 'a>, input: Items<'a>) -> Outcome<'a> {
 }
 
 fn clock<'a>(call: &Call<'_, '_, '_, 'a>) -> Outcome<'a> {
-    let Some(now) = call.evaluator.context.now else { return Ok(Vec::new()) };
+    let now = call.evaluator.context.now;
+    let told = |name| now.ok_or(FhirpathError::NotSupported(name));
     Ok(vec![match call.function {
-        Function::Now => Value::DateTime(now),
-        Function::Today => Value::Date(now.date()),
-        _ => Value::Time(now.time()),
+        Function::Now => Value::DateTime(told("now")?),
+        Function::Today => Value::Date(told("today")?.date()),
+        _ => Value::Time(told("timeOfDay")?.time()),
     }])
 }
 

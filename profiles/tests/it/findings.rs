@@ -1,0 +1,179 @@
+//! Right input that was once refused, and wrong input that once passed: what the reference says of each.
+
+use std::sync::Arc;
+
+use definitions::Definitions;
+use fhir::{Instant, Issue, Json, Severity};
+use profiles::{Options, Validator};
+use serde_json::{Value, json};
+
+use crate::{errors, issues};
+
+/// 1 January 2026.
+const NOW: Instant = Instant(1_767_225_600_000);
+
+fn exacting() -> Options {
+    Options { exacting: true, now: Some(NOW), ..Options::default() }
+}
+
+/// What a write finds, then what the command finds.
+fn check(resource: Value, on_write: &[&str], by_command: &[&str]) {
+    assert_eq!(errors(&resource, &Options::default()), on_write, "on a write: {resource}");
+    assert_eq!(errors(&resource, &exacting()), by_command, "by the command: {resource}");
+}
+
+fn warnings(resource: &Value, options: &Options) -> Vec<String> {
+    let found = issues(resource, options).into_iter().filter(|issue| issue.severity == Severity::Warning);
+    found.map(|issue| format!("{} {}", issue.code, issue.expression.unwrap_or_default())).collect()
+}
+
+/// What is wrong with a Patient by a profile with these elements.
+fn by_profile(elements: &Value, resource: &Value, options: &Options) -> Vec<Issue> {
+    let url = "http://example.org/StructureDefinition/p";
+    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
+        "abstract": false, "type": "Patient", "derivation": "constraint",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "differential": {"element": elements}});
+    let base = Definitions::r4().expect("the base definitions load");
+    let definitions = base.with_overlay(vec![profile]).expect("the definitions are taken");
+    let options = Options { profiles: vec![url.to_owned()], ..options.clone() };
+    Validator::new(Arc::new(definitions)).issues(&Json::from_value(resource), &options)
+}
+
+#[test]
+fn a_primitive_with_a_value_may_have_an_id_alone() {
+    check(json!({"resourceType": "Patient", "birthDate": "2020-01-01", "_birthDate": {"id": "a"}}), &[], &[]);
+    check(json!({"resourceType": "Patient", "name": [{"given": ["A", "B"], "_given": [{"id": "a"}, null]}]}), &[], &[]);
+    let bare = ["invariant Patient.birthDate"];
+    check(json!({"resourceType": "Patient", "_birthDate": {"id": "a"}}), &bare, &bare);
+}
+
+#[test]
+fn white_space_alone_is_text() {
+    let patient = |line: &str| json!({"resourceType": "Patient", "address": [{"line": ["1 High St", line]}]});
+    for line in [" ", " Leeds"] {
+        check(patient(line), &[], &[]);
+        assert_eq!(warnings(&patient(line), &Options::default()), ["value Patient.address[0].line[1]"]);
+    }
+    check(patient(""), &["value Patient.address[0].line[1]"], &["value Patient.address[0].line[1]"]);
+}
+
+#[test]
+fn a_text_has_a_greatest_length() {
+    let patient = |length: usize| json!({"resourceType": "Patient", "name": [{"text": "é".repeat(length)}]});
+    check(patient(1_048_576), &[], &[]);
+    check(patient(1_048_577), &[], &["too-long Patient.name[0].text"]);
+}
+
+#[test]
+fn values_and_extensions_may_differ_in_number() {
+    let masked = json!({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]});
+    let patient = json!({"resourceType": "Patient", "name": [{"given": ["A", "B"], "_given": [masked]}]});
+    check(patient.clone(), &[], &[]);
+    assert_eq!(warnings(&patient, &Options::default()), ["structure Patient.name[0].given"]);
+}
+
+#[test]
+fn an_end_may_be_the_day_that_the_start_lies_in() {
+    let encounter = |start: &str, end: &str| json!({"resourceType": "Encounter", "status": "finished", "class": {"display": "x"}, "period": {"start": start, "end": end}});
+    let wrong = ["invariant Encounter.period"];
+    for (start, end) in
+        [("2020-02-05T10:00:00Z", "2020-02-05"), ("2001", "2001-03"), ("2020-02-05T23:30:00-05:00", "2020-02-05")]
+    {
+        check(encounter(start, end), &[], &wrong);
+    }
+    for (start, end) in [("2020-02-07T10:00:00Z", "2020-02-05"), ("2020-02-06", "2020-02-05"), ("2002", "2001-03")] {
+        check(encounter(start, end), &wrong, &wrong);
+    }
+}
+
+#[test]
+fn a_type_is_not_one_derived_from_it() {
+    let patient = |member: &str, value: &str| {
+        let mut extension = json!({"url": "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName"});
+        extension[member] = json!(value);
+        json!({"resourceType": "Patient", "extension": [extension]})
+    };
+    check(patient("valueString", "x"), &[], &[]);
+    for member in ["valueCode", "valueMarkdown", "valueId"] {
+        let at = member.trim_start_matches("value");
+        let at = at[..1].to_lowercase() + &at[1..];
+        let wrong = format!("value Patient.extension[0].value.ofType({at})");
+        check(patient(member, "x"), &[&wrong], &[&wrong]);
+    }
+}
+
+#[test]
+fn a_complex_extension_has_the_parts_of_its_definition() {
+    let patient = |part: &str| {
+        json!({"resourceType": "Patient", "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-nationality",
+            "extension": [{"url": part, "valueCodeableConcept": {"text": "x"}}]}]})
+    };
+    check(patient("code"), &[], &[]);
+    check(patient("nope"), &[], &["extension Patient.extension[0].extension[0]"]);
+    assert_eq!(warnings(&patient("nope"), &Options::default()), ["extension Patient.extension[0].extension[0]"]);
+}
+
+#[test]
+fn a_rule_without_an_answer_does_not_hold() {
+    let questionnaire = json!({"resourceType": "Questionnaire", "status": "draft", "item": [{"linkId": "a", "type": "string",
+        "text": "x", "initial": [{"valueString": "1"}, {"valueString": "2"}]}]});
+    check(questionnaire, &["invariant Questionnaire.item[0]"], &["invariant Questionnaire.item[0]"]);
+    // What is not there is none of these rules' business.
+    let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": [
+        {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}]});
+    check(bundle, &[], &[]);
+    let assessment = json!({"resourceType": "RiskAssessment", "status": "final", "subject": {"display": "x"}, "prediction": [{"rationale": "x"}]});
+    check(assessment, &[], &[]);
+}
+
+#[test]
+fn rules_know_the_clock() {
+    let elements = json!([{"id": "Patient", "path": "Patient", "constraint": [{"key": "p-1", "severity": "error",
+        "human": "Nobody is born tomorrow", "expression": "birthDate.empty() or birthDate <= today()"}]}]);
+    let born = |date: &str| json!({"resourceType": "Patient", "birthDate": date});
+    let found = |date: &str, options: &Options| {
+        let found = by_profile(&elements, &born(date), options);
+        found.iter().map(|issue| (issue.severity, issue.code.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(found("2020-01-01", &exacting()), []);
+    assert_eq!(found("2999-01-01", &exacting()), [(Severity::Error, "invariant".to_owned())]);
+    // Without a clock it is said that the rule was not looked at.
+    assert_eq!(found("2999-01-01", &Options::default()), [(Severity::Warning, "processing".to_owned())]);
+}
+
+#[test]
+fn entries_of_a_large_bundle_are_told_apart() {
+    let entry = |number: usize| {
+        json!({"fullUrl": format!("https://weir.test/Basic/{number}"), "resource": {"resourceType": "Basic",
+        "id": number.to_string(), "code": {"text": "x"}}})
+    };
+    let mut entries: Vec<Value> = (0..2_000).map(entry).collect();
+    entries.push(entry(7));
+    let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entries});
+    let found = issues(&bundle, &Options::default());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].rule.as_deref(), Some("http://hl7.org/fhir/StructureDefinition/Bundle#bdl-7"));
+    assert!(found[0].diagnostics.contains("entry[2000]"), "{found:?}");
+    let response = json!({"resourceType": "Bundle", "type": "batch", "entry": [{"request": {"method": "GET", "url": "x"},
+        "response": {"status": "200"}}, {"response": {"status": "200"}}]});
+    let found: Vec<String> =
+        issues(&response, &Options::default()).into_iter().filter_map(|issue| issue.rule).collect();
+    let rule = |key: &str| format!("http://hl7.org/fhir/StructureDefinition/Bundle#{key}");
+    assert_eq!(found, [rule("bdl-3"), rule("bdl-4")]);
+}
+
+#[test]
+fn a_rule_that_does_not_hold_says_what_it_asks() {
+    let elements = json!([{"id": "Patient", "path": "Patient", "constraint": [
+        {"key": "p-1", "severity": "error", "human": "Everybody has a name", "expression": "name.exists() and true"},
+        {"key": "p-2", "severity": "error", "expression": "gender.exists() and true"}]}]);
+    let found = by_profile(&elements, &json!({"resourceType": "Patient", "active": true}), &exacting());
+    let found: Vec<&str> = found.iter().map(|issue| &*issue.diagnostics).collect();
+    assert_eq!(
+        found,
+        [
+            "the rule `p-1` does not hold: Everybody has a name",
+            "the rule `p-2` does not hold: `gender.exists() and true`"
+        ]
+    );
+}
