@@ -53,6 +53,7 @@ mod spec_examples;
 mod subsumes;
 mod summary;
 mod transaction;
+mod transaction_links;
 mod translate;
 mod update;
 mod validate;
