@@ -159,3 +159,27 @@ fn every_operation_that_is_listed_is_routed_and_defined() {
         api.get("Patient/$nonsense").await.refused(404);
     });
 }
+
+#[test]
+fn every_include_that_is_listed_is_followed() {
+    on_each("capabilities_includes", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let statement = app.anonymous().get("metadata").await.expect(200).json();
+        let codes: Vec<&Value> = statement["rest"][0]["interaction"].as_array().unwrap().iter().collect();
+        let distinct: BTreeSet<String> = codes.iter().map(|code| code.to_string()).collect();
+        assert_eq!(codes.len(), distinct.len(), "{codes:?}");
+        for resource in resources(&statement) {
+            let name = resource["type"].as_str().unwrap();
+            for (list, parameter) in [("searchInclude", "_include"), ("searchRevInclude", "_revinclude")] {
+                let listed: Vec<&str> = resource[list].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+                // As many as one search takes.
+                for some in listed.iter().filter(|one| **one != "*").collect::<Vec<_>>().chunks(60) {
+                    let asked: String = some.iter().map(|one| format!("&{parameter}={one}")).collect();
+                    api.get(&format!("{name}?_count=1{asked}")).await.expect(200);
+                }
+            }
+        }
+        let patient = resources(&statement).iter().find(|resource| resource["type"] == "Patient").unwrap();
+        assert!(patient["searchRevInclude"].to_string().contains("Observation:subject"), "{patient}");
+    });
+}

@@ -57,6 +57,7 @@ mod stub_server;
 mod subsumes;
 mod summary;
 mod transaction;
+mod transaction_links;
 mod translate;
 mod update;
 mod validate;

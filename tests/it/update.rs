@@ -235,3 +235,25 @@ fn an_update_can_ask_that_there_be_nothing_yet() {
         update().await.refused(412);
     });
 }
+
+#[test]
+fn if_none_match_rules_out_what_is_there() {
+    on_each("update_none_match", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let person = Person::new();
+        let id = api.create(&person.patient()).await;
+        let mut whole = person.patient();
+        whole["id"] = json!(id);
+        whole["gender"] = json!("other");
+        for path in [format!("Patient/{id}"), format!("Patient?identifier={}", person.nhs_number)] {
+            let put = async |tag: &str| api.call("PUT", &path).fhir(&whole).header("if-none-match", tag).send().await;
+            put("*").await.refused(412);
+            put("W/\"7\", W/\"1\"").await.refused(412);
+        }
+        assert_eq!(api.get(&format!("Patient/{id}")).await.json()["meta"]["versionId"], "1");
+        let put = api.call("PUT", &format!("Patient/{id}")).fhir(&whole).header("if-none-match", "W/\"7\"");
+        put.send().await.expect(200);
+        let nobody = format!("Patient?identifier={}", Person::new().nhs_number);
+        api.call("PUT", &nobody).fhir(&Person::new().patient()).header("if-none-match", "*").send().await.expect(201);
+    });
+}

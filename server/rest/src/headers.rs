@@ -43,7 +43,8 @@ impl EntityTags {
         }
     }
 
-    fn holds(&self, version: u64) -> bool {
+    /// Whether that version is one of them.
+    pub(crate) fn holds(&self, version: u64) -> bool {
         match self {
             EntityTags::Any => true,
             EntityTags::Versions(versions) => versions.contains(&version),

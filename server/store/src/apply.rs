@@ -135,7 +135,10 @@ impl<'a, 'b> Apply<'a, 'b> {
                     let matched = self.matched(*key, put.interaction)?;
                     // Other writes of the batch refer to it under the id that the caller found or made.
                     if self.batch.ops.len() > 1 && matched.id != put.id {
-                        return Err(StoreError::Busy);
+                        return Err(match self.is_written_too(&matched) {
+                            true => StoreError::Invalid("another write meets the condition of the create".to_owned()),
+                            false => StoreError::Conflict("what the write was decided upon has changed".to_owned()),
+                        });
                     }
                     return Ok(matched);
                 }
@@ -188,6 +191,15 @@ impl<'a, 'b> Apply<'a, 'b> {
         let (type_name, id) = (type_name.to_owned(), put.id.clone());
         // The body is put together outside the writer, and the patients of the new version are added to those of the old.
         Ok(Written { res_key, type_name, id, version, last_updated, status, patients: before, body: Bytes::new() })
+    }
+
+    /// Whether another write of the batch is of that resource.
+    fn is_written_too(&self, matched: &Written) -> bool {
+        let same = |type_name: &str, id: &str| type_name == matched.type_name && id == matched.id;
+        self.batch.ops.iter().any(|op| match op {
+            Prepared::Put(put) => same(put.resource.type_name(), &put.id),
+            Prepared::Delete(delete) => same(&delete.type_name, &delete.id),
+        })
     }
 
     fn delete(&mut self, delete: &PreparedDelete) -> Result<Written, StoreError> {

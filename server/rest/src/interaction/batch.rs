@@ -9,6 +9,7 @@ use policy::Interaction;
 use crate::answer::{Answer, FHIR_JSON, Outcome};
 use crate::failure::{Failure, Reason};
 use crate::headers::{Conditions, media_type};
+use crate::interaction::entry_links::EntryLinks;
 use crate::interaction::{transaction, written};
 use crate::perform::{Context, perform};
 use crate::request::Request;
@@ -16,6 +17,9 @@ use crate::router::{self, Level, Route};
 
 /// Bytes of resources after which an answer takes no more of them.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The methods of <https://hl7.org/fhir/R4/valueset-http-verb.html>.
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"];
 
 /// A batch or a transaction, as the Bundle says.
 pub(crate) async fn batch(context: &Context<'_>) -> Result<Answer, Failure> {
@@ -41,12 +45,17 @@ pub(crate) async fn batch(context: &Context<'_>) -> Result<Answer, Failure> {
 async fn run_batch(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer, Failure> {
     let mut writer = BundleWriter::new("batch-response");
     let mut size_bytes = 0;
+    let links = EntryLinks::of_batch(&context.weir.settings.base_url, &context.weir.definitions, entries);
     for (index, entry) in entries.iter().enumerate() {
         let (is_head, result) = match asked(context, *entry, index) {
             Ok(entry) => {
-                let result = match check_size(size_bytes) {
+                let checked = match check_size(size_bytes) {
                     Err(failure) if !entry.request.interaction.is_write() => Err(failure),
-                    _ => Box::pin(perform(context.weir, context.caller, &entry.request)).await,
+                    _ => check_links(&links, &entry),
+                };
+                let result = match checked {
+                    Err(failure) => Err(failure),
+                    Ok(()) => Box::pin(perform(context.weir, context.caller, &entry.request)).await,
                 };
                 (entry.is_head, result.map_err(|failure| entry.at(failure)))
             }
@@ -55,6 +64,17 @@ async fn run_batch(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer
         size_bytes += write_response(&mut writer, is_head, &result);
     }
     Ok(Answer::json(Outcome::Ok, writer.finish()))
+}
+
+/// Refuses an entry that refers to another one: <https://hl7.org/fhir/R4/http.html#brules>.
+fn check_links(links: &EntryLinks<'_>, asked: &Asked<'_>) -> Result<(), Failure> {
+    let interaction = asked.request.interaction;
+    match asked.entry.get("resource") {
+        Some(resource) if matches!(interaction, Interaction::Create | Interaction::Update) => {
+            links.check_independent(asked.entry, resource, interaction)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An entry, read.
@@ -139,9 +159,21 @@ fn conditions(context: &Context<'_>, asked: Node<'_>) -> Result<Conditions, Fail
 /// The interaction that a method and a URL relative to the base mean.
 fn route(base_url: &str, method: &str, url: &str) -> Result<(&'static Route, Request), Failure> {
     let not_offered = |message: &str| Failure::new(Reason::NotAllowed, "not-supported", message);
+    if !METHODS.contains(&method) {
+        let message = format!("`request.method` is one of {}", METHODS.join(", "));
+        return Err(Failure::bad_request("value", message));
+    }
     let relative = url.strip_prefix(base_url).unwrap_or(url);
+    if relative.contains("://") && !relative.contains('?') {
+        let message = "`request.url` is another server's; give it relative to this server's base";
+        return Err(Failure::bad_request("value", message));
+    }
     let (path, query) = relative.split_once('?').unwrap_or((relative, ""));
-    let (route, names) = router::find(method, path).ok_or_else(|| not_offered("an entry cannot ask that here"))?;
+    let (route, names) = router::find(method, path).ok_or_else(|| {
+        not_offered(
+            "no interaction or operation of that method and URL is offered here; GET [base]/metadata tells what is",
+        )
+    })?;
     let is_job = matches!(
         route.interaction,
         Interaction::Export

@@ -93,9 +93,14 @@ fn resource(weir: &Weir, name: &str) -> Value {
         .params_of(name)
         .map(|param| json!({"name": param.code, "definition": param.url, "type": param.kind.code()}))
         .collect();
-    let references = registry.params_of(name).filter(|param| param.kind == search::Kind::Reference);
+    let references = registry.params_of(name).filter(|param| is_followed(param));
     let includes: Vec<String> =
         std::iter::once("*".to_owned()).chain(references.map(|param| format!("{name}:{}", param.code))).collect();
+    let referrers = weir.definitions.resource_types().iter().flat_map(|source| {
+        let leading_here = registry.params_of(source).filter(|param| is_followed(param) && param.may_refer_to(name));
+        leading_here.map(move |param| format!("{source}:{}", param.code))
+    });
+    let reverse_includes: Vec<String> = referrers.collect();
     let mut resource = json!({
         "type": name,
         "interaction": interactions,
@@ -108,6 +113,7 @@ fn resource(weir: &Weir, name: &str) -> Value {
         "conditionalDelete": if weir.settings.limits.conditional_delete_max > 1 { "multiple" } else { "single" },
         "referencePolicy": ["literal", "local"],
         "searchInclude": includes,
+        "searchRevInclude": reverse_includes,
         "searchParam": parameters,
     });
     if let Value::Object(members) = &mut resource {
@@ -124,6 +130,11 @@ fn resource(weir: &Weir, name: &str) -> Value {
     resource
 }
 
+/// Whether `_include` follows the parameter; a canonical URL is not followed.
+fn is_followed(param: &search::Param) -> bool {
+    param.kind == search::Kind::Reference && !param.is_canonical
+}
+
 fn operations(is_listed: impl Fn(Listed) -> bool) -> Value {
     let listed = OPERATIONS.iter().filter(|(_, _, listed)| is_listed(*listed));
     listed.map(|(name, definition, _)| json!({"name": name, "definition": definition})).collect()
@@ -131,13 +142,12 @@ fn operations(is_listed: impl Fn(Listed) -> bool) -> Value {
 
 fn system_interactions() -> Value {
     let mut codes = vec![json!({"code": "transaction"}), json!({"code": "batch"})];
-    codes.extend(
-        ROUTES
-            .iter()
-            .filter(|route| route.level == Level::System)
-            .filter_map(|route| code(route.interaction))
-            .map(|code| json!({"code": code})),
-    );
+    for route in ROUTES.iter().filter(|route| route.level == Level::System) {
+        let Some(code) = code(route.interaction).map(|code| json!({"code": code})) else { continue };
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
     Value::Array(codes)
 }
 

@@ -2,33 +2,25 @@
 //! transaction itself. <https://hl7.org/fhir/R4/http.html#trules>
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
-use fhir::{Json, Node, Reference};
-use search::{Judged, Query, State};
+use fhir::{Node, Reference};
 use store::ExpectedMatches;
 
 use crate::failure::{Failure, Reason};
+use crate::interaction::coming::Coming;
 use crate::interaction::criteria;
 use crate::perform::Context;
 
-/// A resource that the transaction writes; without content when it goes or is patched.
-pub(super) struct Coming<'a> {
-    pub type_name: &'a str,
-    pub id: String,
-    pub resource: Option<Node<'a>>,
-}
-
 /// The conditional references of a transaction.
 pub(super) struct ConditionalReferences<'a> {
-    coming: Vec<Coming<'a>>,
+    coming: &'a [Coming<'a>],
     resolved: HashMap<String, String>,
     expected: Vec<ExpectedMatches>,
 }
 
 impl<'a> ConditionalReferences<'a> {
     /// None yet.
-    pub(super) fn new(coming: Vec<Coming<'a>>) -> ConditionalReferences<'a> {
+    pub(super) fn new(coming: &'a [Coming<'a>]) -> ConditionalReferences<'a> {
         ConditionalReferences { coming, resolved: HashMap::new(), expected: Vec::new() }
     }
 
@@ -66,40 +58,5 @@ impl<'a> ConditionalReferences<'a> {
             [] => refused("not-found", "a conditional reference of the resource matches nothing"),
             _ => refused("multiple-matches", "a conditional reference of the resource matches several resources"),
         }
-    }
-}
-
-impl Coming<'_> {
-    fn matches(&self, context: &Context<'_>, query: &Query) -> bool {
-        let json = self.resource.and_then(|resource| Json::parse(resource.raw().as_bytes()).ok());
-        let Some(json) = json else { return false };
-        let registry = &context.weir.registry();
-        let judged = Judged {
-            type_name: query.type_name.clone(),
-            id: self.id.clone(),
-            last_updated: context.weir.now(),
-            entries: search::index(&json, registry),
-            text: search::full_text(&json, registry),
-        };
-        query.conditions.iter().all(|one| matches!(search::holds(one, &judged, &mut Alone, registry), Ok(true)))
-    }
-}
-
-/// What is not stored yet is looked at by itself: chains from it lead nowhere.
-struct Alone;
-
-impl State for Alone {
-    type Error = std::convert::Infallible;
-
-    fn resource(&mut self, _: &str, _: &str) -> Result<Option<Rc<Judged>>, Self::Error> {
-        Ok(None)
-    }
-
-    fn referrers(&mut self, _: &str, _: u32, _: (&str, &str)) -> Result<Vec<Rc<Judged>>, Self::Error> {
-        Ok(Vec::new())
-    }
-
-    fn list(&mut self, _: &str) -> Result<Vec<(String, String)>, Self::Error> {
-        Ok(Vec::new())
     }
 }

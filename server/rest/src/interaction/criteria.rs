@@ -1,5 +1,7 @@
 //! Interactions on what a search finds: conditional create, update, patch and delete. <https://hl7.org/fhir/R4/http.html#cond-update>
 
+use std::collections::BTreeSet;
+
 use policy::Interaction;
 use search::{Options, Query};
 use store::{Criteria, ExpectedMatches, Page};
@@ -27,24 +29,44 @@ impl Found {
 
     /// Lets the write happen only while there is no resource of the id; whether there is none now.
     pub(super) async fn expect_absent(&mut self, context: &Context<'_>, id: &str) -> Result<bool, Failure> {
-        let Criteria { query, grant } =
-            criteria(context, context.request.type_str(), &[("_id".to_owned(), id.to_owned())])?;
+        let Criteria { query, grant } = by_id(context, id)?;
         let is_absent = matching(context, &query, 1).await?.is_empty();
         self.expected.push(ExpectedMatches { query, grant, count: 0 });
         Ok(is_absent)
     }
 }
 
+/// The version of what is there under that id, as far as the caller may find it.
+pub(super) async fn version_of(context: &Context<'_>, id: &str) -> Result<Option<u64>, Failure> {
+    let Criteria { query, .. } = by_id(context, id)?;
+    Ok(matches(context, &query, 1).await?.pop().map(|(_, version)| version))
+}
+
+fn by_id(context: &Context<'_>, id: &str) -> Result<Criteria, Failure> {
+    criteria(context, context.request.type_str(), &[("_id".to_owned(), id.to_owned())])
+}
+
+/// Ids of the request's type that are deleted before the criteria are looked at, in the same transaction.
+pub(super) type Gone = BTreeSet<String>;
+
 /// Finds what the criteria of the URL match, at most `most`; more are a 412.
-pub(super) async fn find(context: &Context<'_>, most: u32) -> Result<Found, Failure> {
+pub(super) async fn find(context: &Context<'_>, most: u32, gone: &Gone) -> Result<Found, Failure> {
+    find_by(context, context.request.type_str(), url_params(context), most, gone).await
+}
+
+/// The criteria of the URL.
+pub(super) fn of_url(context: &Context<'_>) -> Result<Criteria, Failure> {
+    criteria(context, context.request.type_str(), &url_params(context))
+}
+
+fn url_params(context: &Context<'_>) -> Vec<(String, String)> {
     let is_criterion = |(name, _): &&(String, String)| !matches!(name.as_str(), "_format" | "_pretty");
-    let params: Vec<(String, String)> = context.request.params.iter().filter(is_criterion).cloned().collect();
-    find_by(context, context.request.type_str(), params, most).await
+    context.request.params.iter().filter(is_criterion).cloned().collect()
 }
 
 /// Finds what a reference by search matches, at most `most`; more are a 412.
 pub(super) async fn find_of(context: &Context<'_>, type_name: &str, text: &str, most: u32) -> Result<Found, Failure> {
-    find_by(context, type_name, params_of(text), most).await
+    find_by(context, type_name, params_of(text), most, &Gone::new()).await
 }
 
 /// The criteria of a reference.
@@ -74,9 +96,10 @@ async fn find_by(
     type_name: &str,
     mut params: Vec<(String, String)>,
     most: u32,
+    gone: &Gone,
 ) -> Result<Found, Failure> {
     let Criteria { query, grant } = criteria(context, type_name, &params)?;
-    let ids = matching(context, &query, most).await?;
+    let mut ids = matching(context, &query, most.saturating_add(count_of(gone))).await?;
     let count = ids.len();
     let mut expected = vec![ExpectedMatches { query, grant, count }];
     if count > 0 {
@@ -85,18 +108,44 @@ async fn find_by(
         let Criteria { query, grant } = criteria(context, type_name, &params)?;
         expected.push(ExpectedMatches { query, grant, count });
     }
+    ids.retain(|id| !gone.contains(id));
+    if ids.len() > most as usize {
+        return Err(several());
+    }
     Ok(Found { ids, expected })
+}
+
+fn count_of(gone: &Gone) -> u32 {
+    u32::try_from(gone.len()).unwrap_or(u32::MAX)
+}
+
+/// The one match of a conditional create, with its version.
+pub(super) async fn existing(
+    context: &Context<'_>,
+    query: &Query,
+    gone: &Gone,
+) -> Result<Option<(String, u64)>, Failure> {
+    let mut found = matches(context, query, 1_u32.saturating_add(count_of(gone))).await?;
+    found.retain(|(id, _)| !gone.contains(id));
+    if found.len() > 1 {
+        return Err(several());
+    }
+    Ok(found.pop())
 }
 
 /// The ids of what the caller may find, at most `most`.
 pub(super) async fn matching(context: &Context<'_>, query: &Query, most: u32) -> Result<Vec<String>, Failure> {
+    Ok(matches(context, query, most).await?.into_iter().map(|(id, _)| id).collect())
+}
+
+async fn matches(context: &Context<'_>, query: &Query, most: u32) -> Result<Vec<(String, u64)>, Failure> {
     let grant = crate::access::also(context.caller, Interaction::SearchType, &query.type_name)?;
     let page = Page { count: most.saturating_add(1), ..Page::default() };
     let found = context.weir.store.search(&grant, query, page).await?.matches;
     if found.len() > most as usize {
         return Err(several());
     }
-    Ok(found.iter().map(|version| version.facts().id.clone()).collect())
+    Ok(found.iter().map(|version| (version.facts().id.clone(), version.facts().version)).collect())
 }
 
 /// More match than the interaction takes.

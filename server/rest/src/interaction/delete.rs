@@ -4,7 +4,7 @@ use store::WriteOp;
 
 use crate::answer::Answer;
 use crate::failure::Failure;
-use crate::interaction::criteria::{self, Found};
+use crate::interaction::criteria::{self, Found, Gone};
 use crate::interaction::written::{deleted, write_all};
 use crate::perform::Context;
 
@@ -23,7 +23,7 @@ pub(crate) async fn delete(context: &Context<'_>) -> Result<Answer, Failure> {
 pub(super) async fn targets(context: &Context<'_>) -> Result<Found, Failure> {
     match &context.request.id {
         Some(id) => Ok(Found::named(id)),
-        None => criteria::find(context, context.weir.settings.limits.conditional_delete_max).await,
+        None => criteria::find(context, context.weir.settings.limits.conditional_delete_max, &Gone::new()).await,
     }
 }
 

@@ -1,80 +1,133 @@
 //! Links between the entries of a transaction: what names an entry's `fullUrl` comes to name its resource.
 //! <https://hl7.org/fhir/R4/http.html#trules>
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use definitions::{Definitions, ElementDef, TypeKind};
 use fhir::{Json, Node};
 
 use crate::failure::Failure;
 
-/// Types whose values name resources. A canonical is not among them: it names a definition wherever that is.
-const LINK_TYPES: [&str; 4] = ["uri", "url", "oid", "uuid"];
+/// Types beside `url` whose values name resources. A canonical is not among them: it names a definition wherever that is.
+const LINK_TYPES: [&str; 3] = ["uri", "oid", "uuid"];
+
+/// Where a link stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In `Reference.reference`, or in a `url` as that of an Attachment, which is read as a reference is.
+    Reference,
+    /// In another uri, or in a narrative.
+    Text,
+    /// In a Bundle that the resource is or holds, whose relative links are its own entries' affair.
+    InnerBundle,
+}
+
+/// What a link becomes, if anything else than it is.
+pub(super) type Target<'t> = dyn Fn(&str, Place) -> Result<Option<String>, Failure> + 't;
 
 /// Rewrites references, uris and the links and images of narratives for which `target` has an answer.
-pub(super) fn rewrite(
-    json: Json,
-    definitions: &Definitions,
-    target: &dyn Fn(&str) -> Option<String>,
-) -> Result<Json, Failure> {
-    let mut walk = Walk { definitions, target, found: Vec::new() };
-    walk.resource(json.root());
-    if walk.found.is_empty() {
+pub(super) fn rewrite(json: Json, definitions: &Definitions, target: &Target<'_>) -> Result<Json, Failure> {
+    let found = found(json.root(), definitions, target)?;
+    if found.is_empty() {
         return Ok(json);
     }
-    let rewritten = fhir::resource::replace_texts(&json, walk.found);
+    let rewritten = fhir::resource::replace_texts(&json, found);
     Json::parse_owned(rewritten).map_err(|_| Failure::internal())
 }
 
-struct Walk<'a> {
+/// Asks `target` about every link of a resource.
+pub(super) fn check(resource: Node<'_>, definitions: &Definitions, target: &Target<'_>) -> Result<(), Failure> {
+    found(resource, definitions, target).map(|_| ())
+}
+
+/// The links of a resource.
+pub(super) fn texts(resource: Node<'_>, definitions: &Definitions) -> Result<HashSet<String>, Failure> {
+    let texts = RefCell::new(HashSet::new());
+    check(resource, definitions, &|text: &str, _| {
+        texts.borrow_mut().insert(text.to_owned());
+        Ok(None)
+    })?;
+    Ok(texts.into_inner())
+}
+
+fn found<'a>(
+    resource: Node<'a>,
     definitions: &'a Definitions,
-    target: &'a dyn Fn(&str) -> Option<String>,
+    target: &'a Target<'_>,
+) -> Result<Vec<(Node<'a>, String)>, Failure> {
+    let mut walk = Walk { definitions, target, is_in_bundle: false, found: Vec::new() };
+    walk.resource(resource)?;
+    Ok(walk.found)
+}
+
+struct Walk<'a, 't> {
+    definitions: &'a Definitions,
+    target: &'a Target<'t>,
+    is_in_bundle: bool,
     found: Vec<(Node<'a>, String)>,
 }
 
-impl<'a> Walk<'a> {
-    fn resource(&mut self, node: Node<'a>) {
-        let definition = node.str("resourceType").and_then(|name| self.definitions.type_named(&name));
-        self.members(node, definition.map_or(&[], |definition| definition.elements.as_slice()));
+impl<'a> Walk<'a, '_> {
+    fn resource(&mut self, node: Node<'a>) -> Result<(), Failure> {
+        let name = node.str("resourceType");
+        let definition = name.as_deref().and_then(|name| self.definitions.type_named(name));
+        let was_in_bundle = self.is_in_bundle;
+        self.is_in_bundle |= name.as_deref() == Some("Bundle");
+        self.members(node, definition.map_or(&[], |definition| definition.elements.as_slice()))?;
+        self.is_in_bundle = was_in_bundle;
+        Ok(())
     }
 
-    fn members(&mut self, node: Node<'a>, elements: &'a [ElementDef]) {
+    fn members(&mut self, node: Node<'a>, elements: &'a [ElementDef]) -> Result<(), Failure> {
         for (key, value) in node.members() {
             let name = key.strip_prefix('_').unwrap_or(&key);
             let found = elements.iter().find_map(|element| Some((element, type_of(element, name)?)));
             for value in value.each() {
                 match found {
-                    Some((element, code)) => self.value(value, element, code),
-                    None => self.unknown(name, value),
+                    Some((element, code)) => self.value(value, element, code)?,
+                    None => self.unknown(name, value)?,
                 }
             }
         }
+        Ok(())
     }
 
-    fn value(&mut self, value: Node<'a>, element: &'a ElementDef, code: &str) {
+    fn value(&mut self, value: Node<'a>, element: &'a ElementDef, code: &str) -> Result<(), Failure> {
         if let Some(text) = value.as_str() {
             let rewritten = match code {
-                "xhtml" => narrative(&text, self.target),
-                _ if element.name == "reference" || LINK_TYPES.contains(&code) => (self.target)(&text),
+                "xhtml" => narrative(&text, &|url| self.ask(url, Place::Text))?,
+                _ if element.name == "reference" || code == "url" => self.ask(&text, Place::Reference)?,
+                _ if LINK_TYPES.contains(&code) => self.ask(&text, Place::Text)?,
                 _ => None,
             };
             self.found.extend(rewritten.map(|text| (value, text)));
-            return;
+            return Ok(());
         }
         let children = self.definitions.children(element);
         match self.definitions.type_named(code) {
             _ if !children.is_empty() => self.members(value, children),
             Some(definition) if definition.kind == TypeKind::Resource => self.resource(value),
             Some(definition) => self.members(value, &definition.elements),
-            None => {}
+            None => Ok(()),
         }
     }
 
     /// Of what R4 does not define, which `warn` lets through, references only.
-    fn unknown(&mut self, name: &str, value: Node<'a>) {
+    fn unknown(&mut self, name: &str, value: Node<'a>) -> Result<(), Failure> {
         match value.as_str() {
-            Some(text) if name == "reference" => self.found.extend((self.target)(&text).map(|text| (value, text))),
-            Some(_) => {}
+            Some(text) if name == "reference" => {
+                let rewritten = self.ask(&text, Place::Reference)?;
+                self.found.extend(rewritten.map(|text| (value, text)));
+                Ok(())
+            }
+            Some(_) => Ok(()),
             None => self.members(value, &[]),
         }
+    }
+
+    fn ask(&self, text: &str, place: Place) -> Result<Option<String>, Failure> {
+        (self.target)(text, if self.is_in_bundle { Place::InnerBundle } else { place })
     }
 }
 
@@ -88,7 +141,7 @@ fn type_of<'d>(element: &'d ElementDef, name: &str) -> Option<&'d str> {
 }
 
 /// A narrative with its links and images rewritten; `None` when none is.
-fn narrative(text: &str, target: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+fn narrative(text: &str, target: &dyn Fn(&str) -> Result<Option<String>, Failure>) -> Result<Option<String>, Failure> {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut is_changed) = (text, false);
     while let Some(found) = ["href=", "src="].iter().filter_map(|name| Some(rest.find(name)? + name.len())).min() {
@@ -97,14 +150,14 @@ fn narrative(text: &str, target: &dyn Fn(&str) -> Option<String>) -> Option<Stri
         rest = after;
         let Some(quote) = after.chars().next().filter(|quote| matches!(quote, '"' | '\'')) else { continue };
         let Some((url, behind)) = after.get(1..).and_then(|inner| inner.split_once(quote)) else { continue };
-        if let Some(url) = target(url) {
+        if let Some(url) = target(url)? {
             is_changed = true;
             out.push_str(&format!("{quote}{url}{quote}"));
             rest = behind;
         }
     }
     out.push_str(rest);
-    is_changed.then_some(out)
+    Ok(is_changed.then_some(out))
 }
 
 #[cfg(test)]
@@ -112,7 +165,7 @@ mod tests {
     use super::*;
 
     fn check(document: &str, expected: &str) {
-        let target = |text: &str| (text == "urn:uuid:1").then(|| "Patient/p".to_owned());
+        let target = |text: &str, _: Place| Ok((text == "urn:uuid:1").then(|| "Patient/p".to_owned()));
         let definitions = Definitions::r4().unwrap_or_else(|error| panic!("{error}"));
         let json = Json::parse(document.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
         let found = rewrite(json, &definitions, &target).map(|json| json.text().to_owned());

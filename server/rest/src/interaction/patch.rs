@@ -8,7 +8,7 @@ use store::WriteOp;
 use crate::answer::Answer;
 use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
-use crate::interaction::criteria::{self, Found};
+use crate::interaction::criteria::{self, Found, Gone};
 use crate::interaction::written::{answer, parse, validated, write_one};
 use crate::perform::Context;
 use crate::request::Request;
@@ -27,13 +27,23 @@ pub(super) enum Patch {
     Fhirpath(Json),
 }
 
+/// A resource before and after a patch.
+pub(super) struct Patched {
+    /// As it is stored.
+    pub before: Json,
+    /// As it is to be.
+    pub after: Json,
+    /// The version that is stored.
+    pub version: u64,
+}
+
 /// Changes the current version; the result is validated as an update is.
 pub(crate) async fn patch(context: &Context<'_>) -> Result<Answer, Failure> {
     let patch = Patch::read(context.request)?;
     criteria::decided_anew(&[&context.request.conditions], async || {
-        let found = target(context).await?;
-        let (json, version) = patch.applied(context, &found).await?;
-        let resource = validated(&Answers::new(context), json).await?;
+        let found = target(context, &Gone::new()).await?;
+        let Patched { after, version, .. } = patch.applied(context, &found).await?;
+        let resource = validated(&Answers::new(context), after).await?;
         let issues = resource.issues().to_vec();
         let op = operation(&found, resource, version)?;
         let written = write_one(context, op, found.expected).await?;
@@ -43,9 +53,9 @@ pub(crate) async fn patch(context: &Context<'_>) -> Result<Answer, Failure> {
 }
 
 /// What is to be patched: what the path names, or the one match.
-pub(super) async fn target(context: &Context<'_>) -> Result<Found, Failure> {
+pub(super) async fn target(context: &Context<'_>, gone: &Gone) -> Result<Found, Failure> {
     let Some(id) = &context.request.id else {
-        let found = criteria::find(context, 1).await?;
+        let found = criteria::find(context, 1, gone).await?;
         if found.ids.is_empty() {
             return Err(Failure::new(Reason::NotFound, "not-found", "no resource matches the criteria"));
         }
@@ -74,8 +84,8 @@ impl Patch {
         }
     }
 
-    /// The current version with the patch applied, and its number. A test in a patch tells what is there: the caller must be allowed to read.
-    pub(super) async fn applied(&self, context: &Context<'_>, found: &Found) -> Result<(Json, u64), Failure> {
+    /// The current version with the patch applied. A test in a patch tells what is there: the caller must be allowed to read.
+    pub(super) async fn applied(&self, context: &Context<'_>, found: &Found) -> Result<Patched, Failure> {
         let type_name = context.request.type_str();
         let id = found.ids.first().map(String::as_str).unwrap_or_default();
         let (before, version) = current(context, type_name, id).await?;
@@ -89,7 +99,7 @@ impl Patch {
                 return Err(Failure::new(Reason::Unprocessable, "business-rule", message));
             }
         }
-        Ok((after, version))
+        Ok(Patched { before, after, version })
     }
 }
 

@@ -1,8 +1,8 @@
 //! A transaction: all entries or none. <https://hl7.org/fhir/R4/http.html#trules>
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use fhir::{BundleWriter, Issue, Json, Node};
+use fhir::{BundleWriter, Issue, Json};
 use policy::{Grant, Interaction};
 use profiles::Validated;
 use store::{ExpectedMatches, WriteOp, Written};
@@ -12,18 +12,14 @@ use crate::answer::{Answer, Outcome, Touched};
 use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::interaction::batch::{self, Asked};
-use crate::interaction::conditional_reference::{Coming, ConditionalReferences};
+use crate::interaction::coming::Coming;
+use crate::interaction::conditional_reference::ConditionalReferences;
 use crate::interaction::criteria::{self, Found};
-use crate::interaction::patch::{self, Patch};
+use crate::interaction::entry_links::{EntryLinks, LinkedEntry};
+use crate::interaction::patch::{self, Patched};
+use crate::interaction::transaction_plan::{self, Planned};
 use crate::interaction::{delete, links, update, written};
 use crate::perform::{Context, check_type, perform};
-
-/// One entry on its way.
-struct Planned<'a> {
-    asked: &'a Asked<'a>,
-    /// What it writes; nothing for reads.
-    found: Found,
-}
 
 /// What a transaction writes.
 #[derive(Default)]
@@ -40,7 +36,7 @@ struct Writes {
 type Done = (HashMap<usize, Vec<Written>>, HashMap<usize, Vec<Issue>>);
 
 /// Runs the entries in the order of the rules: deletes, creates, updates and patches, then reads.
-pub(crate) async fn transaction(context: &Context<'_>, entries: &[Node<'_>]) -> Result<Answer, Failure> {
+pub(crate) async fn transaction(context: &Context<'_>, entries: &[fhir::Node<'_>]) -> Result<Answer, Failure> {
     let mut asked = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         let entry = batch::asked(context, *entry, index)?;
@@ -60,7 +56,23 @@ pub(crate) async fn transaction(context: &Context<'_>, entries: &[Node<'_>]) -> 
 
 fn check_offered(context: &Context<'_>, asked: &Asked<'_>) -> Result<(), Failure> {
     check_type(context.weir, &asked.request)?;
-    if asked.is_operation && !asked.is_safe {
+    let is_reading = matches!(
+        asked.request.interaction,
+        Interaction::Lookup
+            | Interaction::ValidateCode
+            | Interaction::Expand
+            | Interaction::Subsumes
+            | Interaction::Translate
+            | Interaction::Validate
+            | Interaction::Fhirpath
+            | Interaction::Everything
+            | Interaction::Lastn
+            | Interaction::Match
+            | Interaction::MetaInstance
+            | Interaction::MetaType
+            | Interaction::MetaSystem
+    );
+    if asked.is_operation && !asked.is_safe && !is_reading {
         let message = "an operation that may change something is not offered inside a transaction; use a batch";
         return Err(Failure::new(Reason::NotAllowed, "not-supported", message));
     }
@@ -80,13 +92,7 @@ fn decided(context: &Context<'_>, asked: &[Asked<'_>]) -> Result<Vec<Grant>, Fai
 }
 
 async fn run(context: &Context<'_>, grant: &Grant, asked: &[Asked<'_>]) -> Result<Done, Failure> {
-    let mut plan = Vec::with_capacity(asked.len());
-    for entry in asked {
-        let found = found(context, entry).await.map_err(|failure| entry.at_request(failure))?;
-        plan.push(Planned { asked: entry, found });
-    }
-    check_identities(&plan)?;
-    let mut writes = writes(context, &mut plan).await?;
+    let mut writes = writes(context, transaction_plan::plan(context, asked).await?).await?;
     writes.ops.sort_by_key(|(_, op)| order(op));
     let (indexes, ops): (Vec<usize>, Vec<WriteOp>) = writes.ops.into_iter().unzip();
     let mut done: HashMap<usize, Vec<Written>> = asked
@@ -102,68 +108,20 @@ async fn run(context: &Context<'_>, grant: &Grant, asked: &[Asked<'_>]) -> Resul
     Ok((done, writes.issues))
 }
 
-/// Which resources an entry writes.
-async fn found(context: &Context<'_>, asked: &Asked<'_>) -> Result<Found, Failure> {
-    let request = &asked.request;
-    let inner = Context { request, ..*context };
-    match request.interaction {
-        Interaction::Create => {
-            // References to the entry must lead to the match. When another writer is faster, the store gives the transaction up.
-            let matching = match criteria::if_none_exist(&inner)? {
-                Some(criteria) => criteria::matching(&inner, &criteria.query, 1).await?.pop(),
-                None => None,
-            };
-            Ok(Found::named(&matching.unwrap_or_else(|| context.weir.new_id())))
-        }
-        Interaction::Update => {
-            let own = asked.entry.get("resource").and_then(|resource| resource.str("id"));
-            update::check_ids(&inner, own.as_deref())?;
-            update::target(&inner, own.as_deref()).await
-        }
-        Interaction::Patch => patch::target(&inner).await,
-        Interaction::Delete => {
-            request.id.as_deref().map_or(Ok(()), written::check_id)?;
-            delete::targets(&inner).await
-        }
-        _ => Ok(Found { ids: Vec::new(), expected: Vec::new() }),
-    }
-}
-
-/// Two entries that write the same resource make the whole fail.
-fn check_identities(plan: &[Planned<'_>]) -> Result<(), Failure> {
-    let mut seen = BTreeSet::new();
-    for planned in plan {
-        let type_name = planned.asked.request.type_str();
-        if planned.found.ids.iter().any(|id| !seen.insert((type_name, id))) {
-            let message = "another entry of the transaction writes the same resource";
-            return Err(planned.asked.at(Failure::bad_request("duplicate", message)));
-        }
-    }
-    Ok(())
-}
-
 /// The writes of all entries, with the links between them made real.
-async fn writes(context: &Context<'_>, plan: &mut [Planned<'_>]) -> Result<Writes, Failure> {
-    let mut writes = Writes::default();
-    let mut targets = entry_targets(context, plan)?;
-    let mut conditional = ConditionalReferences::new(coming(plan));
-    for planned in plan.iter() {
-        let Some(resource) = planned.asked.entry.get("resource") else { continue };
-        if matches!(planned.asked.request.interaction, Interaction::Create | Interaction::Update) {
-            conditional.resolve(context, resource).await.map_err(|failure| planned.asked.at(failure))?;
-        }
-    }
-    let (resolved, expected) = conditional.finish();
-    targets.extend(resolved);
-    writes.expected = expected;
-    let answers = Answers::with(context, outcomes(plan));
+async fn writes(context: &Context<'_>, plan: Vec<Planned<'_>>) -> Result<Writes, Failure> {
+    let links = entry_links(context, &plan)?;
+    let (conditional, expected) = conditional_references(context, &plan).await?;
+    let mut writes = Writes { expected, ..Writes::default() };
+    let answers = Answers::with(context, outcomes(&plan));
     let written = plan.iter().filter(|planned| planned.asked.request.interaction.is_write());
     let resources = written.filter_map(|planned| planned.asked.entry.get("resource"));
     answers.prepare(resources.map(|resource| resource.to_json())).await?;
-    for planned in plan.iter_mut() {
+    for mut planned in plan {
         writes.expected.append(&mut planned.found.expected);
         let asked = planned.asked;
-        add(context, &answers, planned, &targets, &mut writes).await.map_err(|failure| asked.at(failure))?;
+        let added = add(&answers, (context, planned), (&links, &conditional), &mut writes).await;
+        added.map_err(|failure| asked.at(failure))?;
     }
     Ok(writes)
 }
@@ -179,74 +137,87 @@ fn outcomes(plan: &[Planned<'_>]) -> HashMap<String, bool> {
     each.collect()
 }
 
+/// What each reference by search means, and what must still be so when the transaction is written.
+async fn conditional_references(
+    context: &Context<'_>,
+    plan: &[Planned<'_>],
+) -> Result<(HashMap<String, String>, Vec<ExpectedMatches>), Failure> {
+    let coming = coming(plan);
+    let mut conditional = ConditionalReferences::new(&coming);
+    for planned in plan {
+        let Some(resource) = planned.asked.entry.get("resource") else { continue };
+        if matches!(planned.asked.request.interaction, Interaction::Create | Interaction::Update) {
+            conditional.resolve(context, resource).await.map_err(|failure| planned.asked.at(failure))?;
+        }
+    }
+    Ok(conditional.finish())
+}
+
 /// What comes with the transaction, or goes: a conditional reference may mean the one and cannot mean the other.
-fn coming<'a>(plan: &[Planned<'a>]) -> Vec<Coming<'a>> {
+fn coming<'p>(plan: &'p [Planned<'_>]) -> Vec<Coming<'p>> {
     let writes = plan.iter().filter(|planned| planned.asked.request.interaction.is_write());
     let each = writes.flat_map(|planned| {
-        let asked = planned.asked;
-        let is_stored = matches!(asked.request.interaction, Interaction::Create | Interaction::Update);
-        let resource = asked.entry.get("resource").filter(|_| is_stored);
-        planned.found.ids.iter().map(move |id| Coming { type_name: asked.request.type_str(), id: id.clone(), resource })
+        let type_name = planned.asked.request.type_str();
+        planned.found.ids.iter().map(move |id| Coming::new(type_name, id.clone(), planned.content()))
     });
     each.collect()
 }
 
-/// What a link to an entry's fullUrl becomes.
-fn entry_targets(context: &Context<'_>, plan: &[Planned<'_>]) -> Result<HashMap<String, String>, Failure> {
-    let mut targets: HashMap<String, String> = HashMap::new();
+/// What names the entries go by.
+fn entry_links<'w>(context: &Context<'w>, plan: &[Planned<'_>]) -> Result<EntryLinks<'w>, Failure> {
+    let mut links = EntryLinks::new(&context.weir.settings.base_url, &context.weir.definitions);
     for planned in plan {
-        let asked = planned.asked;
-        let (Some(id), Some(full_url)) = (planned.found.ids.first(), asked.entry.str("fullUrl")) else { continue };
-        let is_new_id = asked.request.id.is_none() && asked.request.interaction != Interaction::Delete;
-        if !is_new_id && !full_url.starts_with("urn:") {
-            continue;
-        }
-        let target = format!("{}/{id}", asked.request.type_str());
-        if let Some(relative) = full_url.strip_prefix(&format!("{}/", context.weir.settings.base_url)) {
-            targets.insert(relative.to_owned(), target.clone());
-        }
-        if targets.insert(full_url.into_owned(), target).is_some() {
-            let message = "another entry of the transaction has the same fullUrl";
-            return Err(asked.at(Failure::bad_request("duplicate", message)));
-        }
+        let Planned { asked, found, version, .. } = planned;
+        let [id] = found.ids.as_slice() else { continue };
+        let path = format!("{}/{id}", asked.request.type_str());
+        let (entry, interaction) = (asked.entry, asked.request.interaction);
+        links.add(LinkedEntry { entry, interaction, path, version: *version }).map_err(|failure| asked.at(failure))?;
     }
-    Ok(targets)
+    Ok(links)
 }
 
 async fn add(
-    context: &Context<'_>,
     answers: &Answers<'_>,
-    planned: &Planned<'_>,
-    targets: &HashMap<String, String>,
+    (context, planned): (&Context<'_>, Planned<'_>),
+    (links, conditional): (&EntryLinks<'_>, &HashMap<String, String>),
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let request = &planned.asked.request;
+    let Planned { asked, found, patched, .. } = planned;
+    let request = &asked.request;
     let inner = Context { request, ..*context };
+    let definitions = &context.weir.definitions;
+    let mut origin = links.origin(asked.entry, request.interaction);
+    if let Some(patched) = &patched {
+        origin.stored = links::texts(patched.before.root(), definitions)?;
+    }
+    let target = |text: &str, place| match conditional.get(text) {
+        Some(target) => Ok(Some(target.clone())),
+        None => links.target(&origin, text, place),
+    };
     let mut checked = async |json: Json| -> Result<Validated, Failure> {
-        let is_linked = !targets.is_empty();
-        let rewrite = |json| links::rewrite(json, &context.weir.definitions, &|text| targets.get(text).cloned());
-        let linked = if is_linked { rewrite(json)? } else { json };
+        let is_linked = !conditional.is_empty() || links.concern(&origin);
+        let linked = if is_linked { links::rewrite(json, definitions, &target)? } else { json };
         let resource = written::validated(answers, linked).await?;
-        writes.issues.insert(planned.asked.index, resource.issues().to_vec());
+        writes.issues.insert(asked.index, resource.issues().to_vec());
         Ok(resource)
     };
     let ops = match request.interaction {
-        Interaction::Delete => delete::operations(&inner, &planned.found),
+        Interaction::Delete => delete::operations(&inner, &found),
         Interaction::Create => {
-            let resource = checked(resource_of(planned.asked)?).await?;
-            vec![create(&inner, planned, resource)?]
+            let resource = checked(resource_of(asked)?).await?;
+            vec![create(&inner, &found, resource)?]
         }
         Interaction::Update => {
-            let resource = checked(resource_of(planned.asked)?).await?;
-            vec![update::operation(&inner, &planned.found, resource)?]
+            let resource = checked(resource_of(asked)?).await?;
+            vec![update::operation(&inner, &found, resource)?]
         }
         Interaction::Patch => {
-            let (json, version) = Patch::read(request)?.applied(&inner, &planned.found).await?;
-            vec![patch::operation(&planned.found, checked(json).await?, version)?]
+            let Patched { after, version, .. } = patched.ok_or_else(Failure::internal)?;
+            vec![patch::operation(&found, checked(after).await?, version)?]
         }
         _ => Vec::new(),
     };
-    writes.ops.extend(ops.into_iter().map(|op| (planned.asked.index, op)));
+    writes.ops.extend(ops.into_iter().map(|op| (asked.index, op)));
     Ok(())
 }
 
@@ -256,9 +227,9 @@ fn resource_of(asked: &Asked<'_>) -> Result<Json, Failure> {
     written::of_type(resource.to_json(), asked.request.type_str())
 }
 
-fn create(context: &Context<'_>, planned: &Planned<'_>, resource: Validated) -> Result<WriteOp, Failure> {
+fn create(context: &Context<'_>, found: &Found, resource: Validated) -> Result<WriteOp, Failure> {
     let if_none_exist = criteria::if_none_exist(context)?;
-    let id = planned.found.ids.first().cloned().ok_or_else(Failure::internal)?;
+    let id = found.ids.first().cloned().ok_or_else(Failure::internal)?;
     Ok(WriteOp::Put { resource, id, interaction: Interaction::Create, if_match: None, if_none_exist })
 }
 
