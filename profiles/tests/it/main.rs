@@ -5,6 +5,7 @@
 mod base_r4;
 mod counts;
 mod mutants;
+mod questions;
 mod rules;
 mod spec_examples;
 mod uk_core;
