@@ -42,6 +42,18 @@ impl<'a> Asking<'a> {
         told
     }
 
+    /// Says whether somebody was asked about codes of a system or value set, and did not tell.
+    pub(crate) fn is_unanswered(&self, missing: &str) -> bool {
+        let is_about = |question: &Question| match question {
+            Question::Code(CodeQuestion::InValueSet { value_set, system, .. }) => {
+                value_set == missing || system.as_deref() == Some(missing)
+            }
+            Question::Code(CodeQuestion::InSystem { system, .. }) => system == missing,
+            Question::ReferenceExists { .. } => false,
+        };
+        self.facts.iter().any(|(question, told)| *told == Told::Unknown && is_about(question))
+    }
+
     /// Puts the answer in place of what cannot be told here.
     fn settled(&self, here: Membership, question: impl FnOnce() -> CodeQuestion) -> Membership {
         match self.ask(|| Question::Code(question())) {

@@ -318,8 +318,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             return;
         }
         self.not_checked.push(missing.to_owned());
-        self.report(Severity::Information, place, "not-supported", || {
-            format!("codes of `{missing}` are not checked: its content is not loaded")
+        let around = self.around;
+        self.report(Severity::Information, place, "not-supported", || match around.asking.is_unanswered(missing) {
+            true => format!("codes of `{missing}` could not be checked: who was asked about them did not tell"),
+            false => format!("codes of `{missing}` are not checked: its content is not loaded"),
         });
     }
 }

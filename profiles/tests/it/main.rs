@@ -8,6 +8,7 @@ mod counts;
 mod exacting;
 mod findings;
 mod mutants;
+mod questions;
 mod rules;
 mod spec_examples;
 mod uk_core;
