@@ -3,6 +3,8 @@
 //!
 //! Each stands in the text as a mark, a number that the text does not have, and is put back after.
 
+use std::collections::HashSet;
+
 use crate::xml_scan::XHTML_NAMESPACE;
 
 /// The texts that were taken out, in order.
@@ -15,10 +17,12 @@ pub(crate) struct Kept {
 impl Kept {
     /// Nothing kept yet of that text.
     pub(crate) fn of(text: &str) -> Self {
-        let mut marks = (70_000_000_u64..).map(|number| format!("{number}."));
-        // Of endless numbers some is not in a text that ends.
-        let mark = marks.find(|mark| !text.contains(mark.as_str())).unwrap_or_default();
-        Self { mark, texts: Vec::new() }
+        // In one pass, for a text may hold very many on purpose.
+        let found = text.as_bytes().windows(9).filter(|window| window.starts_with(b"7") && window.ends_with(b"."));
+        let found = found.filter_map(|window| std::str::from_utf8(window.get(..8)?).ok()?.parse().ok());
+        let taken: HashSet<u32> = found.collect();
+        let number = (70_000_000..80_000_000).find(|number| !taken.contains(number)).unwrap_or_default();
+        Self { mark: format!("{number}."), texts: Vec::new() }
     }
 
     /// Keeps a number and gives what stands for it.

@@ -113,6 +113,13 @@ fn narrative_is_made_fit_for_xml_or_refused() {
 }
 
 #[test]
+fn text_full_of_marks_comes_through() {
+    let marks: String = (70_000_000..70_002_000).map(|number| format!("{number}.")).collect();
+    let text = told(&DIV.replace("now", &marks), "1E5");
+    assert_eq!(json_from_xml(&xml_from_json(&text).expect("a resource")).expect("XML"), text);
+}
+
+#[test]
 fn mark_that_is_hidden_by_an_escape_is_refused() {
     let text = told(DIV, "1E5").replace("\"u\"", "\"7\\u0030000000.0\"");
     assert!(xml_from_json(&text).is_err());
