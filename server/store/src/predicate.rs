@@ -18,6 +18,7 @@ pub(crate) enum Reach {
 }
 
 /// A grant, with what had to be looked up for it.
+#[derive(Clone)]
 pub(crate) struct Visibility<'a> {
     predicate: Option<&'a Predicate>,
     types: Option<&'a TypeSet>,
@@ -29,6 +30,8 @@ pub(crate) struct Visibility<'a> {
     hidden_labels: Vec<Label>,
     /// Whether what is redacted for a label of its own is hidden.
     hides_labelled: bool,
+    /// Shows nothing but what is redacted: for persons of these classes, or for a label of its own.
+    only_redacted: Option<Vec<Class>>,
     now: Instant,
 }
 
@@ -53,6 +56,7 @@ impl<'a> Visibility<'a> {
                 hidden_general_practice,
                 hidden_labels,
                 hides_labelled: false,
+                only_redacted: None,
                 now,
             });
         }
@@ -71,8 +75,18 @@ impl<'a> Visibility<'a> {
             Reach::Read => &predicate.types,
             Reach::Search => &predicate.searchable,
         };
-        let (predicate, types, hides_labelled) = (Some(predicate), Some(types), false);
-        Ok(Self { predicate, types, person, hidden, hidden_general_practice, hidden_labels, hides_labelled, now })
+        let (predicate, types, hides_labelled, only_redacted) = (Some(predicate), Some(types), false, None);
+        Ok(Self {
+            predicate,
+            types,
+            person,
+            hidden,
+            hidden_general_practice,
+            hidden_labels,
+            hides_labelled,
+            only_redacted,
+            now,
+        })
     }
 
     /// Hides redacted persons too, for a search by what would be redacted of them.
@@ -84,6 +98,20 @@ impl<'a> Visibility<'a> {
             self.hides_labelled = !labels.is_empty();
         }
         Ok(())
+    }
+
+    /// The same view without what is redacted, and one of that alone; nothing when nothing is redacted in the store.
+    pub(crate) fn split_redacted(&self, session: &mut dyn Session) -> Result<Option<(Self, Self)>, StoreError> {
+        let Some(predicate) = self.predicate else { return Ok(None) };
+        let restricted = [Label::confidentiality("R")];
+        let ([redacted], labels) = present(session, [&predicate.restricted.redacted], &restricted)?;
+        if redacted.is_empty() && labels.is_empty() {
+            return Ok(None);
+        }
+        let (mut without, mut only) = (self.clone(), self.clone());
+        without.hidden.extend(redacted.iter().cloned());
+        (without.hides_labelled, only.only_redacted) = (!labels.is_empty(), Some(redacted));
+        Ok(Some((without, only)))
     }
 
     /// Refuses a type that the grant does not reach.
@@ -105,6 +133,7 @@ impl<'a> Visibility<'a> {
                 && self.hidden_general_practice.is_empty()
                 && self.hidden_labels.is_empty()
                 && !(self.hides_labelled && predicate.redacts_labelled(type_name))
+                && self.only_redacted.is_none()
         })
     }
 
@@ -128,6 +157,18 @@ impl<'a> Visibility<'a> {
         self.push_restricted(sql, alias);
         if self.hides_labelled && predicate.redacts_labelled(type_name) {
             push_not_labelled(sql, alias, &Label::confidentiality("R"));
+        }
+        if let Some(classes) = &self.only_redacted {
+            sql.push(" AND (1 = 0");
+            if !classes.is_empty() {
+                sql.push(" OR ");
+                self.push_has_restriction(sql, alias, classes);
+            }
+            if predicate.redacts_labelled(type_name) {
+                sql.push(" OR ");
+                push_has_label(sql, alias, &Label::confidentiality("R"));
+            }
+            sql.push(")");
         }
     }
 

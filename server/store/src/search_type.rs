@@ -78,22 +78,34 @@ impl Store {
             let mut sum = SearchResult { matches: Vec::new(), total: None, next: None, as_of };
             let mut found = Vec::new();
             let mut order = None;
+            let mut parts = queries.len();
             for query in &queries {
                 known.check(query)?;
-                let mut visible = Visibility::of(session, &grant, Reach::Search, now)?;
+                let visible = Visibility::of(session, &grant, Reach::Search, now)?;
                 visible.check_type(&query.type_name)?;
-                if reads_redacted(&grant, query, registry) {
+                let hidden = Hidden { grant: &grant, registry };
+                let mut views = vec![(visible, false)];
+                if hidden.selects(query)
+                    && let Some((visible, _)) = views.first_mut()
+                {
                     visible.hide_redacted(session)?;
+                } else if hidden.sorts(query)
+                    && let Some((without, only)) = views.first().map_or(Ok(None), |(all, _)| all.split_redacted(session))?
+                {
+                    views = vec![(without, false), (only, true)];
+                    parts += 1;
                 }
-                let moment = Moment { visible: &visible, as_of: as_of.0, newest: newest.0 };
-                let search = Search { query, registry, moment, is_one_of: queries.len() };
-                let (matches, total, plan) = search.page(session, &page)?;
-                found.extend(matches);
-                sum.total = if order.is_none() { total } else { sum.total.zip(total).map(|(a, b)| a + b) };
-                order = Some(plan.order);
+                for (visible, is_blank) in &views {
+                    let moment = Moment { visible, as_of: as_of.0, newest: newest.0 };
+                    let search = Search { query, registry, moment, is_one_of: queries.len(), is_blank: *is_blank };
+                    let (matches, total, plan) = search.page(session, &page)?;
+                    found.extend(matches);
+                    sum.total = if order.is_none() { total } else { sum.total.zip(total).map(|(a, b)| a + b) };
+                    order = Some(plan.order);
+                }
             }
             let count = count_of(&page, queries.first());
-            if let Some(order) = order.filter(|_| queries.len() > 1) {
+            if let Some(order) = order.filter(|_| parts > 1) {
                 found.sort_by(|a, b| order.compare(&a.cursor, &b.cursor));
             }
             let has_more = found.len() > count;
@@ -126,7 +138,7 @@ impl Store {
             let known = inner.parameters.at(session, generation)?;
             known.check(&query)?;
             let moment = Moment { visible: &visible, as_of: newest, newest };
-            let search = Search { query: &query, registry: &known.registry, moment, is_one_of: 1 };
+            let search = Search { query: &query, registry: &known.registry, moment, is_one_of: 1, is_blank: false };
             let writer = Writer { visible: &visible, dialect: session.dialect() };
             let resolved = search.resolved(session)?;
             let plan = search.plan(session, (&writer, &resolved), None)?;
@@ -149,7 +161,7 @@ pub(crate) fn find_current(
     limit: i64,
 ) -> Result<Vec<i64>, StoreError> {
     let mut visible = Visibility::of(session, grant, Reach::Search, now)?;
-    if reads_redacted(grant, query, registry) {
+    if (Hidden { grant, registry }).selects(query) {
         visible.hide_redacted(session)?;
     }
     let resolver = Resolver { visible: &visible, registry };
@@ -176,16 +188,6 @@ fn state(session: &mut dyn Session) -> Result<(CommitSeq, i64), StoreError> {
     rows.first().map_or(Ok((CommitSeq(0), 0)), |row| Ok((CommitSeq(row.i64(0)?), row.i64(1)?)))
 }
 
-/// Whether a search would tell what release hides: then redacted persons are not found at all.
-fn reads_redacted(grant: &Grant, query: &Query, registry: &Registry) -> bool {
-    let hidden = Hidden { grant, registry };
-    let sorts = query.sort.iter().any(|(key, _)| match key {
-        SortKey::Param(id, _) => hidden.is_read_by(&query.type_name, *id) || hidden.may_lead_to_location(*id),
-        SortKey::Id | SortKey::LastUpdated => false,
-    });
-    hidden.is_any() && (sorts || query.conditions.iter().any(|one| hidden.is_told_by(one, &query.type_name)))
-}
-
 /// What release takes out of the bodies of redacted persons.
 pub(crate) struct Hidden<'a> {
     /// The grant.
@@ -198,6 +200,20 @@ impl Hidden<'_> {
     /// Whether anything is.
     pub(crate) fn is_any(&self) -> bool {
         !self.grant.predicate().restricted.redacted.is_empty()
+    }
+
+    /// Whether a search would tell it by what it finds: then redacted persons are not found at all.
+    fn selects(&self, query: &Query) -> bool {
+        self.is_any() && query.conditions.iter().any(|one| self.is_told_by(one, &query.type_name))
+    }
+
+    /// Whether a search would tell it by the order.
+    fn sorts(&self, query: &Query) -> bool {
+        self.is_any()
+            && query.sort.iter().any(|(key, _)| match key {
+                SortKey::Param(id, _) => self.is_read_by(&query.type_name, *id) || self.may_lead_to_location(*id),
+                SortKey::Id | SortKey::LastUpdated => false,
+            })
     }
 
     /// Whether a parameter reads what is taken out. What a posted one reads nobody has looked at.
@@ -267,6 +283,8 @@ struct Search<'a> {
     moment: Moment<'a>,
     /// How many types are searched together: then the order must be one that they share.
     is_one_of: usize,
+    /// What is found is redacted: it stands where what has no value of the sort parameters stands, so that its place tells nothing.
+    is_blank: bool,
 }
 
 impl Search<'_> {
@@ -285,7 +303,11 @@ impl Search<'_> {
         if self.is_one_of > 1 && self.query.sort.is_empty() {
             return Ok(planner.by_commit());
         }
-        planner.plan(session, after)
+        let mut plan = planner.plan(session, after)?;
+        if self.is_blank {
+            plan.blank();
+        }
+        Ok(plan)
     }
 
     /// One more match than the page takes, if there are as many.
@@ -345,7 +367,8 @@ impl Search<'_> {
                 let (session, known) = (&mut *session, &mut known);
                 let mut judge = Judge { session, moment: self.moment, registry: self.registry, known };
                 let Some(judged) = judge.accept(&version, &conditions, &walk.plan.order)? else { continue };
-                let cursor = walk.plan.order.cursor(&version, Some(&judged), self.registry);
+                let judged = Some(&judged).filter(|_| !self.is_blank);
+                let cursor = walk.plan.order.cursor(&version, judged, self.registry);
                 if after.is_none_or(|after| walk.is_after(&cursor, after)) {
                     found.push(Match { cursor, version });
                 }

@@ -61,6 +61,20 @@ pub(crate) struct Plan {
     pub(crate) is_single: bool,
     /// A walk of the index of a sort parameter: what has no value of it comes after, by parameter and kind.
     pub(crate) then_missing: Option<(i64, Kind)>,
+    /// Matches stand where what has no value of the sort parameters stands, whatever they have.
+    pub(crate) is_blank: bool,
+}
+
+impl Plan {
+    /// Makes matches stand where what has no value of the sort parameters stands.
+    pub(crate) fn blank(&mut self) {
+        self.is_blank = true;
+        self.gathers = true;
+        if matches!(self.driver, Driver::Ranges { .. }) {
+            self.driver = Driver::Commits(Direction::Ascending);
+            self.then_missing = None;
+        }
+    }
 }
 
 /// What a plan is made of.
@@ -253,7 +267,7 @@ impl Planner<'_> {
         let others = (0..self.resolved.len()).filter(|place| Some(*place) != driven);
         let can_tell = |place: &usize| self.resolved.get(*place).is_some_and(|one| self.writer.can_tell(one));
         let (seeks, judged) = others.partition(can_tell);
-        Plan { driver, order, gathers: false, seeks, judged, is_single: false, then_missing: None }
+        Plan { driver, order, gathers: false, seeks, judged, is_single: false, then_missing: None, is_blank: false }
     }
 }
 

@@ -162,7 +162,7 @@ impl Walk<'_> {
             (Some((first, second)), Order::Row(..)) if row_is_enough => {
                 order.at_row(first.clone(), second.clone(), version.res_key)
             }
-            _ => order.cursor(&version, judged.as_ref(), self.registry),
+            _ => order.cursor(&version, judged.as_ref().filter(|_| !self.plan.is_blank), self.registry),
         };
         if let Some((first, second)) = row {
             let at = if matches!(order, Order::Sort(_)) { 1 } else { 0 };
