@@ -228,6 +228,27 @@ fn the_whereabouts_of_a_sensitive_person_are_taken_out() {
                 assert_eq!(api.find(&format!("Patient?_id={id},{open}&{search}")).await, [open.as_str()], "{search}");
             }
         }
+        // An order by what is not shown leaves nobody out, and puts the person where those without an address are, on every page.
+        let near = |mut patient: Value, line: &str| {
+            patient["address"] = json!([{"line": [line]}]);
+            patient
+        };
+        let (first, last) = (near(Person::new().patient(), "0 A Road"), near(Person::new().patient(), "9 Z Road"));
+        let (first, last) = (all.create(&first).await, all.create(&last).await);
+        let group = format!("Patient?_id={last},{id},{first}&_total=accurate");
+        for (sort, expected) in [("address", [&first, &last, &id]), ("-address", [&last, &first, &id])] {
+            let page = all.get(&format!("{group}&_sort={sort}")).await.expect(200);
+            assert_eq!(page.ids().iter().collect::<Vec<_>>(), expected, "{sort}");
+            assert_eq!(page.json()["total"], 3);
+            let mut found = Vec::new();
+            let mut next = Some(format!("{group}&_sort={sort}&_count=1"));
+            while let Some(path) = next {
+                let page = all.get(&path).await.expect(200);
+                found.extend(page.ids());
+                next = page.link("next");
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{sort}");
+        }
         // Nor where the person goes, from whichever end it is asked.
         let place = all.create(&json!({"resourceType": "Location", "name": format!("Refuge {}", person.family)})).await;
         let takes_part = |name: String| json!({"actor": {"reference": name}, "status": "accepted"});

@@ -90,7 +90,8 @@ impl Store {
                 {
                     visible.hide_redacted(session)?;
                 } else if hidden.sorts(query)
-                    && let Some((without, only)) = views.first().map_or(Ok(None), |(all, _)| all.split_redacted(session))?
+                    && let Some((without, only)) =
+                        views.first().map_or(Ok(None), |(all, _)| all.split_redacted(session))?
                 {
                     views = vec![(without, false), (only, true)];
                     parts += 1;
