@@ -10,6 +10,7 @@ mod constraint;
 mod contained;
 mod country;
 mod datatype_rules;
+mod definition_check;
 mod definition_faults;
 mod definition_rules;
 mod differential;
@@ -50,6 +51,8 @@ mod vital_signs;
 mod walk;
 mod xml_places;
 
+pub use definition_check::definition_faults;
+pub use definition_faults::{DefinitionFault, Gravity};
 pub use error::ProfilesError;
 pub use fhirpath_host::FhirpathHost;
 pub use in_force::InForce;

@@ -4,6 +4,7 @@
 
 mod base_r4;
 mod counts;
+mod definition_faults;
 mod exacting;
 mod findings;
 mod mutants;
