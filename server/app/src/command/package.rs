@@ -73,7 +73,7 @@ pub async fn add(house: &House, registry: &Registry, sources: &[String]) -> Resu
     let faults = trial.faults(&trial.definitions()?);
     ensure!(faults.wrong.is_empty(), "these definitions cannot be used:\n  {}", lines(&faults.wrong));
     if !faults.odd.is_empty() {
-        tracing::warn!("the packages are installed all the same:\n  {}", lines(&faults.odd));
+        crate::complain(&format!("the packages are used all the same:\n  {}", lines(&faults.odd)));
     }
     let names: Vec<String> = trial.new.iter().map(Package::id).collect();
     house.audit("package install", Vec::new(), json!({"packages": names})).await?;

@@ -98,7 +98,7 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
     let faults = Faults::find(&added, &definitions);
     ensure!(faults.wrong.is_empty(), "these definitions cannot be used:\n  {}", lines(&faults.wrong));
     if !faults.odd.is_empty() {
-        tracing::warn!("the definitions are used all the same:\n  {}", lines(&faults.odd));
+        crate::complain(&format!("the definitions are used all the same:\n  {}", lines(&faults.odd)));
     }
     Ok(Arc::new(Validator::new(Arc::new(definitions)).with_resources(resources)))
 }

@@ -33,7 +33,8 @@ fn install_list_remove(place: &Place) {
     };
     let wide = place.file("three/wide.json", &profile("5"));
     let message = place.weir(&["package", "install", wide.trim_end_matches("/wide.json")]).badly();
-    let said = "package three@0.0.0: wide.json: profile `urn:weir:p`: element `Patient.gender`: `max` is 5, the base allows 1";
+    let said =
+        "package three@0.0.0: wide.json: profile `urn:weir:p`: element `Patient.gender`: `max` is 5, the base allows 1";
     assert!(message.contains(said), "{message}");
     place.file("four/a.json", &profile("1"));
     let twice = place.file("four/b.json", &profile("0"));
