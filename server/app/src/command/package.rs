@@ -71,9 +71,9 @@ pub async fn add(house: &House, registry: &Registry, sources: &[String]) -> Resu
         trial.new.push(package);
     }
     let faults = trial.faults(&trial.definitions()?);
-    ensure!(faults.wrong.is_empty(), "these definitions cannot be used:\n  {}", lines(&faults.wrong));
+    ensure!(faults.wrong.is_empty(), "these definitions cannot be used: {}", lines(&faults.wrong));
     if !faults.odd.is_empty() {
-        crate::complain(&format!("the packages are used all the same:\n  {}", lines(&faults.odd)));
+        crate::complain(&format!("the packages are used all the same: {}", lines(&faults.odd)));
     }
     let names: Vec<String> = trial.new.iter().map(Package::id).collect();
     house.audit("package install", Vec::new(), json!({"packages": names})).await?;

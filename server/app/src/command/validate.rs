@@ -96,9 +96,9 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
     }
     // One file may build on what a later one defines.
     let faults = Faults::find(&added, &definitions);
-    ensure!(faults.wrong.is_empty(), "these definitions cannot be used:\n  {}", lines(&faults.wrong));
+    ensure!(faults.wrong.is_empty(), "these definitions cannot be used: {}", lines(&faults.wrong));
     if !faults.odd.is_empty() {
-        crate::complain(&format!("the definitions are used all the same:\n  {}", lines(&faults.odd)));
+        crate::complain(&format!("the definitions are used all the same: {}", lines(&faults.odd)));
     }
     Ok(Arc::new(Validator::new(Arc::new(definitions)).with_resources(resources)))
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 /// Value sets that import one another are looked at no deeper.
 const IMPORT_DEPTH_MAX: usize = 64;
-/// More lines than these help nobody.
-const LINES_MAX: usize = 20;
+/// More than these help nobody.
+const SAID_MAX: usize = 20;
 
 /// The faults of definitions, each with where it stands.
 #[derive(Debug, Default)]
@@ -54,14 +54,14 @@ impl Faults {
     }
 }
 
-/// The first lines of a list, and how many more there are.
+/// The first of a list, and how many more there are, in one line as all messages of the command.
 #[must_use]
 pub fn lines(list: &[String]) -> String {
-    let mut lines: Vec<String> = list.iter().take(LINES_MAX).cloned().collect();
-    if list.len() > LINES_MAX {
-        lines.push(format!("and {} more", list.len() - LINES_MAX));
+    let mut lines: Vec<String> = list.iter().take(SAID_MAX).cloned().collect();
+    if list.len() > SAID_MAX {
+        lines.push(format!("and {} more", list.len() - SAID_MAX));
     }
-    lines.join("\n  ")
+    lines.join("; ")
 }
 
 /// Says whether two definitions are one, as in JSON and in XML; narratives differ with the form.
