@@ -11,48 +11,99 @@ const BASE: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// A profile derives from another, which does so in turn; no real chain is this long.
 const CHAIN_LENGTH_MAX: usize = 32;
 
-/// Lists the faults of a definition, each naming the element where it has one.
-pub(crate) fn faults(definition: &ProfileDef, definitions: &Definitions) -> Vec<String> {
-    let mut faults: Vec<String> = base_fault(definition, definitions).into_iter().collect();
+/// How much a fault of a definition matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gravity {
+    /// It contradicts itself or its base, or cannot be read.
+    Wrong,
+    /// What it builds on is not known here.
+    Missing,
+    /// It means something all the same.
+    Odd,
+}
+
+/// What is wrong with a profile or an extension definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionFault {
+    /// The id or path of the element at fault; `None` for the definition as a whole.
+    pub element: Option<String>,
+    /// What is wrong.
+    pub text: String,
+    /// How much it matters.
+    pub gravity: Gravity,
+}
+
+impl DefinitionFault {
+    pub(crate) fn of_whole(gravity: Gravity, text: impl Into<String>) -> Self {
+        Self { element: None, text: text.into(), gravity }
+    }
+
+    pub(crate) fn of_element(element: &str, text: impl Into<String>) -> Self {
+        Self { element: Some(element.to_owned()), text: text.into(), gravity: Gravity::Wrong }
+    }
+}
+
+impl std::fmt::Display for DefinitionFault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.element {
+            Some(element) => write!(formatter, "element `{element}`: {}", self.text),
+            None => formatter.write_str(&self.text),
+        }
+    }
+}
+
+/// Lists the faults of a definition that show without what it inherits.
+pub(crate) fn faults(definition: &ProfileDef, definitions: &Definitions) -> Vec<DefinitionFault> {
+    let mut faults: Vec<DefinitionFault> = base_fault(definition, definitions).into_iter().collect();
     if definition.kind == "logical" {
         return faults;
     }
     if definitions.type_named(&definition.type_name).is_none() {
-        faults.push(format!("its type `{}` is not a type of FHIR R4", definition.type_name));
+        let text = format!("its type `{}` is not a type of FHIR R4", definition.type_name);
+        faults.push(DefinitionFault::of_whole(Gravity::Wrong, text));
         return faults;
     }
     for element in &definition.differential {
         let Some(path) = element.get("path").and_then(Value::as_str) else {
-            faults.push("an element has no `path`".to_owned());
+            faults.push(DefinitionFault::of_whole(Gravity::Wrong, "an element has no `path`"));
             continue;
         };
         faults.extend(
-            element_fault(element, path, definition, definitions).map(|fault| format!("element `{path}`: {fault}")),
+            element_fault(element, path, definition, definitions).map(|fault| DefinitionFault::of_element(path, fault)),
         );
     }
     faults
 }
 
-fn base_fault(definition: &ProfileDef, definitions: &Definitions) -> Option<String> {
+fn base_fault(definition: &ProfileDef, definitions: &Definitions) -> Option<DefinitionFault> {
+    let wrong = |text: String| Some(DefinitionFault::of_whole(Gravity::Wrong, text));
     let mut current = definition;
     for _ in 0..CHAIN_LENGTH_MAX {
         let base = current.base.as_deref().map(without_version)?;
         if base == definition.url {
-            return Some(format!("it derives from itself, by way of `{}`", current.url));
+            return wrong(format!("it derives from itself, by way of `{}`", current.url));
         }
         match definitions.profile(base) {
             Some(next) if next.type_name != definition.type_name => {
-                return Some(format!(
+                return wrong(format!(
                     "it is for `{}`, its base `{base}` for `{}`",
                     definition.type_name, next.type_name
                 ));
             }
             Some(next) => current = next,
-            None if base.strip_prefix(BASE).is_some_and(|name| definitions.type_named(name).is_some()) => return None,
-            None => return Some(format!("its base `{base}` is not known here, so what that asks is not checked")),
+            None => match base.strip_prefix(BASE).filter(|name| definitions.type_named(name).is_some()) {
+                Some(name) if !definitions.is_subtype(&definition.type_name, name) => {
+                    return wrong(format!("it is for `{}`, its base is `{name}`", definition.type_name));
+                }
+                Some(_) => return None,
+                None => {
+                    let text = format!("its base `{base}` is not known here, so what that asks is not checked");
+                    return Some(DefinitionFault::of_whole(Gravity::Missing, text));
+                }
+            },
         }
     }
-    Some("its chain of bases is circular or too long".to_owned())
+    wrong("its chain of bases is circular or too long".to_owned())
 }
 
 fn element_fault(element: &Value, path: &str, definition: &ProfileDef, definitions: &Definitions) -> Option<String> {
@@ -95,7 +146,7 @@ fn element_fault(element: &Value, path: &str, definition: &ProfileDef, definitio
 }
 
 /// Finds the base element of a path; an error names the part that is not there, and `None` is where only an instance can tell.
-fn find<'d>(
+pub(crate) fn find<'d>(
     elements: &'d [ElementDef],
     path: &str,
     definitions: &'d Definitions,

@@ -1,9 +1,10 @@
 //! Rules on the resources that define others: StructureDefinition, SearchParameter, CapabilityStatement.
 
 use definitions::facts;
-use fhir::Node;
+use fhir::{Node, Severity};
 
-use crate::definition_faults::faults;
+use crate::definition_check::definition_faults;
+use crate::definition_faults::Gravity;
 use crate::questionnaire_response::list;
 use crate::walk::{Place, Walk, shown};
 
@@ -15,13 +16,13 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             return;
         }
         let Ok(profile) = facts::profile(&definition) else { return };
-        for fault in faults(&profile, self.validator.definitions()) {
-            // A base that is not at hand is no fault of the definition's.
-            if fault.contains("is not known here") {
-                self.report(fhir::Severity::Warning, place, "not-found", || fault);
-            } else {
-                self.error(place, "business-rule", || fault);
-            }
+        for fault in definition_faults(&profile, self.validator.definitions()) {
+            let (severity, code) = match fault.gravity {
+                Gravity::Wrong => (Severity::Error, "business-rule"),
+                Gravity::Missing => (Severity::Warning, "not-found"),
+                Gravity::Odd => (Severity::Warning, "business-rule"),
+            };
+            self.report(severity, place, code, || fault.to_string());
         }
     }
 

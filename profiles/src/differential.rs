@@ -37,7 +37,7 @@ pub(crate) fn merge(chain: &[&ProfileDef], type_name: &str, definitions: &Defini
 }
 
 /// Gives the id, or makes one of path and slice name for definitions that leave ids out.
-fn element_id(element: &Value) -> Option<String> {
+pub(crate) fn element_id(element: &Value) -> Option<String> {
     let text = |key| element.get(key).and_then(Value::as_str);
     if let Some(id) = text("id") {
         return Some(id.to_owned());

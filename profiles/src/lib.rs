@@ -11,6 +11,7 @@ mod contained;
 mod cost;
 mod country;
 mod datatype_rules;
+mod definition_check;
 mod definition_faults;
 mod definition_rules;
 mod differential;
@@ -52,6 +53,8 @@ mod vital_signs;
 mod walk;
 mod xml_places;
 
+pub use definition_check::definition_faults;
+pub use definition_faults::{DefinitionFault, Gravity};
 pub use error::ProfilesError;
 pub use fhirpath_host::FhirpathHost;
 pub use in_force::InForce;

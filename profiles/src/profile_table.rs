@@ -52,7 +52,7 @@ pub(crate) fn merged(url: &str, definitions: &Definitions) -> Option<Rule> {
 }
 
 /// Lists a profile and those it derives from, the one nearest to the base type first.
-fn chain<'d>(definition: &'d ProfileDef, definitions: &'d Definitions) -> Vec<&'d ProfileDef> {
+pub(crate) fn chain<'d>(definition: &'d ProfileDef, definitions: &'d Definitions) -> Vec<&'d ProfileDef> {
     let mut chain: Vec<&ProfileDef> = vec![definition];
     while let Some(base) = chain.last().and_then(|last| last.base.as_deref()).and_then(|base| definitions.profile(base))
     {
@@ -78,6 +78,6 @@ fn compile(url: &str, definitions: &Definitions) -> Option<ProfileRules> {
             .differential
             .first()
             .is_some_and(|root| root.get("isModifier").and_then(serde_json::Value::as_bool) == Some(true)),
-        faults: faults(definition, definitions),
+        faults: faults(definition, definitions).iter().map(ToString::to_string).collect(),
     })
 }

@@ -181,7 +181,7 @@ fn gather(rule: &Rule, path: &mut Vec<Step>, parts: &mut Vec<SliceTest>) {
 }
 
 /// Splits a discriminator path into its steps; `None` for functions that discriminators may not use.
-fn steps(path: &str) -> Option<Vec<Step>> {
+pub(crate) fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {

@@ -5,6 +5,7 @@
 mod base_r4;
 mod costs;
 mod counts;
+mod definition_faults;
 mod exacting;
 mod findings;
 mod mutants;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use store::StoreError;
 
 use crate::cli::{PackageCommand, PackageInstallArgs, PackageRemoveArgs, StoreArgs};
-use crate::package::{Package, Registry, Trial, read_file, read_folder};
+use crate::package::{Package, Registry, Trial, lines, read_file, read_folder};
 use crate::table::table;
 use crate::wiring::{House, now};
 
@@ -70,7 +70,11 @@ pub async fn add(house: &House, registry: &Registry, sources: &[String]) -> Resu
         let package = registry.fetch(&name, &version).await.with_context(|| format!("{who} needs {name}@{version}"))?;
         trial.new.push(package);
     }
-    trial.definitions()?;
+    let faults = trial.faults(&trial.definitions()?);
+    ensure!(faults.wrong.is_empty(), "these definitions cannot be used: {}", lines(&faults.wrong));
+    if !faults.odd.is_empty() {
+        crate::complain(&format!("the packages are used all the same: {}", lines(&faults.odd)));
+    }
     let names: Vec<String> = trial.new.iter().map(Package::id).collect();
     house.audit("package install", Vec::new(), json!({"packages": names})).await?;
     house.store.install_packages(trial.to_store(now())?, set.generation).await?;

@@ -11,7 +11,7 @@ use profiles::{Options, Validator};
 use serde_json::{Value, json};
 
 use crate::cli::{OutputFormat, ValidateArgs};
-use crate::package::{Package, read_file, read_folder};
+use crate::package::{Faults, Package, lines, read_file, read_folder};
 use crate::wiring::{House, Knowledge, now};
 
 /// The two bytes that a gzipped archive starts with.
@@ -74,7 +74,7 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
         return Ok(base);
     }
     let mut definitions = Definitions::clone(base.definitions());
-    let mut resources = Vec::new();
+    let (mut added, mut resources) = (Vec::new(), Vec::new());
     for path in paths {
         let named = || format!("take the definitions of {}", path.display());
         let (values, others) = if path.is_dir() {
@@ -86,20 +86,30 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
                 _ => of_file(path, &bytes)?,
             }
         };
-        definitions = definitions.with_overlay(values).with_context(named)?;
+        definitions =
+            definitions.with_overlay(values.iter().map(|(_, value)| value.clone()).collect()).with_context(named)?;
+        let place = |file: String| {
+            if file.is_empty() { path.display().to_string() } else { format!("{}: {file}", path.display()) }
+        };
+        added.extend(values.into_iter().map(|(file, value)| (place(file), value)));
         resources.extend(others);
+    }
+    // One file may build on what a later one defines.
+    let faults = Faults::find(&added, &definitions);
+    ensure!(faults.wrong.is_empty(), "these definitions cannot be used: {}", lines(&faults.wrong));
+    if !faults.odd.is_empty() {
+        crate::complain(&format!("the definitions are used all the same: {}", lines(&faults.odd)));
     }
     Ok(Arc::new(Validator::new(Arc::new(definitions)).with_resources(resources)))
 }
 
-/// The definitions of a package, and what else resources are held against.
-fn of_package(package: Package) -> (Vec<Value>, Vec<Json>) {
-    let values = package.definitions.into_iter().map(|(_, value)| value).collect();
-    (values, package.forms.iter().map(Json::from_value).collect())
+/// The definitions of a package with their files, and what else resources are held against.
+fn of_package(package: Package) -> (Vec<(String, Value)>, Vec<Json>) {
+    (package.definitions, package.forms.iter().map(Json::from_value).collect())
 }
 
 /// The same of a file with one resource, or with a Bundle of them.
-fn of_file(path: &Path, bytes: &[u8]) -> Result<(Vec<Value>, Vec<Json>)> {
+fn of_file(path: &Path, bytes: &[u8]) -> Result<(Vec<(String, Value)>, Vec<Json>)> {
     let json = profiles::parse_text(bytes).map_err(|issue| anyhow!("{}: {}", path.display(), issue.diagnostics))?;
     let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
     let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
@@ -108,7 +118,7 @@ fn of_file(path: &Path, bytes: &[u8]) -> Result<(Vec<Value>, Vec<Json>)> {
         Some(_) => vec![json],
         None => bail!("{}: there is no `resourceType`, so it defines nothing", path.display()),
     };
-    Ok((added.iter().map(|resource| resource.root().to_value()).collect(), added))
+    Ok((added.iter().map(|resource| (String::new(), resource.root().to_value())).collect(), added))
 }
 
 fn text(file: &Path, issues: &[Issue]) -> String {

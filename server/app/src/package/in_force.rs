@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::contents::Package;
+use super::faults::Faults;
 
 /// Between two looks: how long a node may not know of a package that another installed.
 const POLL: Duration = Duration::from_secs(2);
@@ -82,6 +83,21 @@ impl<'d> Trial<'d> {
         lay_over(self.base, layers)
     }
 
+    /// What is wrong with the new packages, by package and file; `whole` is what [`Trial::definitions`] gave.
+    #[must_use]
+    pub fn faults(&self, whole: &Definitions) -> Faults {
+        let mut all = Faults::default();
+        for package in &self.new {
+            let place = |file: &str| format!("package {}: {file}", package.id());
+            let placed: Vec<(String, Value)> =
+                package.definitions.iter().map(|(file, resource)| (place(file), resource.clone())).collect();
+            let found = Faults::find(&placed, whole);
+            all.wrong.extend(found.wrong);
+            all.odd.extend(found.odd);
+        }
+        all
+    }
+
     /// The new packages as they are stored.
     pub fn to_store(&self, now: Instant) -> Result<Vec<StoredPackage>> {
         self.new.iter().map(|package| stored(package, now)).collect()
@@ -110,7 +126,8 @@ fn lay_over(base: &Definitions, layers: Vec<Layer>) -> Result<Definitions> {
         for (file, resource) in layer.resources {
             let member = |name: &str| resource.get(name).and_then(Value::as_str);
             if member("resourceType") == Some("StructureDefinition") {
-                profiles.extend(member("url").map(str::to_owned));
+                let place = format!("package {}@{}: {file}", layer.name, layer.version);
+                profiles.extend(member("url").map(|url| (place, url.to_owned())));
             }
             names.push(format!("package {}@{}: {file}", layer.name, layer.version));
             resources.push(resource);
@@ -128,21 +145,21 @@ fn lay_over(base: &Definitions, layers: Vec<Layer>) -> Result<Definitions> {
 }
 
 /// A profile on nothing that is known would be one that nothing can be held against.
-fn check_bases(whole: &Definitions, profiles: &[String]) -> Result<()> {
+fn check_bases(whole: &Definitions, profiles: &[(String, String)]) -> Result<()> {
     const TYPES: &str = "http://hl7.org/fhir/StructureDefinition/";
-    for url in profiles.iter().map(String::as_str) {
+    for (place, url) in profiles.iter().map(|(place, url)| (place, url.as_str())) {
         let profile = whole.profile(url);
         let Some(wanted) = profile.and_then(|one| one.base.as_deref()) else { continue };
         let plain = wanted.split_once('|').map_or(wanted, |(plain, _)| plain);
         let is_type = plain.strip_prefix(TYPES).is_some_and(|name| whole.type_named(name).is_some());
         if !is_type && whole.profile(wanted).is_none() {
-            bail!("profile {url}: its base {wanted} is not known; install the package that defines it");
+            bail!("{place}: profile {url}: its base {wanted} is not known; install the package that defines it");
         }
         let mut chain = vec![url];
         let mut current = profile;
         while let Some(next) = current.and_then(|one| whole.profile(one.base.as_deref()?)) {
             if chain.contains(&next.url.as_str()) {
-                bail!("profile {url}: its bases form a circle");
+                bail!("{place}: profile {url}: its bases form a circle");
             }
             chain.push(&next.url);
             current = Some(next);

@@ -3,9 +3,11 @@
 
 mod archive;
 mod contents;
+mod faults;
 mod in_force;
 mod registry;
 
 pub use contents::{Package, read_file, read_folder};
+pub use faults::{Faults, lines};
 pub use in_force::{Trial, Watcher, bring_in_force, stored};
 pub use registry::Registry;

@@ -24,6 +24,26 @@ fn install_list_remove(place: &Place) {
     let two = folder.replace("one", "two");
     let message = place.weir(&["package", "install", &two]).badly();
     assert!(message.contains("package two@0.0.0: broken.json: line 1"), "{message}");
+    let profile = |max: &str| {
+        format!(
+            r#"{{"resourceType": "StructureDefinition", "url": "urn:weir:p", "kind": "resource", "type": "Patient", "derivation": "constraint",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "differential": {{"element": [
+            {{"id": "Patient.gender", "path": "Patient.gender", "max": "{max}"}}]}}}}"#
+        )
+    };
+    let wide = place.file("three/wide.json", &profile("5"));
+    let message = place.weir(&["package", "install", wide.trim_end_matches("/wide.json")]).badly();
+    let said =
+        "package three@0.0.0: wide.json: profile `urn:weir:p`: element `Patient.gender`: `max` is 5, the base allows 1";
+    assert!(message.contains(said), "{message}");
+    place.file("four/a.json", &profile("1"));
+    let twice = place.file("four/b.json", &profile("0"));
+    let message = place.weir(&["package", "install", twice.trim_end_matches("/b.json")]).badly();
+    assert!(message.contains("four@0.0.0: b.json: `urn:weir:p` is defined otherwise in"), "{message}");
+    let circle = SET.replace(r#""active""#, r#""active", "compose": {"include": [{"valueSet": ["urn:weir:set"]}]}"#);
+    let circle = place.file("five/set.json", &circle);
+    let message = place.weir(&["package", "install", circle.trim_end_matches("/set.json")]).badly();
+    assert!(message.contains("five@0.0.0: set.json: value set `urn:weir:set` imports itself"), "{message}");
     let message = place.weir(&["package", "install", "weir.none"]).badly();
     assert!(message.contains("there is no file or folder weir.none, and it is not NAME@VERSION"), "{message}");
     assert!(place.weir(&["package", "remove", "weir.test"]).badly().contains("NAME@VERSION"));
