@@ -48,7 +48,6 @@ mod validated;
 mod validator;
 mod vital_signs;
 mod walk;
-mod xml_places;
 
 pub use error::ProfilesError;
 pub use fhirpath_host::FhirpathHost;
