@@ -18,6 +18,7 @@ mod metric;
 mod operation;
 mod page_link;
 mod perform;
+mod place;
 mod remote_question;
 mod remote_terminology;
 mod request;
