@@ -108,8 +108,9 @@ fn xml_that_is_none_is_refused_with_its_place() {
         let deep = format!("{}{}", "<a>".repeat(5000), "</a>".repeat(5000));
         post(&deep).await.refused(400);
         // The line is that of the XML, not of the JSON that it became.
-        let invalid =
-            post("<Patient xmlns=\"http://hl7.org/fhir\">\n\n<gender value=\"nonsense\"/></Patient>").await.refused(422);
+        let invalid = post("<Patient xmlns=\"http://hl7.org/fhir\">\n\n<gender value=\"nonsense\"/></Patient>")
+            .await
+            .refused(422);
         assert!(invalid.contains("Patient.gender") && invalid.contains("\"valueInteger\":3"), "{invalid}");
         post("<Observation xmlns=\"http://hl7.org/fhir\"/>").await.refused(400);
         let other = api.call("POST", "Patient").body("application/fhir+json; fhirVersion=5.0", "{}").send().await;
