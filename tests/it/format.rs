@@ -55,6 +55,21 @@ fn a_resource_goes_round_through_xml_unchanged() {
 }
 
 #[test]
+fn words_of_a_narrative_stay_apart_both_ways() {
+    on_each("format_narrative", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let words = "<p>Morphine <b>1</b> <i>0</i> mg, no <b>known</b> allergy</p>";
+        let xml = patient_xml(&unique("Words")).replace("<p>Born <b>1980</b></p>", words);
+        let created = api.call("POST", "Patient").body(FHIR_XML, xml).send().await.expect(201);
+        let path = created.header("location").unwrap().strip_suffix("/_history/1").unwrap().to_owned();
+        let stored = api.get(&path).await.expect(200).json();
+        assert!(stored["text"]["div"].as_str().unwrap().contains(words), "{stored}");
+        let read = api.call("GET", &path).header("accept", FHIR_XML).send().await.expect(200);
+        assert!(read.text().contains(words), "{}", read.text());
+    });
+}
+
+#[test]
 fn bundles_and_refusals_are_xml_too() {
     on_each("format_xml", |app| async move {
         let api = app.system("system/*.cruds").await;
