@@ -51,7 +51,6 @@ mod validated;
 mod validator;
 mod vital_signs;
 mod walk;
-mod xml_places;
 
 pub use definition_check::definition_faults;
 pub use definition_faults::{DefinitionFault, Gravity};

@@ -1,33 +1,38 @@
 //! A resource as text, JSON or XML, for the command line and `$validate`.
 
-use fhir::{Issue, Json, Severity};
+use fhir::{Issue, Json, Severity, XmlError};
 
 use crate::comments::without_comments;
 use crate::options::Options;
 use crate::validator::Validator;
-use crate::xml_places::set_places;
 
 impl Validator {
     /// Validates a text; the first character that is not white space tells JSON from XML.
     #[must_use]
     pub fn validate_text(&self, bytes: &[u8], options: &Options) -> Vec<Issue> {
-        let commented = options.allows_comments && !is_xml(bytes);
-        let parsed = if commented { parse_text(&without_comments(bytes)) } else { parse_text(bytes) };
-        let mut issues = match parsed {
-            Ok(resource) => self.issues(&resource, options),
-            Err(issue) => return vec![*issue],
-        };
         if is_xml(bytes) {
-            let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-            set_places(std::str::from_utf8(text).unwrap_or_default(), &mut issues);
+            return self.validate_xml(bytes, options).unwrap_or_else(|issue| vec![*issue]);
         }
-        issues
+        let parsed = if options.allows_comments { parse_json(&without_comments(bytes)) } else { parse_json(bytes) };
+        match parsed {
+            Ok(resource) => self.issues(&resource, options),
+            Err(issue) => vec![*issue],
+        }
+    }
+
+    /// Also says where elements are out of order, which is no fault of the resource that they make.
+    fn validate_xml(&self, bytes: &[u8], options: &Options) -> Result<Vec<Issue>, Box<Issue>> {
+        let text = utf8(bytes)?;
+        let (json, disorder) = fhir::json_from_any_xml(text).map_err(fatal)?;
+        let mut issues = self.issues(&parse_json(json.as_bytes())?, options);
+        fhir::set_xml_places(text, &mut issues);
+        issues.extend(disorder.iter().map(Issue::from));
+        Ok(issues)
     }
 }
 
-/// Reads a resource as JSON or XML; an issue says where the text is not well formed.
+/// Reads a resource as JSON, or as XML in any order; an issue says where the text is not well formed.
 pub fn parse_text(bytes: &[u8]) -> Result<Json, Box<Issue>> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if is_xml(bytes) { parse_xml(bytes) } else { parse_json(bytes) }
 }
 
@@ -41,8 +46,14 @@ fn parse_json(bytes: &[u8]) -> Result<Json, Box<Issue>> {
 }
 
 fn parse_xml(bytes: &[u8]) -> Result<Json, Box<Issue>> {
-    let fatal = |reason: String| Box::new(Issue::fatal("structure", reason));
-    let text = std::str::from_utf8(bytes).map_err(|_| fatal("the text is not valid UTF-8".to_owned()))?;
-    let json = fhir::json_from_xml(text).map_err(|error| fatal(error.to_string()))?;
-    Json::parse_owned(json.into_bytes()).map_err(|error| fatal(error.reason))
+    let (json, _) = fhir::json_from_any_xml(utf8(bytes)?).map_err(fatal)?;
+    parse_json(json.as_bytes())
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Box<Issue>> {
+    std::str::from_utf8(bytes).map_err(|_| Box::new(Issue::fatal("structure", "the text is not valid UTF-8")))
+}
+
+fn fatal(error: XmlError) -> Box<Issue> {
+    Box::new(Issue { severity: Severity::Fatal, ..Issue::from(&error) })
 }

@@ -112,3 +112,23 @@ fn a_mode_says_what_the_interaction_would_meet() {
         all.get(&format!("Patient/{id}")).await.expect(200);
     });
 }
+
+#[test]
+fn what_is_wrong_is_told_by_its_line_in_what_was_sent() {
+    on_each("validate_lines", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let json = "{\"resourceType\":\"Parameters\",\n\"parameter\":[{\"name\":\"resource\",\"resource\":\n  {\"resourceType\":\"Patient\",\n  \"gender\":\"nonsense\"}}]}";
+        let patient = "<Patient xmlns='http://hl7.org/fhir'>\n\n\n<gender value='nonsense'/></Patient>";
+        let within = "<Parameters xmlns='http://hl7.org/fhir'><parameter><name value='resource'/>\n<resource><Patient>\n\n<gender value='nonsense'/></Patient></resource></parameter></Parameters>";
+        for (media_type, body) in
+            [("application/fhir+json", json), ("application/fhir+xml", patient), ("application/fhir+xml", within)]
+        {
+            let answer = api.call("POST", "$validate").body(media_type, body.to_owned()).send().await.expect(200);
+            let outcome = answer.json();
+            let issues = outcome["issue"].as_array().unwrap();
+            let wrong = issues.iter().find(|one| one["severity"] == "error").expect("an error");
+            assert_eq!(wrong["expression"][0], "Patient.gender", "{outcome}");
+            assert_eq!(wrong["extension"][0]["valueInteger"], 4, "{body}: {outcome}");
+        }
+    });
+}

@@ -5,9 +5,10 @@ use profiles::Options;
 use crate::{shared, validator};
 
 /// Examples that break a rule, each with the rule.
-const WRONG: [(&str, &str); 3] = [
+const WRONG: [(&str, &str); 4] = [
     ("Extension-UKCore-ConditionEpisode-Example.xml", "the extension has two values, the standard allows one"),
     ("Extension-UKCore-DeliveryChannel-Example.xml", "the display `In person` is not the code system's, `In-person`"),
+    ("UKCore-Questionnaire-EOLPlan-Example.xml", "extensions come after `linkId`; XML has an order"),
     (
         "UKCore-Appointment-OrthopaedicSurgery-Example.xml",
         "the display `In person` is not the code system's, `In-person`",

@@ -151,7 +151,7 @@ fn definition(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).expect("the definition can be read");
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('<') {
-        let json = fhir::json_from_xml(text).expect("the definition is XML");
+        let (json, _) = fhir::json_from_any_xml(text).expect("the definition is XML");
         return Json::parse(json.as_bytes()).expect("what came of XML is JSON").root().to_value();
     }
     serde_json::from_str(text).expect("the definition is JSON")

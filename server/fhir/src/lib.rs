@@ -18,6 +18,11 @@ pub mod resource;
 mod splice;
 mod xml;
 mod xml_kept;
+mod xml_namespace;
+mod xml_narrative;
+mod xml_places;
+mod xml_primitive;
+mod xml_read;
 mod xml_scan;
 
 pub use bundle::{BundleEntry, BundleWriter, EntryResponse};
@@ -30,4 +35,5 @@ pub use json_patch::{JsonPatchError, apply_json_patch};
 pub use nhs_number::{NHS_NUMBER_SYSTEM, NhsNumber, NhsNumberError};
 pub use pointer::{Pointer, PointerError};
 pub use reference::{Reference, path_below};
-pub use xml::{XmlError, json_from_xml, xml_from_json};
+pub use xml::{XmlError, json_from_any_xml, json_from_xml, xml_from_json};
+pub use xml_places::set_xml_places;

@@ -1,16 +1,16 @@
 //! FHIR's XML form, in and out: <https://hl7.org/fhir/R4/xml.html>.
 //!
-//! The element order and the XML names of attributes come from fhirbolt's tables. What fhirbolt is strict about beyond
-//! the standard (declaration, byte order mark, namespace prefix, place of `resourceType`) is put right before, and the
-//! form of the document is checked first so that errors have a place and nesting has an end. Narratives and exponents
-//! go around it ([`Kept`]).
+//! The elements of each type and their order come from fhirbolt's tables. Writing is fhirbolt's: `resourceType`, which it wants first, is put there
+//! before, and narratives and exponents go around it ([`Kept`]).
 
 use fhirbolt::FhirReleases;
 use fhirbolt::element::Element;
 use serde_json::{Map, Value};
 
 use crate::xml_kept::{Kept, has_exponent};
-use crate::xml_scan::{Scanned, check_narrative, scan};
+use crate::xml_narrative::check_narrative;
+use crate::xml_read::{Read, read};
+use crate::xml_scan::Fault;
 use crate::{Json, JsonError, Kind, Node};
 
 type R4Element = Element<{ FhirReleases::R4 }>;
@@ -39,19 +39,20 @@ impl From<&XmlError> for crate::Issue {
     }
 }
 
-/// Turns a resource in XML into JSON.
+/// Turns a resource in XML into JSON. What is not an element, an attribute or a value of R4, or not in the order of the definition, is an error.
 pub fn json_from_xml(text: &str) -> Result<String, XmlError> {
+    let (json, disorder) = json_from_any_xml(text)?;
+    disorder.into_iter().next().map_or(Ok(json), Err)
+}
+
+/// Turns a resource in XML whose elements may be in any order into JSON, and says where they are not in that of the definition: what is said is the
+/// same, and even HL7's own files have it.
+pub fn json_from_any_xml(text: &str) -> Result<(String, Vec<XmlError>), XmlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let Scanned { clean, kept, root_offset } =
-        scan(text).map_err(|fault| error_at(text, fault.offset, fault.reason))?;
-    let fault = |said: String| {
-        let name = unknown_name(&said);
-        let offset = name.and_then(|name| text.find(&format!("<{name}"))).unwrap_or(root_offset);
-        error_at(text, offset, reason(name, "expected a FHIR R4 resource in XML"))
-    };
-    let element: R4Element = fhirbolt::xml::from_str(&clean, None).map_err(|error| fault(error.to_string()))?;
-    let json = fhirbolt::json::to_string(&element, None).map_err(|error| fault(error.to_string()))?;
-    kept.put_back(&json, |narrative| Value::from(narrative).to_string()).ok_or_else(|| fault(String::new()))
+    let error = |fault: Fault| error_at(text, fault.offset, fault.reason);
+    let Read { json, mut disorder } = read(text).map_err(error)?;
+    disorder.sort_by_key(|fault| fault.offset);
+    Ok((json, disorder.into_iter().map(error).collect()))
 }
 
 /// Turns a resource in JSON into XML. A narrative that is not well-formed XML is an error.

@@ -1,239 +1,238 @@
-//! One look at the tags of an XML text before it is read: that they match, how deep they go, and what to take away.
+//! XML text as a tree of its tags, borrowed from the text: <https://www.w3.org/TR/xml/>, without document types and CDATA.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use crate::json::Limits;
-use crate::xml_kept::{Kept, has_exponent};
 
-/// What fhirbolt can read, and what it need not see.
-pub(crate) struct Scanned {
-    pub(crate) clean: String,
-    pub(crate) kept: Kept,
-    pub(crate) root_offset: usize,
-}
-
-/// Where the tags do not fit and what was due there.
+/// Where the text is not what was due there.
+#[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) offset: usize,
     pub(crate) reason: String,
 }
 
-const FHIR_NAMESPACE: &str = "http://hl7.org/fhir";
-/// What the `div` of a narrative is in.
-pub(crate) const XHTML_NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
+impl Fault {
+    pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Self {
+        Self { offset, reason: reason.into() }
+    }
+}
 
-pub(crate) fn scan(text: &str) -> Result<Scanned, Fault> {
-    let mut scanner = Scanner::new(text);
+/// A text with one root, well-formed.
+pub(crate) struct Document<'t> {
+    pub(crate) root: Tag<'t>,
+    /// Where processing instructions are.
+    pub(crate) instructions: Vec<usize>,
+}
+
+/// An element.
+pub(crate) struct Tag<'t> {
+    /// As it is written, with a prefix.
+    pub(crate) name: &'t str,
+    pub(crate) attributes: Vec<Attribute<'t>>,
+    pub(crate) children: Vec<Tag<'t>>,
+    /// Where its first tag begins.
+    pub(crate) start: usize,
+    /// Where its last tag begins; the first, when there is but one.
+    pub(crate) close: usize,
+    /// Where its last tag ends.
+    pub(crate) end: usize,
+    /// Where it has text of its own, other than white space.
+    pub(crate) text: Option<usize>,
+}
+
+impl<'t> Tag<'t> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute<'t>> {
+        self.attributes.iter().find(|one| one.name == name)
+    }
+}
+
+/// An attribute of a tag.
+pub(crate) struct Attribute<'t> {
+    /// As it is written, with a prefix.
+    pub(crate) name: &'t str,
+    /// As it is written, with escapes.
+    pub(crate) value: &'t str,
+    /// Where its name begins.
+    pub(crate) start: usize,
+    /// Where its value begins.
+    pub(crate) value_start: usize,
+}
+
+/// The most attributes of a tag, those of HTML and all prefixes: each is compared with the others.
+const ATTRIBUTE_COUNT_MAX: usize = 64;
+
+pub(crate) fn scan(text: &str) -> Result<Document<'_>, Fault> {
+    let mut scanner = Scanner { text, position: 0, open: Vec::new(), root: None, instructions: Vec::new() };
     scanner.run()?;
-    let Some((root_offset, root)) = scanner.root else { return Err(fault(0, "expected an XML element")) };
-    let (mut clean, mut kept, mut position) = (String::with_capacity(text.len()), Kept::of(text), 0);
-    for (start, end, what) in scanner.parts {
-        clean.push_str(text.get(position..start).unwrap_or_default());
-        let part = text.get(start..end).unwrap_or_default();
-        match what {
-            Part::Foreign => clean.push(' '),
-            Part::Number => clean.push_str(&kept.number(part)),
-            Part::Narrative => clean.push_str(&kept.narrative(part)),
-        }
-        position = end;
+    match (scanner.open.pop(), scanner.root) {
+        (Some(open), _) => Err(Fault::new(text.len(), format!("expected `</{}>`", open.name))),
+        (None, Some(root)) => Ok(Document { root, instructions: scanner.instructions }),
+        (None, None) => Err(Fault::new(scanner.position, "expected an XML element")),
     }
-    clean.push_str(text.get(position..).unwrap_or_default());
-    if let Some(prefix) = fhir_prefix(root) {
-        // In well-formed XML `<` begins a tag everywhere but in comments and CDATA, neither of which is kept.
-        clean = clean
-            .replace(&format!("<{prefix}:"), "<")
-            .replace(&format!("</{prefix}:"), "</")
-            .replace(&format!("xmlns:{prefix}="), "xmlns=");
-    }
-    Ok(Scanned { clean, kept, root_offset })
-}
-
-/// Holds that a narrative is one well-formed `div`, and gives it as it can stand in XML: with its namespace, and without the one entity
-/// of HTML that is common.
-pub(crate) fn check_narrative(text: &str) -> Result<Cow<'_, str>, Fault> {
-    let text = text.trim();
-    let mut scanner = Scanner::new(text);
-    scanner.run()?;
-    let root = scanner.root.filter(|(offset, tag)| *offset == 0 && is_div(tag));
-    let Some((_, root)) = root else { return Err(fault(0, "expected a `div`")) };
-    if text.contains("<?") {
-        return Err(fault(0, "expected no processing instruction"));
-    }
-    let has_namespace = attributes(root).any(|one| one.name == "xmlns");
-    let mut text = Cow::Borrowed(text);
-    if !has_namespace {
-        text = Cow::Owned(text.replacen("<div", &format!("<div xmlns=\"{XHTML_NAMESPACE}\""), 1));
-    }
-    if text.contains("&nbsp;") {
-        text = Cow::Owned(text.replace("&nbsp;", "&#160;"));
-    }
-    Ok(text)
-}
-
-fn is_div(tag: &str) -> bool {
-    tag.strip_prefix("<div")
-        .is_some_and(|rest| rest.starts_with(|next: char| next.is_whitespace() || "/>".contains(next)))
-}
-
-/// A part that fhirbolt does not get as it is.
-enum Part {
-    /// A processing instruction, or an attribute that FHIR has no use for.
-    Foreign,
-    /// A number with an exponent, the value of an attribute.
-    Number,
-    /// The `div` of a narrative.
-    Narrative,
 }
 
 struct Scanner<'t> {
     text: &'t str,
     position: usize,
-    open: Vec<&'t str>,
-    /// Where each part starts and ends, in order.
-    parts: Vec<(usize, usize, Part)>,
-    /// Where the narrative starts that the scanner is in, and how many elements are open around it.
-    narrative: Option<(usize, usize)>,
-    root: Option<(usize, &'t str)>,
+    open: Vec<Tag<'t>>,
+    root: Option<Tag<'t>>,
+    instructions: Vec<usize>,
 }
 
 impl<'t> Scanner<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, position: 0, open: Vec::new(), parts: Vec::new(), narrative: None, root: None }
-    }
-
     fn run(&mut self) -> Result<(), Fault> {
         while let Some(found) = self.rest().find('<') {
-            if self.open.is_empty() && !self.rest().get(..found).unwrap_or_default().trim().is_empty() {
-                return Err(fault(self.position, "expected an XML element"));
-            }
-            self.position += found;
-            let rest = self.rest();
+            self.text(found)?;
+            let (start, rest) = (self.position, self.rest());
             if rest.starts_with("<!--") {
                 self.skip_past("-->", "expected the end of the comment")?;
             } else if rest.starts_with("<?") {
-                let start = self.position;
                 self.skip_past("?>", "expected the end of the processing instruction")?;
-                if self.narrative.is_some() {
-                    return Err(fault(start, "expected no processing instruction in a narrative"));
-                }
-                self.parts.push((start, self.position, Part::Foreign));
+                self.instructions.push(start);
             } else if rest.starts_with("<!") {
-                return Err(fault(self.position, "expected neither a document type nor CDATA"));
+                return Err(Fault::new(start, "expected neither a document type nor CDATA"));
             } else if rest.starts_with("</") {
                 self.close()?;
             } else {
                 self.open()?;
             }
         }
-        match self.open.pop() {
-            Some(name) => Err(fault(self.text.len(), format!("expected `</{name}>`"))),
-            None if self.rest().trim().is_empty() => Ok(()),
-            None if self.root.is_none() => Err(fault(self.position, "expected an XML element")),
-            None => Err(fault(self.position, "expected the end of the document")),
+        self.text(self.rest().len())
+    }
+
+    /// Takes the text up to the next tag.
+    fn text(&mut self, length: usize) -> Result<(), Fault> {
+        let text = self.rest().get(..length).unwrap_or_default();
+        let blank = text.len() - text.trim_start_matches(is_blank).len();
+        let start = self.position + blank;
+        self.position += length;
+        if blank == length {
+            return Ok(());
+        }
+        match self.open.last_mut() {
+            Some(open) => {
+                open.text.get_or_insert(start);
+                check_references(text, start - blank)
+            }
+            None if self.root.is_some() => Err(Fault::new(start, "expected the end of the document")),
+            None => Err(Fault::new(start, "expected an XML element")),
         }
     }
 
     fn open(&mut self) -> Result<(), Fault> {
         let start = self.position;
-        let name = self.name(start + 1)?;
-        let end = self.tag_end(start)?;
-        let tag = self.text.get(start..end).unwrap_or_default();
-        if self.open.is_empty() {
-            if self.root.is_some() {
-                return Err(fault(start, "expected the end of the document"));
-            }
-            self.root = Some((start, tag));
-            self.foreign_attributes(start, tag);
-        } else if self.narrative.is_none() {
-            self.exponent(start, tag);
-            // One in another namespace is left to be refused.
-            let is_narrative = self.open.last().is_some_and(|parent| parent.rsplit(':').next() == Some("text"))
-                && is_div(tag)
-                && attributes(tag).any(|one| one.name == "xmlns" && one.value == XHTML_NAMESPACE);
-            if is_narrative {
-                self.narrative = Some((start, self.open.len()));
-            }
+        if self.open.is_empty() && self.root.is_some() {
+            return Err(Fault::new(start, "expected the end of the document"));
         }
-        self.position = end;
-        if tag.ends_with("/>") {
-            self.end_narrative();
-        } else {
-            self.open.push(name);
-        }
+        self.position += 1;
+        let name = self.name("expected the name of an element")?;
+        let mut attributes: Vec<Attribute<'t>> = Vec::new();
+        let is_whole = loop {
+            let is_apart = self.skip_blank();
+            if self.takes("/>") {
+                break true;
+            }
+            if self.takes(">") {
+                break false;
+            }
+            if !is_apart {
+                return Err(Fault::new(self.position, "expected the end of the tag"));
+            }
+            let attribute = self.attribute()?;
+            if attributes.iter().any(|one| one.name == attribute.name) {
+                return Err(Fault::new(attribute.start, format!("`{}` may be there once only", attribute.name)));
+            }
+            if attributes.len() == ATTRIBUTE_COUNT_MAX {
+                return Err(Fault::new(attribute.start, format!("expected at most {ATTRIBUTE_COUNT_MAX} attributes")));
+            }
+            attributes.push(attribute);
+        };
+        let (close, end) = (start, self.position);
+        self.open.push(Tag { name, attributes, children: Vec::new(), start, close, end, text: None });
         let depth_max = Limits::default().depth_max;
         if self.open.len() > depth_max {
-            return Err(fault(start, format!("expected at most {depth_max} levels of nesting")));
+            return Err(Fault::new(start, format!("expected at most {depth_max} levels of nesting")));
+        }
+        if is_whole {
+            self.end();
         }
         Ok(())
     }
 
-    /// Keeps the narrative, if the element that ended is its `div`.
-    fn end_narrative(&mut self) {
-        if let Some((start, _)) = self.narrative.take_if(|(_, depth)| *depth == self.open.len()) {
-            self.parts.push((start, self.position, Part::Narrative));
-        }
-    }
-
-    /// Marks what the root says of other namespaces, which FHIR has no use for: `xmlns:xsi`, `xsi:schemaLocation`.
-    fn foreign_attributes(&mut self, start: usize, tag: &str) {
-        let own = fhir_prefix(tag).map(|prefix| format!("xmlns:{prefix}"));
-        for Attribute { name, place, .. } in attributes(tag) {
-            let is_foreign = name.starts_with("xmlns:") || name.starts_with("xsi:");
-            if is_foreign && Some(name) != own.as_deref() {
-                self.parts.push((start + place.start, start + place.end, Part::Foreign));
-            }
-        }
-    }
-
-    /// Marks the value of an element that is a number with an exponent.
-    fn exponent(&mut self, start: usize, tag: &str) {
-        let value = attributes(tag).find(|one| one.name == "value" && has_exponent(one.value));
-        if let Some(Attribute { value, place, .. }) = value {
-            let end = start + place.end - 1;
-            self.parts.push((end - value.len(), end, Part::Number));
-        }
+    fn attribute(&mut self) -> Result<Attribute<'t>, Fault> {
+        let start = self.position;
+        let name = self.name("expected the end of the tag")?;
+        self.skip_blank();
+        let is_given = self.takes("=");
+        self.skip_blank();
+        let quote = self.rest().chars().next().filter(|quote| is_given && matches!(quote, '"' | '\''));
+        let Some(quote) = quote else {
+            return Err(Fault::new(self.position, format!("expected the value of `{name}` in quotation marks")));
+        };
+        self.position += 1;
+        let value = self.rest().split_once(quote).map(|(value, _)| value).filter(|value| !value.contains('<'));
+        let Some(value) = value else {
+            return Err(Fault::new(start, format!("expected a quotation mark that ends the value of `{name}`")));
+        };
+        let value_start = self.position;
+        check_references(value, value_start)?;
+        self.position += value.len() + 1;
+        Ok(Attribute { name, value, start, value_start })
     }
 
     fn close(&mut self) -> Result<(), Fault> {
         let start = self.position;
-        let name = self.name(start + 2)?;
-        match self.open.pop() {
-            Some(open) if open == name => {}
-            Some(open) => return Err(fault(start, format!("expected `</{open}>`"))),
-            None => return Err(fault(start, "expected the end of the document")),
+        self.position += 2;
+        let name = self.name("expected the name of an element")?;
+        match self.open.last_mut() {
+            Some(open) if open.name == name => open.close = start,
+            Some(open) => return Err(Fault::new(start, format!("expected `</{}>`", open.name))),
+            None => return Err(Fault::new(start, "expected the end of the document")),
         }
-        self.position = self.tag_end(start)?;
-        self.end_narrative();
+        self.skip_blank();
+        if !self.takes(">") {
+            return Err(Fault::new(self.position, "expected the end of the tag"));
+        }
+        self.end();
         Ok(())
     }
 
-    fn name(&self, start: usize) -> Result<&'t str, Fault> {
-        let rest = self.text.get(start..).unwrap_or_default();
-        let is_name = |character: char| character.is_alphanumeric() || matches!(character, ':' | '_' | '-' | '.');
-        let length = rest.find(|character| !is_name(character)).unwrap_or(rest.len());
-        rest.get(..length)
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| fault(start, "expected the name of an element"))
+    /// The element that was opened last ends here.
+    fn end(&mut self) {
+        let Some(mut tag) = self.open.pop() else { return };
+        tag.end = self.position;
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(tag),
+            None => self.root = Some(tag),
+        }
     }
 
-    /// Finds the `>` that ends a tag, past those in attribute values.
-    fn tag_end(&self, start: usize) -> Result<usize, Fault> {
-        let mut quote = None;
-        for (offset, byte) in self.text.as_bytes().iter().enumerate().skip(start + 1) {
-            match (quote, byte) {
-                (None, b'"' | b'\'') => quote = Some(*byte),
-                (None, b'>') => return Ok(offset + 1),
-                (None | Some(_), b'<') => return Err(fault(offset, "expected the end of the tag")),
-                (Some(open), byte) if open == *byte => quote = None,
-                _ => {}
-            }
-        }
-        Err(fault(self.text.len(), "expected the end of the tag"))
+    fn name(&mut self, expected: &str) -> Result<&'t str, Fault> {
+        let rest = self.rest();
+        let is_name = |character: char| character.is_alphanumeric() || matches!(character, ':' | '_' | '-' | '.');
+        let length = rest.find(|character| !is_name(character)).unwrap_or(rest.len());
+        let name = rest.get(..length).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| Fault::new(self.position, expected))?;
+        self.position += length;
+        Ok(name)
+    }
+
+    /// Whether there was any white space.
+    fn skip_blank(&mut self) -> bool {
+        let rest = self.rest();
+        let length = rest.len() - rest.trim_start_matches(is_blank).len();
+        self.position += length;
+        length > 0
+    }
+
+    fn takes(&mut self, expected: &str) -> bool {
+        let is_there = self.rest().starts_with(expected);
+        self.position += if is_there { expected.len() } else { 0 };
+        is_there
     }
 
     fn skip_past(&mut self, end: &str, expected: &str) -> Result<(), Fault> {
-        let found = self.rest().find(end).ok_or_else(|| fault(self.position, expected))?;
+        let found = self.rest().find(end).ok_or_else(|| Fault::new(self.position, expected))?;
         self.position += found + end.len();
         Ok(())
     }
@@ -243,37 +242,60 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// An attribute of a tag.
-struct Attribute<'t> {
-    name: &'t str,
-    /// As it is written.
-    value: &'t str,
-    /// Where it is in the tag, with the white space before it and its quotation marks.
-    place: Range<usize>,
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\n')
 }
 
-/// Iterates over the attributes of a tag.
-fn attributes(tag: &str) -> impl Iterator<Item = Attribute<'_>> {
-    let mut position = tag.find(char::is_whitespace).unwrap_or(tag.len());
-    std::iter::from_fn(move || {
-        let (name, value) = tag.get(position..)?.split_once('=')?;
-        let value = value.trim_start();
-        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-        let (value, rest) = value.get(1..)?.split_once(quote)?;
-        let place = position..tag.len() - rest.len();
-        position = place.end;
-        Some(Attribute { name: name.trim(), value, place })
-    })
+/// Holds that every `&` begins a reference to a character that XML knows by itself: there is no document type to define others, as HTML's.
+fn check_references(text: &str, offset: usize) -> Result<(), Fault> {
+    for (place, _) in text.match_indices('&') {
+        if reference(text.get(place..).unwrap_or_default()).is_none() {
+            let reason = "expected one of the references that XML knows without a document type: `&amp;`, `&lt;`, `&gt;`, `&quot;`, \
+                          `&apos;` or a number, as `&#160;` for a space that does not break";
+            return Err(Fault::new(offset + place, reason));
+        }
+    }
+    Ok(())
 }
 
-/// Gives the prefix of the root element when it is bound to FHIR's namespace.
-fn fhir_prefix(root: &str) -> Option<&str> {
-    let name = root.strip_prefix('<')?.split(|character: char| character.is_whitespace() || character == '>').next()?;
-    let (prefix, _) = name.split_once(':')?;
-    let is_bound = |quote: char| root.contains(&format!("xmlns:{prefix}={quote}{FHIR_NAMESPACE}{quote}"));
-    (is_bound('"') || is_bound('\'')).then_some(prefix)
+/// The character that a text begins with a reference to, and the length of that.
+fn reference(text: &str) -> Option<(char, usize)> {
+    let (name, _) = text.strip_prefix('&')?.split_once(';')?;
+    let character = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let (digits, radix) = digits.strip_prefix('x').map_or((digits, 10), |digits| (digits, 16));
+            let number = digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(digits)?;
+            let character = char::from_u32(u32::from_str_radix(number, radix).ok()?)?;
+            let is_text = matches!(character, '\t' | '\r' | '\n' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
+            is_text.then_some(character)?
+        }
+    };
+    Some((character, name.len() + 2))
 }
 
-fn fault(offset: usize, reason: impl Into<String>) -> Fault {
-    Fault { offset, reason: reason.into() }
+/// A value with characters in the place of references.
+pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split('&');
+    let first = parts.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    out.push_str(first);
+    let mut position = first.len();
+    for part in parts {
+        let reference = reference(text.get(position..).unwrap_or_default());
+        position += part.len() + 1;
+        // The scan holds that each is one.
+        let Some((character, length)) = reference else { continue };
+        out.push(character);
+        out.push_str(part.get(length - 1..).unwrap_or_default());
+    }
+    Cow::Owned(out)
 }

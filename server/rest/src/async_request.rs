@@ -269,8 +269,19 @@ fn person_of(subject: &Subject) -> Option<PersonKey> {
 
 impl Kept {
     fn of(context: &Context<'_>) -> Result<Kept, Failure> {
-        let Request { interaction, type_name, compartment, id, version, params, body, content_type, conditions, url } =
-            context.request.clone();
+        let Request {
+            interaction,
+            type_name,
+            compartment,
+            id,
+            version,
+            params,
+            body,
+            xml: _,
+            content_type,
+            conditions,
+            url,
+        } = context.request.clone();
         let Caller { subject, request_id, correlation_id, source_address, token_hash } = context.caller.clone();
         let body = String::from_utf8(body.to_vec())
             .map_err(|_| Failure::bad_request("structure", "the body must be text in UTF-8"))?;
@@ -350,6 +361,7 @@ impl Kept {
             version: self.version,
             params: self.params,
             body: self.body.into(),
+            xml: None,
             content_type: self.content_type,
             conditions,
             url: self.url,

@@ -19,6 +19,7 @@ mod metric;
 mod operation;
 mod page_link;
 mod perform;
+mod place;
 mod remote_codes;
 mod remote_question;
 mod remote_terminology;

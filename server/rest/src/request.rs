@@ -37,6 +37,8 @@ pub(crate) struct Request {
     pub params: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: Bytes,
+    /// The XML that it was sent as, when it was.
+    pub xml: Option<Bytes>,
     /// `Content-Type` without parameters.
     pub content_type: Option<String>,
     /// Conditions and preferences.
@@ -56,6 +58,7 @@ impl Request {
             version: None,
             params: Vec::new(),
             body: Bytes::new(),
+            xml: None,
             content_type: None,
             conditions: Conditions::default(),
             url: String::new(),

@@ -24,7 +24,7 @@ use crate::root_span::RouteSpan;
 use crate::router::{Route, Values};
 use crate::status::RETRY_AFTER_S;
 use crate::weir::Weir;
-use crate::{access, body, health, metric, router, smart};
+use crate::{access, body, health, metric, place, router, smart};
 
 /// Bytes of a file that are in memory at a time.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -179,15 +179,17 @@ async fn answer(
     if !matches!(interaction, Interaction::ExportFile | Interaction::AsyncFile) {
         *shown = Presentation::negotiate(&request.params, text(http, header::ACCEPT))?;
     }
-    let is_xml = read_xml(http, &mut request).await?;
-    let result = if request.body.len() < BLOCKING_BYTES_MIN {
-        perform(weir, &caller, &request).await
-    } else {
-        perform_apart(weir.clone(), caller, request).await
-    };
-    result.map_err(|mut failure| {
-        // Lines and columns are those of the JSON that the XML became.
-        failure.issues.iter_mut().filter(|_| is_xml).for_each(|issue| issue.line_column = None);
+    read_xml(http, &mut request).await?;
+    if request.body.len() < BLOCKING_BYTES_MIN {
+        return perform_placed(weir, &caller, &request).await;
+    }
+    perform_apart(weir.clone(), caller, request).await
+}
+
+/// What is refused of a body is told where it stands in what was sent.
+async fn perform_placed(weir: &Weir, caller: &Caller, request: &Request) -> Result<Answer, Failure> {
+    perform(weir, caller, request).await.map_err(|mut failure| {
+        place::of_sent(request, &mut failure.issues);
         failure
     })
 }
@@ -197,21 +199,22 @@ async fn perform_apart(weir: web::Data<Weir>, caller: Caller, request: Request) 
     // What it waits for may need such threads too: it must not have all of them.
     let _permit = weir.large_bodies.clone().acquire_owned().await.map_err(|_| Failure::internal())?;
     let runtime = Handle::current();
-    let run = move || runtime.block_on(perform(&weir, &caller, &request));
+    let run = move || runtime.block_on(perform_placed(&weir, &caller, &request));
     web::block(run).await.map_err(|_| Failure::internal())?
 }
 
-/// Makes a body of XML one of JSON, which everything within reads; whether it was.
-async fn read_xml(http: &HttpRequest, request: &mut Request) -> Result<bool, Failure> {
+/// Makes a body of XML one of JSON, which everything within reads.
+async fn read_xml(http: &HttpRequest, request: &mut Request) -> Result<(), Failure> {
     let content_type = text(http, header::CONTENT_TYPE).unwrap_or_default();
     if request.interaction == Interaction::Feed || request.body.is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     format::check_version(content_type)?;
-    let Some(json) = format::json_of(content_type, request.body.clone()).await? else { return Ok(false) };
-    request.body = json;
-    request.content_type = Some(FHIR_JSON.to_owned());
-    Ok(true)
+    if let Some(json) = format::json_of(content_type, request.body.clone()).await? {
+        request.xml = Some(std::mem::replace(&mut request.body, json));
+        request.content_type = Some(FHIR_JSON.to_owned());
+    }
+    Ok(())
 }
 
 /// How an answer is to look before the request is read; what cannot be given is told in JSON.

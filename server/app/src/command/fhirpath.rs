@@ -186,7 +186,7 @@ fn read(file: &Path) -> Result<Json> {
     let start = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     if start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<') {
         let text = std::str::from_utf8(start).with_context(place)?;
-        bytes = fhir::json_from_xml(text).with_context(place)?.into_bytes();
+        bytes = fhir::json_from_any_xml(text).with_context(place)?.0.into_bytes();
     }
     Json::parse_owned(bytes).with_context(place)
 }

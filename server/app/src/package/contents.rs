@@ -169,7 +169,7 @@ fn resource(file: &str, bytes: &[u8]) -> Result<Value> {
             .map_err(|error| anyhow!("line {} column {}: {}", error.line, error.column, error.reason))?;
         return Ok(json.root().to_value());
     }
-    let json = fhir::json_from_xml(text)
+    let (json, _) = fhir::json_from_any_xml(text)
         .map_err(|error| anyhow!("line {} column {}: {}", error.line, error.column, error.reason))?;
     match serde_json::from_str(&json)? {
         Value::Object(members) => Ok(Value::Object(members)),

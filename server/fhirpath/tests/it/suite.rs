@@ -109,7 +109,7 @@ fn input(place: &Path, name: &str) -> Json {
     let Ok(text) = std::fs::read_to_string(place.join("input").join(name)) else {
         return Json::parse(EMPTY.as_bytes()).unwrap();
     };
-    let text = if name.ends_with(".xml") { fhir::json_from_xml(&text).unwrap() } else { text };
+    let text = if name.ends_with(".xml") { fhir::json_from_any_xml(&text).unwrap().0 } else { text };
     Json::parse(text.as_bytes()).unwrap()
 }
 

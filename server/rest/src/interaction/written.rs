@@ -12,6 +12,7 @@ use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
 use crate::headers::PreferReturn;
 use crate::perform::Context;
+use crate::place;
 use crate::request::Request;
 use crate::weir::Weir;
 
@@ -133,7 +134,11 @@ pub(super) fn answer_with(
     };
     let released = representations.get(written);
     let mut answer = match (context.request.conditions.prefer_return, released) {
-        (PreferReturn::OperationOutcome, _) => Answer::outcome(outcome, issues),
+        (PreferReturn::OperationOutcome, _) => {
+            let mut issues = issues.to_vec();
+            place::of_sent(context.request, &mut issues);
+            Answer::outcome(outcome, &issues)
+        }
         (_, Some(released)) => Answer::json(outcome, released.bytes().clone()),
         (_, None) => Answer::empty(outcome),
     };

@@ -157,7 +157,8 @@ impl<'b> Asked<'b> {
             return parse(text.as_bytes());
         }
         let text = embedded(XML_VALUE).ok_or_else(missing)?;
-        let json = fhir::json_from_xml(&text).map_err(|error| Failure::bad_request("structure", error.to_string()))?;
+        let (json, _) =
+            fhir::json_from_any_xml(&text).map_err(|error| Failure::bad_request("structure", error.to_string()))?;
         parse(json.as_bytes())
     }
 

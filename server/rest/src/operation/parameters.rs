@@ -1,10 +1,11 @@
 //! What an operation is given: by the query, or by a Parameters resource when posted. <https://hl7.org/fhir/R4/operations.html#executing>
 
-use fhir::{Json, Node};
+use fhir::{Issue, Json, Node};
 use search::Handling;
 
 use crate::failure::Failure;
 use crate::interaction::written::{check_content_type, parse};
+use crate::place;
 use crate::request::Request;
 
 /// The input of an operation.
@@ -144,6 +145,18 @@ impl Parameters {
             (_, Some(node)) => parse(node.raw().as_bytes()).map(Some),
             (Some(body), None) if body.resource_type() != Some("Parameters") => Ok(Some(body.clone())),
             _ => Ok(None),
+        }
+    }
+
+    /// Gives issues of [`Parameters::resource`] their places in what was sent.
+    pub(crate) fn place(&self, request: &Request, issues: &mut [Issue]) {
+        let own = |parameter: &Node<'_>| parameter.str("name").as_deref() == Some("resource");
+        let part = self.list().enumerate().find(|(_, parameter)| own(parameter));
+        match part.and_then(|(position, parameter)| Some((position, parameter.get("resource")?))) {
+            Some((position, node)) => {
+                place::of_part(request, (node, &format!("Parameters.parameter[{position}].resource")), issues);
+            }
+            None => place::of_sent(request, issues),
         }
     }
 

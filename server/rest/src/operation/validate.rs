@@ -31,6 +31,7 @@ pub(crate) async fn validate(context: &Context<'_>) -> Result<Answer, Failure> {
             Failure::bad_request("required", "a resource is needed: as the body, or as the parameter `resource`")
         })?;
         issues = content(context, &resource, parameters.one("profile")?).await?;
+        parameters.place(context.request, &mut issues);
         if let Some(mode) = mode {
             let whole = check_whole(&resource).err();
             issues.extend(whole.into_iter().chain(identity(context, &resource, mode)).flat_map(|one| one.issues));

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use fhir::Issue;
+use crate::Issue;
 
 /// Sets line and column of each issue from its expression; an element that cannot be found has the place of the nearest around it.
-pub(crate) fn set_places(text: &str, issues: &mut [Issue]) {
+pub fn set_xml_places(text: &str, issues: &mut [Issue]) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let wanted: Vec<Vec<String>> =
         issues.iter().map(|issue| steps(issue.expression.as_deref().unwrap_or_default())).collect();
     let mut places: HashMap<String, usize> = HashMap::new();
