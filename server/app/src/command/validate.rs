@@ -68,6 +68,9 @@ async fn base(arguments: &ValidateArgs) -> Result<Arc<Validator>> {
     Ok(House::open(config).await?.validators.get())
 }
 
+/// Definitions, each with the file it came from where there are several.
+type Placed = Vec<(String, Value)>;
+
 /// Adds the definitions of files, packages and folders of packages.
 fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
     if paths.is_empty() {
@@ -104,12 +107,12 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
 }
 
 /// The definitions of a package with their files, and what else resources are held against.
-fn of_package(package: Package) -> (Vec<(String, Value)>, Vec<Json>) {
+fn of_package(package: Package) -> (Placed, Vec<Json>) {
     (package.definitions, package.forms.iter().map(Json::from_value).collect())
 }
 
 /// The same of a file with one resource, or with a Bundle of them.
-fn of_file(path: &Path, bytes: &[u8]) -> Result<(Vec<(String, Value)>, Vec<Json>)> {
+fn of_file(path: &Path, bytes: &[u8]) -> Result<(Placed, Vec<Json>)> {
     let json = profiles::parse_text(bytes).map_err(|issue| anyhow!("{}: {}", path.display(), issue.diagnostics))?;
     let entries = json.root().get("entry").into_iter().flat_map(|list| list.items());
     let entries: Vec<Json> = entries.filter_map(|entry| Some(entry.get("resource")?.to_json())).collect();
