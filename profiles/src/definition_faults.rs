@@ -1,7 +1,7 @@
 //! What is wrong with a profile itself: a base that is not there or leads back, elements that its type lacks, rules that contradict
 //! each other or what they derive from. <https://hl7.org/fhir/R4/profiling.html#limitations>
 
-use definitions::{Definitions, ElementDef, ProfileDef};
+use definitions::{Definitions, ElementDef, ProfileDef, TypeKind};
 use serde_json::Value;
 
 use crate::differential::without_version;
@@ -168,7 +168,12 @@ pub(crate) fn find<'d>(
     match types.as_slice() {
         // Which resource it is, a type in the differential tells.
         ["Resource"] => None,
-        [one] => find(&definitions.type_named(one)?.elements, rest, definitions),
+        [one] => {
+            let of_type = definitions.type_named(one)?;
+            // The value of a primitive is of a type of FHIRPath, in which nothing is looked for.
+            let is_value = of_type.kind == TypeKind::Primitive && rest.split('.').next() == Some("value");
+            if is_value { None } else { find(&of_type.elements, rest, definitions) }
+        }
         _ => None,
     }
 }
