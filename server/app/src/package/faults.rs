@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Value sets that import one another are looked at no deeper.
 const IMPORT_DEPTH_MAX: usize = 64;
 /// More than these help nobody.
-const SAID_MAX: usize = 20;
+const SAID_MAX: usize = 5;
 
 /// The faults of definitions, each with where it stands.
 #[derive(Debug, Default)]
