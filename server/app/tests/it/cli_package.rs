@@ -31,13 +31,13 @@ fn install_list_remove(place: &Place) {
             {{"id": "Patient.gender", "path": "Patient.gender", "max": "{max}"}}]}}}}"#
         )
     };
-    let wide = place.file("three/wide.json", &profile("5"));
+    let wide = place.file("three/wide.json", profile("5"));
     let message = place.weir(&["package", "install", wide.trim_end_matches("/wide.json")]).badly();
     let said =
         "package three@0.0.0: wide.json: profile `urn:weir:p`: element `Patient.gender`: `max` is 5, the base allows 1";
     assert!(message.contains(said), "{message}");
-    place.file("four/a.json", &profile("1"));
-    let twice = place.file("four/b.json", &profile("0"));
+    place.file("four/a.json", profile("1"));
+    let twice = place.file("four/b.json", profile("0"));
     let message = place.weir(&["package", "install", twice.trim_end_matches("/b.json")]).badly();
     assert!(message.contains("four@0.0.0: b.json: `urn:weir:p` is defined otherwise in"), "{message}");
     let circle = SET.replace(r#""active""#, r#""active", "compose": {"include": [{"valueSet": ["urn:weir:set"]}]}"#);
