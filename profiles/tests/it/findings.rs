@@ -177,3 +177,20 @@ fn a_rule_that_does_not_hold_says_what_it_asks() {
         ]
     );
 }
+
+#[test]
+fn only_what_repeats_is_answered_in_several_items() {
+    let url = "http://example.org/Questionnaire/q";
+    let item = |id: &str, repeats: bool| json!({"linkId": id, "type": "string", "repeats": repeats});
+    let form = json!({"resourceType": "Questionnaire", "url": url, "status": "active", "item": [item("a", false), item("b", true)]});
+    let base = Definitions::r4().expect("the base definitions load");
+    let validator = Validator::new(Arc::new(base)).with_resources([Json::from_value(&form)]);
+    let found = |id: &str| {
+        let item = json!({"linkId": id, "answer": [{"valueString": "x"}]});
+        let response = json!({"resourceType": "QuestionnaireResponse", "questionnaire": url, "status": "completed", "item": [item, item]});
+        let found = validator.issues(&Json::from_value(&response), &Options::default());
+        found.into_iter().filter(Issue::is_error).map(|issue| issue.diagnostics.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("a"), ["the item `a` may be given once only"]);
+    assert_eq!(found("b"), [""; 0]);
+}
