@@ -185,6 +185,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         if text.starts_with('#') {
             return;
         }
+        if !is_absolute(&text) {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            return self.report(severity, place, "value", || {
+                format!("`{}` is relative: a canonical url must be absolute", shown(&text))
+            });
+        }
         let definitions = self.validator.definitions();
         let found = if definitions.value_set(&text).is_some() {
             "ValueSet"

@@ -194,3 +194,24 @@ fn only_what_repeats_is_answered_in_several_items() {
     assert_eq!(found("a"), ["the item `a` may be given once only"]);
     assert_eq!(found("b"), [""; 0]);
 }
+
+#[test]
+fn canonical_urls_are_absolute() {
+    let plan = |library: &str| json!({"resourceType": "PlanDefinition", "name": "P", "status": "draft", "library": [library]});
+    for good in ["http://example.org/Library/1|2", "urn:uuid:8d5f1f0c-5f4f-4b0e-9f3b-0d7c1c0d7f55", "#a"] {
+        let contained = json!([{"resourceType": "Library", "id": "a", "name": "L", "status": "draft", "type": {"coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "logic-library"}]}}]);
+        let mut plan = plan(good);
+        if good == "#a" {
+            plan["contained"] = contained;
+        }
+        check(plan.clone(), &[], &[]);
+        assert_eq!(warnings(&plan, &Options::default()), [""; 0]);
+    }
+    for bad in ["foo", "Library/1"] {
+        check(plan(bad), &[], &["value PlanDefinition.library[0]"]);
+        assert_eq!(warnings(&plan(bad), &Options::default()), ["value PlanDefinition.library[0]"]);
+    }
+    let claimed = json!({"resourceType": "Basic", "meta": {"profile": ["Patient"]}, "code": {"text": "x"}});
+    check(claimed, &[], &["value Basic.meta.profile[0]"]);
+}
