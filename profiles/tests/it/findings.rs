@@ -215,3 +215,18 @@ fn canonical_urls_are_absolute() {
     let claimed = json!({"resourceType": "Basic", "meta": {"profile": ["Patient"]}, "code": {"text": "x"}});
     check(claimed, &[], &["value Basic.meta.profile[0]"]);
 }
+
+#[test]
+fn units_are_those_of_ucum() {
+    let observation = |system: &str, code: &str| {
+        json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "valueQuantity": {"value": 1, "system": system, "code": code}})
+    };
+    let (ucum, own) = ("http://unitsofmeasure.org", "http://example.org/units");
+    for (system, code) in [(ucum, "mm[Hg]"), (ucum, "10*9/L"), (ucum, "{score}"), (own, "mmHg")] {
+        check(observation(system, code), &[], &[]);
+    }
+    let wrong = ["code-invalid Observation.value.ofType(Quantity)"];
+    check(observation(ucum, "mmHg"), &[], &wrong);
+    assert_eq!(warnings(&observation(ucum, "mmHg"), &Options::default()), wrong);
+}
