@@ -10,6 +10,8 @@ use crate::primitive::{Primitive, is_oid, is_uuid};
 use crate::snomed::{SNOMED_CT, is_snomed_code};
 use crate::walk::{Place, Walk, shown};
 
+/// The system of units of measure.
+const UCUM: &str = "http://unitsofmeasure.org";
 /// The farthest that a local time is from UTC: 14 hours.
 const OFFSET_MAX_MS: i64 = 14 * 3_600_000;
 /// The most characters of a string: <https://hl7.org/fhir/R4/datatypes.html#string>.
@@ -23,6 +25,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "Coding" => self.coding(place),
             "Identifier" => self.identifier(place),
             "Period" => self.period(place),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(place),
             _ => {}
         }
     }
@@ -123,6 +126,18 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
     }
 
+    /// A unit of UCUM is one that UCUM has, bound or not.
+    fn unit(&mut self, place: Place<'_, 'a>) {
+        let Some(code) = place.node.str("code") else { return };
+        if place.node.str("system").as_deref() != Some(UCUM)
+            || self.around.check_code(UCUM, &code) != Membership::NotMember
+        {
+            return;
+        }
+        let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+        self.report(severity, place, "code-invalid", || format!("`{}` is not a unit of UCUM", shown(&code)));
+    }
+
     fn display(&mut self, place: Place<'_, 'a>, system: &str, code: &str) {
         let Some(given) = place.node.str("display") else { return };
         let Some(wanted) = self.display_meant(system, code, &given).map(str::to_owned) else { return };
@@ -184,6 +199,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let Some(text) = place.node.as_str() else { return };
         if text.starts_with('#') {
             return;
+        }
+        if !is_absolute(&text) {
+            let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
+            return self.report(severity, place, "value", || {
+                format!("`{}` is relative: a canonical url must be absolute", shown(&text))
+            });
         }
         let definitions = self.validator.definitions();
         let found = if definitions.value_set(&text).is_some() {

@@ -96,7 +96,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             return;
         }
         let is_group = asked.str("type").as_deref() == Some("group");
-        if is_group && given.len() > 1 && !truth(asked, "repeats") {
+        if given.len() > 1 && !truth(asked, "repeats") {
             self.error(place, "structure", || format!("the item `{}` may be given once only", shown(&link_id)));
         }
         if is_group {

@@ -177,3 +177,56 @@ fn a_rule_that_does_not_hold_says_what_it_asks() {
         ]
     );
 }
+
+#[test]
+fn only_what_repeats_is_answered_in_several_items() {
+    let url = "http://example.org/Questionnaire/q";
+    let item = |id: &str, repeats: bool| json!({"linkId": id, "type": "string", "repeats": repeats});
+    let form = json!({"resourceType": "Questionnaire", "url": url, "status": "active", "item": [item("a", false), item("b", true)]});
+    let base = Definitions::r4().expect("the base definitions load");
+    let validator = Validator::new(Arc::new(base)).with_resources([Json::from_value(&form)]);
+    let found = |id: &str| {
+        let item = json!({"linkId": id, "answer": [{"valueString": "x"}]});
+        let response = json!({"resourceType": "QuestionnaireResponse", "questionnaire": url, "status": "completed", "item": [item, item]});
+        let found = validator.issues(&Json::from_value(&response), &Options::default());
+        found.into_iter().filter(Issue::is_error).map(|issue| issue.diagnostics.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("a"), ["the item `a` may be given once only"]);
+    assert_eq!(found("b"), [""; 0]);
+}
+
+#[test]
+fn canonical_urls_are_absolute() {
+    let plan = |library: &str| json!({"resourceType": "PlanDefinition", "name": "P", "status": "draft", "library": [library]});
+    for good in ["http://example.org/Library/1|2", "urn:uuid:8d5f1f0c-5f4f-4b0e-9f3b-0d7c1c0d7f55", "#a"] {
+        let contained = json!([{"resourceType": "Library", "id": "a", "name": "L", "status": "draft", "type": {"coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "logic-library"}]}}]);
+        let mut plan = plan(good);
+        if good == "#a" {
+            plan["contained"] = contained;
+        }
+        check(plan.clone(), &[], &[]);
+        assert_eq!(warnings(&plan, &Options::default()), [""; 0]);
+    }
+    for bad in ["foo", "Library/1"] {
+        check(plan(bad), &[], &["value PlanDefinition.library[0]"]);
+        assert_eq!(warnings(&plan(bad), &Options::default()), ["value PlanDefinition.library[0]"]);
+    }
+    let claimed = json!({"resourceType": "Basic", "meta": {"profile": ["Patient"]}, "code": {"text": "x"}});
+    check(claimed, &[], &["value Basic.meta.profile[0]"]);
+}
+
+#[test]
+fn units_are_those_of_ucum() {
+    let observation = |system: &str, code: &str| {
+        json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "valueQuantity": {"value": 1, "system": system, "code": code}})
+    };
+    let (ucum, own) = ("http://unitsofmeasure.org", "http://example.org/units");
+    for (system, code) in [(ucum, "mm[Hg]"), (ucum, "10*9/L"), (ucum, "{score}"), (own, "mmHg")] {
+        check(observation(system, code), &[], &[]);
+    }
+    let wrong = ["code-invalid Observation.value.ofType(Quantity)"];
+    check(observation(ucum, "mmHg"), &[], &wrong);
+    assert_eq!(warnings(&observation(ucum, "mmHg"), &Options::default()), wrong);
+}
