@@ -30,6 +30,7 @@ mod measure_rules;
 mod narrative;
 mod operation_rules;
 mod options;
+mod orphans;
 mod path;
 mod presence;
 mod primitive;
