@@ -64,3 +64,4 @@ pub use text::parse_text;
 pub use uk_core::{uk_core, with_uk_core};
 pub use validated::{Label, Validated};
 pub use validator::Validator;
+pub use walk::ISSUE_COUNT_MAX;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use definitions::Definitions;
 use fhir::{Instant, Issue, Json, Severity};
-use profiles::{Options, Validator};
+use profiles::{ISSUE_COUNT_MAX, Options, Validator};
 use serde_json::{Value, json};
 
 use crate::{errors, issues};
@@ -265,4 +265,29 @@ fn the_entries_of_a_document_hang_together() {
         entry("p", patient())]});
     check(message.clone(), &[], &[]);
     assert_eq!(warnings(&message, &exacting()), ["structure Bundle.entry[1]"]);
+}
+
+#[test]
+fn errors_that_are_not_told_are_told_of() {
+    let found = |count: usize| {
+        let names: Vec<Value> = (0..count).map(|_| json!({"use": "nope"})).collect();
+        let found = issues(&json!({"resourceType": "Patient", "name": names}), &Options::default());
+        found.into_iter().filter(Issue::is_error).collect::<Vec<_>>()
+    };
+    let at_most = found(ISSUE_COUNT_MAX);
+    assert_eq!(at_most.len(), ISSUE_COUNT_MAX);
+    assert!(at_most.iter().all(|issue| issue.code == "code-invalid"), "{at_most:?}");
+    let more = found(ISSUE_COUNT_MAX + 20);
+    assert_eq!(more.len(), ISSUE_COUNT_MAX + 1);
+    let last = more.last().expect("an issue");
+    assert_eq!(last.diagnostics, "there are more than 500 errors; the others are not told");
+}
+
+#[test]
+fn notes_that_are_not_told_are_told_of() {
+    let lines = vec![" "; ISSUE_COUNT_MAX + 1];
+    let found = issues(&json!({"resourceType": "Patient", "address": [{"line": lines}]}), &Options::default());
+    assert_eq!(found.len(), ISSUE_COUNT_MAX + 1);
+    let last = found.last().expect("an issue");
+    assert_eq!((last.severity, last.code), (Severity::Information, "too-costly"));
 }
