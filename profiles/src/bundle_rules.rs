@@ -79,6 +79,9 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             _ => {}
         }
         self.around.enter_entry(outer);
+        if matches!(&*type_code, "document" | "message") {
+            self.orphans(place, &entries, type_code == "document");
+        }
     }
 
     /// `bdl-3` and `bdl-4`: which Bundles have requests or responses in their entries.

@@ -12,7 +12,7 @@ use crate::validator::Validator;
 
 /// More errors, or more notes, than these tell nobody anything, and a hostile resource could make millions. The two
 /// are counted apart, so that notes cannot crowd out an error.
-const ISSUE_COUNT_MAX: usize = 500;
+pub const ISSUE_COUNT_MAX: usize = 500;
 
 /// One validation under way.
 pub(crate) struct Walk<'v, 'a> {
@@ -31,6 +31,9 @@ pub(crate) struct Walk<'v, 'a> {
     pub(crate) depth: u32,
     issues: Vec<Issue>,
     error_count: usize,
+    /// Whether there were more errors than are told, and more notes.
+    has_more_errors: bool,
+    has_more_notes: bool,
     /// The place of each issue in the text; lines are counted once, at the end.
     offsets: Vec<usize>,
     /// The code systems and value sets that were already reported as not checked.
@@ -72,6 +75,8 @@ impl<'v, 'a> Walk<'v, 'a> {
             depth: 0,
             issues: Vec::new(),
             error_count: 0,
+            has_more_errors: false,
+            has_more_notes: false,
             offsets: Vec::new(),
             not_checked: Vec::new(),
         }
@@ -108,8 +113,12 @@ impl<'v, 'a> Walk<'v, 'a> {
         text: impl FnOnce() -> String,
     ) {
         let is_error = severity <= Severity::Error;
-        let count = if is_error { self.error_count } else { self.issues.len() - self.error_count };
-        if count >= ISSUE_COUNT_MAX {
+        let note_count = self.issues.len() - self.error_count;
+        let (count, has_more) = match is_error {
+            true => (self.error_count, &mut self.has_more_errors),
+            false => (note_count, &mut self.has_more_notes),
+        };
+        if *has_more {
             return;
         }
         let issue = Issue::new(severity, code, text());
@@ -122,7 +131,11 @@ impl<'v, 'a> Walk<'v, 'a> {
             .issues
             .iter()
             .any(|known| known.diagnostics == issue.diagnostics && known.expression == issue.expression);
-        if !is_repeated {
+        if is_repeated {
+            return;
+        }
+        *has_more = count >= ISSUE_COUNT_MAX;
+        if !*has_more {
             self.error_count += usize::from(is_error);
             self.issues.push(issue);
             self.offsets.push(place.node.offset());
@@ -141,6 +154,14 @@ impl<'v, 'a> Walk<'v, 'a> {
             }
             counted = offset;
             issue.line_column = Some((line, column));
+        }
+        let told = [
+            (self.has_more_errors, Severity::Error, "errors"),
+            (self.has_more_notes, Severity::Information, "warnings and notes"),
+        ];
+        for (_, severity, what) in told.into_iter().filter(|(has_more, ..)| *has_more) {
+            let text = format!("there are more than {ISSUE_COUNT_MAX} {what}; the others are not told");
+            self.issues.push(Issue::new(severity, "too-costly", text));
         }
         // What the sender must act on comes first; within that the order of the text's walk stays.
         self.issues.sort_by_key(|issue| issue.severity);

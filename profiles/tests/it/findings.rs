@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use definitions::Definitions;
 use fhir::{Instant, Issue, Json, Severity};
-use profiles::{Options, Validator};
+use profiles::{ISSUE_COUNT_MAX, Options, Validator};
 use serde_json::{Value, json};
 
 use crate::{errors, issues};
@@ -229,4 +229,65 @@ fn units_are_those_of_ucum() {
     let wrong = ["code-invalid Observation.value.ofType(Quantity)"];
     check(observation(ucum, "mmHg"), &[], &wrong);
     assert_eq!(warnings(&observation(ucum, "mmHg"), &Options::default()), wrong);
+}
+
+#[test]
+fn the_entries_of_a_document_hang_together() {
+    let entry = |name: &str, mut resource: Value| {
+        resource["id"] = json!(name);
+        let url = format!("https://weir.test/{}/{name}", resource["resourceType"].as_str().expect("a type"));
+        json!({"fullUrl": url, "resource": resource})
+    };
+    let observation = |subject: &str| {
+        json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "subject": {"reference": format!("Patient/{subject}")}})
+    };
+    let patient = || json!({"resourceType": "Patient", "active": true});
+    let document = |last: Value| {
+        let composition = json!({"resourceType": "Composition", "status": "final", "type": {"text": "x"}, "date": "2020-01-01",
+            "title": "x", "subject": {"reference": "Patient/p"}, "author": [{"display": "x"}]});
+        json!({"resourceType": "Bundle", "type": "document", "timestamp": "2020-01-01T00:00:00Z",
+            "identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:8d5f1f0c-5f4f-4b0e-9f3b-0d7c1c0d7f55"},
+            "entry": [entry("c", composition), entry("p", patient()), entry("back", observation("p")), last]})
+    };
+    check(document(entry("o", observation("p"))), &[], &[]);
+    let versioned = json!({"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/p/_history/1"}});
+    check(document(entry("v", versioned)), &[], &[]);
+    let alone = document(entry("other", patient()));
+    check(alone.clone(), &[], &["structure Bundle.entry[3]"]);
+    assert_eq!(warnings(&alone, &Options::default()), ["structure Bundle.entry[3]"]);
+    // Two that name each other alone are alone together.
+    let mut pair = document(entry("o", observation("q")));
+    pair["entry"].as_array_mut().expect("entries").push(entry("q", patient()));
+    check(pair, &[], &["structure Bundle.entry[3]", "structure Bundle.entry[4]"]);
+    let message = json!({"resourceType": "Bundle", "type": "message", "entry": [
+        entry("h", json!({"resourceType": "MessageHeader", "eventUri": "https://weir.test/e", "source": {"endpoint": "https://weir.test/s"}})),
+        entry("p", patient())]});
+    check(message.clone(), &[], &[]);
+    assert_eq!(warnings(&message, &exacting()), ["structure Bundle.entry[1]"]);
+}
+
+#[test]
+fn errors_that_are_not_told_are_told_of() {
+    let found = |count: usize| {
+        let names: Vec<Value> = (0..count).map(|_| json!({"use": "nope"})).collect();
+        let found = issues(&json!({"resourceType": "Patient", "name": names}), &Options::default());
+        found.into_iter().filter(Issue::is_error).collect::<Vec<_>>()
+    };
+    let at_most = found(ISSUE_COUNT_MAX);
+    assert_eq!(at_most.len(), ISSUE_COUNT_MAX);
+    assert!(at_most.iter().all(|issue| issue.code == "code-invalid"), "{at_most:?}");
+    let more = found(ISSUE_COUNT_MAX + 20);
+    assert_eq!(more.len(), ISSUE_COUNT_MAX + 1);
+    let last = more.last().expect("an issue");
+    assert_eq!(last.diagnostics, "there are more than 500 errors; the others are not told");
+}
+
+#[test]
+fn notes_that_are_not_told_are_told_of() {
+    let lines = vec![" "; ISSUE_COUNT_MAX + 1];
+    let found = issues(&json!({"resourceType": "Patient", "address": [{"line": lines}]}), &Options::default());
+    assert_eq!(found.len(), ISSUE_COUNT_MAX + 1);
+    let last = found.last().expect("an issue");
+    assert_eq!((last.severity, last.code), (Severity::Information, "too-costly"));
 }

@@ -52,8 +52,7 @@ pub enum FhirpathError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{error}", self.place())]
 pub struct Fault {
-    /// What happened.
-    #[source]
+    /// What happened; no source, since the text of the fault has its words already.
     pub error: FhirpathError,
     /// Byte offset of the operator or function in the expression, where known.
     pub offset: Option<usize>,

@@ -199,14 +199,14 @@ impl Ndjson {
             issue.line_column = None;
             vec![issue]
         })?;
-        let validated =
-            match self.options.validators.get().validate(json, &self.options.validation, &AnsweredFacts::default()) {
-                Verdict::Validated(validated) => validated,
-                Verdict::Refused(issues) => return Err(issues),
-                Verdict::Needs { .. } => {
-                    return Err(refused("exception", "the resource could not be validated".to_owned()));
-                }
-            };
+        let options = Options { now: Some((self.options.clock)()), ..self.options.validation.clone() };
+        let validated = match self.options.validators.get().validate(json, &options, &AnsweredFacts::default()) {
+            Verdict::Validated(validated) => validated,
+            Verdict::Refused(issues) => return Err(issues),
+            Verdict::Needs { .. } => {
+                return Err(refused("exception", "the resource could not be validated".to_owned()));
+            }
+        };
         let id = validated.id().unwrap_or_default().to_owned();
         if fhir::FhirId::parse(&id).is_none() {
             let message = "the resource needs an `id` of 1 to 64 letters, digits, `-` and `.`".to_owned();

@@ -124,7 +124,7 @@ impl Ingest {
 
     /// A resource that was stored before and is changed by the server itself; what was not refused then is not now.
     pub(crate) fn validate_again(&self, value: &serde_json::Value) -> Result<Validated, Vec<Issue>> {
-        crate::plan::validate(&self.options.validators.get(), Strictness::Warn, value)
+        crate::plan::validate(&self.options.validators.get(), Strictness::Warn, self.now(), value)
     }
 
     /// How a message in quarantine is acknowledged over MLLP.
@@ -264,6 +264,7 @@ impl Ingest {
                 asks,
                 questions: RefCell::default(),
                 own: &options.ods_code,
+                now: (options.clock)(),
             };
             let plan = planner.plan(&incoming, &mapped, &known);
             (plan, planner.into_questions())

@@ -33,6 +33,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) questions: RefCell<HashSet<Question>>,
     /// The ODS code of the organisation that runs this server.
     pub(crate) own: &'a str,
+    /// The time, for rules that ask for it.
+    pub(crate) now: Instant,
 }
 
 /// A resource that is written.
@@ -105,7 +107,8 @@ impl Planner<'_> {
     }
 
     fn validate(&self, value: &Value) -> Result<Validated, Vec<Issue>> {
-        let options = Options { strictness: self.strictness, asks: self.asks, ..Options::default() };
+        let options =
+            Options { strictness: self.strictness, asks: self.asks, now: Some(self.now), ..Options::default() };
         match self.validator.validate(Json::from_value(value), &options, self.facts) {
             Verdict::Needs { resource, issues, questions } => {
                 self.questions.borrow_mut().extend(questions);
@@ -117,8 +120,13 @@ impl Planner<'_> {
 }
 
 /// Validates what was stored before, by what is known here.
-pub(crate) fn validate(validator: &Validator, strictness: Strictness, value: &Value) -> Result<Validated, Vec<Issue>> {
-    let options = Options { strictness, ..Options::default() };
+pub(crate) fn validate(
+    validator: &Validator,
+    strictness: Strictness,
+    now: Instant,
+    value: &Value,
+) -> Result<Validated, Vec<Issue>> {
+    let options = Options { strictness, now: Some(now), ..Options::default() };
     accepted(validator.validate(Json::from_value(value), &options, &AnsweredFacts::new()))
 }
 

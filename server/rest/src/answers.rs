@@ -118,6 +118,7 @@ impl<'c> Answers<'c> {
             uk_core: settings.is_uk_core_required,
             missing_target,
             asks: missing_target.is_some() || self.weir.terminologies.can_tell(),
+            now: Some(self.weir.now()),
             ..Options::default()
         }
     }

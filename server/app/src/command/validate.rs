@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use definitions::Definitions;
 use fhir::{Issue, Json, operation_outcome};
-use profiles::{Options, Validator};
+use profiles::{ISSUE_COUNT_MAX, Options, Validator};
 use serde_json::{Value, json};
 
 use crate::cli::{OutputFormat, ValidateArgs};
@@ -129,6 +129,7 @@ fn text(file: &Path, issues: &[Issue]) -> String {
     let verdict = match errors {
         0 => "valid".to_owned(),
         1 => "1 error".to_owned(),
+        more if more > ISSUE_COUNT_MAX => format!("more than {ISSUE_COUNT_MAX} errors"),
         _ => format!("{errors} errors"),
     };
     let mut text = format!("{}: {verdict}\n", file.display());

@@ -556,3 +556,15 @@ fn the_patterns_of_r4_can_be_used() {
     }
     assert!(count > 20, "{count}");
 }
+
+#[test]
+fn a_fault_says_what_happened_once() {
+    let document = fhir::Json::from_value(&patient());
+    let context = fhirpath::Context::new(document.root(), crate::evaluate::definitions(), &fhirpath::NoHost);
+    let expression = fhirpath::Expression::parse("name.toString()").unwrap();
+    let focus = context.resource.clone().unwrap();
+    let fault = expression.evaluate_located(&focus, &context).unwrap_err();
+    assert!(fault.to_string().contains("takes a single item"), "{fault}");
+    // Who writes the chain of sources would say it again.
+    assert!(std::error::Error::source(&fault).is_none());
+}
