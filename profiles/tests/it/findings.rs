@@ -197,7 +197,8 @@ fn only_what_repeats_is_answered_in_several_items() {
 
 #[test]
 fn canonical_urls_are_absolute() {
-    let plan = |library: &str| json!({"resourceType": "PlanDefinition", "name": "P", "status": "draft", "library": [library]});
+    let plan =
+        |library: &str| json!({"resourceType": "PlanDefinition", "name": "P", "status": "draft", "library": [library]});
     for good in ["http://example.org/Library/1|2", "urn:uuid:8d5f1f0c-5f4f-4b0e-9f3b-0d7c1c0d7f55", "#a"] {
         let contained = json!([{"resourceType": "Library", "id": "a", "name": "L", "status": "draft", "type": {"coding": [
             {"system": "http://terminology.hl7.org/CodeSystem/library-type", "code": "logic-library"}]}}]);
@@ -251,7 +252,8 @@ fn the_entries_of_a_document_hang_together() {
             "entry": [entry("c", composition), entry("p", patient()), entry("back", observation("p")), last]})
     };
     check(document(entry("o", observation("p"))), &[], &[]);
-    let versioned = json!({"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/p/_history/1"}});
+    let versioned =
+        json!({"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/p/_history/1"}});
     check(document(entry("v", versioned)), &[], &[]);
     let alone = document(entry("other", patient()));
     check(alone.clone(), &[], &["structure Bundle.entry[3]"]);
