@@ -8,10 +8,9 @@ use crate::example_url::is_example_url;
 use crate::hgvs::{HGVS, is_hgvs};
 use crate::primitive::{Primitive, is_oid, is_uuid};
 use crate::snomed::{SNOMED_CT, is_snomed_code};
+use crate::terminology_rules::UCUM;
 use crate::walk::{Place, Walk, shown};
 
-/// The system of units of measure.
-const UCUM: &str = "http://unitsofmeasure.org";
 /// The farthest that a local time is from UTC: 14 hours.
 const OFFSET_MAX_MS: i64 = 14 * 3_600_000;
 /// The most characters of a string: <https://hl7.org/fhir/R4/datatypes.html#string>.

@@ -28,9 +28,8 @@ pub struct Options {
     pub uk_core: bool,
     /// What happens to a resource with errors.
     pub strictness: Strictness,
-    /// Whether all that the reference validator has as an error is one: extensions that are not known or out of place, codes and displays
-    /// other than the code system's where no binding holds, links in narrative that lead nowhere, vital signs outside R4's profile of
-    /// their code. Without it they are notes and warnings, since refusing a record over one would withhold data that care needs.
+    /// Whether all that the reference validator has as an error is one: docs/adr/0004 lists what is meant. Without it those are notes and
+    /// warnings, since refusing a record over one would withhold data that care needs.
     pub exacting: bool,
     /// Whether best-practice advice is given.
     pub advice: bool,

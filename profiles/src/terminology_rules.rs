@@ -12,7 +12,7 @@ use crate::walk::{Place, Walk, shown};
 const CODE_FILTERS: [&str; 4] = ["is-a", "descendent-of", "is-not-a", "generalizes"];
 /// The properties that are true or false.
 const TRUTHS: [&str; 2] = ["notSelectable", "inactive"];
-const UCUM: &str = "http://unitsofmeasure.org";
+pub(crate) const UCUM: &str = "http://unitsofmeasure.org";
 const EXPRESSION: &str = "http://hl7.org/fhir/StructureDefinition/cqf-expression";
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
