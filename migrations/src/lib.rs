@@ -19,6 +19,7 @@ mod m0016_search_parameter;
 mod m0017_definition_package;
 mod m0018_index_unions;
 mod m0019_labels_used;
+mod m0020_index_spans;
 mod sql;
 
 use sea_orm_migration::prelude::MigrationTrait;
@@ -45,6 +46,7 @@ impl MigratorTrait for Main {
             Box::new(m0017_definition_package::Migration),
             Box::new(m0018_index_unions::Migration),
             Box::new(m0019_labels_used::Migration),
+            Box::new(m0020_index_spans::Migration),
         ]
     }
 }

@@ -178,7 +178,6 @@ fn row(param: i64, value: &IndexValue, names: &mut Names) -> IndexRow {
 /// The row of a composite: its token, and what the other components add to it.
 fn composite(param: SqlValue, components: &[IndexValue], names: &mut Names) -> IndexRow {
     let (mut token, mut system, mut text, mut key) = ("", None, "", None);
-    let (mut low, mut high) = (0.0, 0.0);
     for (n, component) in components.iter().enumerate() {
         match component {
             IndexValue::Token { system: of_code, code } => {
@@ -192,23 +191,36 @@ fn composite(param: SqlValue, components: &[IndexValue], names: &mut Names) -> I
             }
             IndexValue::String { normalised, .. } | IndexValue::Text(normalised) => text = clip(normalised),
             IndexValue::Uri(uri) => text = clip(uri),
-            IndexValue::Quantity { system, code, low: from, high: to } => {
+            IndexValue::Quantity { system, code, .. } => {
                 key = Some(unit_place(system.as_deref(), code.as_deref(), names));
-                (low, high) = (*from, *to);
             }
+            IndexValue::Reference { type_name, id, url } => {
+                key = Some(target_place(type_name.as_deref(), id.as_deref(), url.as_deref(), names));
+            }
+            _ => {}
+        }
+    }
+    let (low, high) = composite_span(components);
+    let values = vec![param, token.into(), 0_i64.into(), text.into(), 0_i64.into(), low.into(), high.into()];
+    IndexRow { table: COMPOSITE, values, names: [system.map(|place| (2, place)), key.map(|place| (4, place))] }
+}
+
+/// The numbers in the row of a composite.
+pub(crate) fn composite_span(components: &[IndexValue]) -> (f64, f64) {
+    let (mut low, mut high) = (0.0, 0.0);
+    for (n, component) in components.iter().enumerate() {
+        match component {
             // The ends of time are beyond what a real tells apart; they stay the ends.
             IndexValue::Date { start, end } => (low, high) = (*start as f64, *end as f64),
             // Of two numbers the second is the high end.
             IndexValue::Number { high: to, .. } if n == 2 => high = *to,
-            IndexValue::Number { low: from, high: to } => (low, high) = (*from, *to),
-            IndexValue::Reference { type_name, id, url } => {
-                key = Some(target_place(type_name.as_deref(), id.as_deref(), url.as_deref(), names));
+            IndexValue::Number { low: from, high: to } | IndexValue::Quantity { low: from, high: to, .. } => {
+                (low, high) = (*from, *to);
             }
-            IndexValue::Composite(_) | IndexValue::OfType { .. } | IndexValue::Position { .. } => {}
+            _ => {}
         }
     }
-    let values = vec![param, token.into(), 0_i64.into(), text.into(), 0_i64.into(), low.into(), high.into()];
-    IndexRow { table: COMPOSITE, values, names: [system.map(|place| (2, place)), key.map(|place| (4, place))] }
+    (low, high)
 }
 
 /// No system has the number 0: keys begin at 1.

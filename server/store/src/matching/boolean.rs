@@ -128,7 +128,8 @@ impl Writer<'_> {
             Resolved::Index(index) => {
                 for (n, range) in index.ranges.iter().enumerate() {
                     sql.push(if n == 0 { "(" } else { " OR " });
-                    sql.push(&format!("EXISTS (SELECT 1 FROM {} e{depth} WHERE ", range.table));
+                    let from = range.from(self.dialect, &format!("e{depth}"));
+                    sql.push(&format!("EXISTS (SELECT 1 FROM {from} WHERE "));
                     range.push(sql, &format!("e{depth}"));
                     sql.push(&format!(" AND e{depth}.res_key = {key})"));
                 }
@@ -205,7 +206,8 @@ pub(crate) fn push_rows(sql: &mut Builder, index: &Index) {
         if n > 0 {
             sql.push(" UNION ALL ");
         }
-        sql.push(&format!("SELECT i.res_key FROM {} i WHERE ", range.table));
+        let from = range.from(sql.dialect(), "i");
+        sql.push(&format!("SELECT i.res_key FROM {from} WHERE "));
         range.push(sql, "i");
     }
 }

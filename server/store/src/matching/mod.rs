@@ -10,6 +10,7 @@ pub(crate) mod candidate;
 pub(crate) mod estimate;
 pub(crate) mod explain;
 pub(crate) mod judge;
+pub(crate) mod numbers;
 pub(crate) mod order;
 pub(crate) mod plan;
 pub(crate) mod range;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use search::{Direction, Filter, IndexEntry, IndexValue, Judged, Kind, Query, Registry, SortKey};
 
 use crate::error::StoreError;
-use crate::index_row::{clip, exact_hash};
+use crate::index_row::{clip, composite_span, exact_hash};
 use crate::sql::SqlValue;
 use crate::version_row::StoredVersion;
 
@@ -223,9 +223,11 @@ pub(crate) fn columns(value: &IndexValue) -> Option<[SqlValue; 2]> {
             Some(url) => [clip(url).into(), "".into()],
             None => [type_name.as_deref().unwrap_or_default().into(), id.as_deref().unwrap_or_default().into()],
         },
-        IndexValue::Text(_) | IndexValue::Composite(_) | IndexValue::OfType { .. } | IndexValue::Position { .. } => {
-            return None;
+        IndexValue::Composite(components) => {
+            let (low, high) = composite_span(components);
+            [low.into(), high.into()]
         }
+        IndexValue::Text(_) | IndexValue::OfType { .. } | IndexValue::Position { .. } => return None,
     })
 }
 

@@ -195,12 +195,14 @@ impl Planner<'_> {
     }
 
     fn first_range(&self) -> Option<Plan> {
-        let of_table = |table: &str| {
+        let of_tables = |tables: &[&str]| {
             (0..self.resolved.len()).find(|place| {
-                self.index(*place).is_some_and(|index| index.ranges.iter().all(|range| range.table == table))
+                let is_walked = |range: &Range| tables.contains(&range.table) && range.ordered_by().is_some();
+                self.index(*place).is_some_and(|index| index.ranges.iter().all(is_walked))
             })
         };
-        self.by_rows(of_table("date_index").or_else(|| of_table("string_index"))?)
+        let numbers = || of_tables(&["number_index", "quantity_index", "composite_index"]);
+        self.by_rows(of_tables(&["date_index"]).or_else(|| of_tables(&["string_index"])).or_else(numbers)?)
     }
 
     /// Walks the rows of the condition at that place. Where a parameter has one value at most, other conditions on it narrow the same rows.
@@ -213,18 +215,21 @@ impl Planner<'_> {
         if is_single && index.filter.values.len() == 1 {
             for (other_place, _) in self.resolved.iter().enumerate().filter(|(other, _)| *other != place) {
                 let Some(other) = self.index(other_place) else { continue };
-                let is_same = other.filter.param_id() == index.filter.param_id();
-                if !is_same || other.filter.values.len() != 1 || other.ranges.len() != ranges.len() {
+                if other.filter.param_id() != index.filter.param_id() || other.filter.values.len() != 1 {
                     continue;
                 }
-                for (range, more) in ranges.iter_mut().zip(&other.ranges) {
-                    range.tests.extend(more.tests.iter().cloned());
-                }
+                ranges = ranges.iter().flat_map(|one| other.ranges.iter().filter_map(|more| one.and(more))).collect();
                 filters.push(other.filter.clone());
             }
         }
-        let driver = Driver::Ranges { ranges, direction: Direction::Ascending };
+        // The units that are in use may have become too many to be walked one by one.
+        let is_walked = ranges.iter().all(|range| range.ordered_by().is_some());
+        let driver = match is_walked {
+            true => Driver::Ranges { ranges, direction: Direction::Ascending },
+            false => Driver::Whole(place),
+        };
         let mut plan = self.finish(driver, Order::Row(place, filters.clone()));
+        plan.gathers = !is_walked;
         plan.is_single = is_single && index.filter.values.len() == 1;
         let is_answered =
             |other: &usize| *other == place || self.index(*other).is_some_and(|index| filters.contains(&index.filter));

@@ -6,6 +6,7 @@ use crate::builder::Builder;
 use crate::error::StoreError;
 use crate::index_row::{clip, exact_hash};
 use crate::intern::{self, Name};
+use crate::matching::numbers::{quantities, spans};
 use crate::sql::{Dialect, Session, SqlValue};
 
 /// Sorts after every continuation of a text that it is put behind.
@@ -32,6 +33,8 @@ pub(crate) struct Range {
     pub(crate) equal: Vec<(&'static str, SqlValue)>,
     /// Further tests; all must hold.
     pub(crate) tests: Vec<Test>,
+    /// Whether only spans of numbers are meant, which have an index of their own by their high end.
+    pub(crate) is_span: bool,
 }
 
 /// A test of columns.
@@ -66,8 +69,20 @@ impl Range {
         Range::at(table, Vec::new())
     }
 
+    /// The same rows, of which those that have further leading columns.
+    pub(crate) fn beside(&self, more: Vec<(&'static str, SqlValue)>) -> Range {
+        let equal = self.equal.iter().cloned().chain(more).collect();
+        Range { equal, ..self.clone() }
+    }
+
+    /// The same rows, of which those that pass further tests.
+    pub(crate) fn narrowed(&self, tests: Vec<Test>, is_span: bool) -> Range {
+        let tests = self.tests.iter().cloned().chain(tests).collect();
+        Range { tests, is_span, ..self.clone() }
+    }
+
     fn at(table: &'static str, equal: Vec<(&'static str, SqlValue)>) -> Range {
-        Range { table, param: 0, equal, tests: Vec::new() }
+        Range { table, param: 0, equal, tests: Vec::new(), is_span: false }
     }
 
     /// Whether all columns before `res_key` are given: its rows come in the order of keys and each resource has one.
@@ -80,6 +95,38 @@ impl Range {
         self.equal.len() == columns && self.tests.is_empty()
     }
 
+    /// Whether its rows come in the order of two columns, which are those, and then of `res_key`.
+    pub(crate) fn ordered_by(&self) -> Option<(&'static str, &'static str)> {
+        let before = match self.table {
+            "string_index" => return Some(("value", "exact_hash")),
+            "number_index" => 0,
+            "date_index" | "quantity_index" => 1,
+            "composite_index" => 4,
+            _ => return None,
+        };
+        (self.equal.len() == before).then_some(("low", "high"))
+    }
+
+    /// The table under an alias. SQLite is told the index of spans: it cannot know that they are few.
+    pub(crate) fn from(&self, dialect: Dialect, alias: &str) -> String {
+        let index = match self.table {
+            "number_index" => "number_span",
+            "quantity_index" => "quantity_span",
+            _ => "composite_span",
+        };
+        match (self.is_span, dialect) {
+            (true, Dialect::Sqlite) => format!("{} {alias} INDEXED BY {index}", self.table),
+            _ => format!("{} {alias}", self.table),
+        }
+    }
+
+    /// The rows that are in another range of the same parameter too; nothing when none can be.
+    pub(crate) fn and(&self, other: &Range) -> Option<Range> {
+        let is_same = (self.table, self.param, &self.equal) == (other.table, other.param, &other.equal);
+        let tests = self.tests.iter().chain(&other.tests).cloned().collect();
+        is_same.then(|| Range { tests, is_span: self.is_span || other.is_span, ..self.clone() })
+    }
+
     /// Adds the comparison of its columns, `param` the first.
     pub(crate) fn push(&self, sql: &mut Builder, alias: &str) {
         sql.push(&format!("{alias}.param = ")).bind(self.param);
@@ -89,6 +136,9 @@ impl Range {
         for test in &self.tests {
             sql.push(" AND ");
             test.push(sql, alias);
+        }
+        if self.is_span {
+            sql.push(&format!(" AND {alias}.low < {alias}.high"));
         }
     }
 }
@@ -153,12 +203,19 @@ fn one(
         FilterValue::String(text) => found.push(string(modifier, text)),
         FilterValue::Date { prefix, start, end } => dates(*prefix, (*start, *end), found),
         FilterValue::Number { prefix, low, high } => {
-            let mut range = Range::all("number_index");
-            range.tests = span(*prefix, ("low", "high"), (*low, *high));
-            found.push(range);
+            let all = Range::all("number_index");
+            found
+                .extend(spans(*prefix, (*low, *high)).into_iter().map(|(tests, is_span)| all.narrowed(tests, is_span)));
         }
         FilterValue::Quantity { prefix, low, high, system, code } => {
-            quantities(session, *prefix, (*low, *high), (system.as_deref(), code.as_deref()), found)?;
+            let all = Range { param, ..Range::all("quantity_index") };
+            quantities(
+                session,
+                (&all, "unit_key"),
+                (*prefix, *low, *high),
+                (system.as_deref(), code.as_deref()),
+                found,
+            )?;
         }
         FilterValue::Reference { type_name, id, url } => {
             references(session, (type_name.as_deref(), id, url.as_deref()), found)?;
@@ -322,31 +379,6 @@ fn dates(prefix: Prefix, (start, end): (i64, i64), found: &mut Vec<Range>) {
     }
 }
 
-fn quantities(
-    session: &mut dyn Session,
-    prefix: Prefix,
-    ends: (f64, f64),
-    (system, code): (Option<&str>, Option<&str>),
-    found: &mut Vec<Range>,
-) -> Result<(), StoreError> {
-    let tests = span(prefix, ("low", "high"), ends);
-    let mut range = Range { tests, ..Range::all("quantity_index") };
-    match (system, code) {
-        (Some(system), Some(code)) => {
-            for (key, ends) in crate::matching::resolve::units(session, (system, code), ends)? {
-                let tests = span(prefix, ("low", "high"), ends);
-                found.push(Range { tests, ..Range::at("quantity_index", vec![("unit_key", key.into())]) });
-            }
-            return Ok(());
-        }
-        (None, Some(code)) => range.tests.push(Test::Unit("unit_key", UnitPart::Code, clip(code).to_owned())),
-        (Some(system), None) => range.tests.push(Test::Unit("unit_key", UnitPart::System, clip(system).to_owned())),
-        (None, None) => {}
-    }
-    found.push(range);
-    Ok(())
-}
-
 fn references(
     session: &mut dyn Session,
     (type_name, id, url): (Option<&str>, &str, Option<&str>),
@@ -384,21 +416,20 @@ fn composites(
         Some(None) => vec![0],
         Some(Some(system)) => intern::find(session, &Name::System(clip(system).to_owned()))?.into_iter().collect(),
     };
-    let mut seconds = Vec::new();
-    match rest {
-        [second] => component(session, second, &mut seconds)?,
-        [FilterValue::Number { prefix: p, low: a, high: b }, FilterValue::Number { prefix: q, low: c, high: d }] => {
-            let mut tests = span(*p, ("low", "low"), (*a, *b));
-            tests.extend(span(*q, ("high", "high"), (*c, *d)));
-            seconds.push((alone(), tests));
-        }
-        _ => return Err(StoreError::Invalid("this composite parameter is not answered".to_owned())),
-    }
     for system in systems {
-        for (more, tests) in &seconds {
-            let mut equal = vec![("code", clip(code).into()), ("system_key", system.into())];
-            equal.extend(more.iter().cloned());
-            found.push(Range { tests: tests.clone(), ..Range::at("composite_index", equal) });
+        let equal = vec![("code", clip(code).into()), ("system_key", system.into())];
+        let first = Range { param, ..Range::at("composite_index", equal) };
+        match rest {
+            [second] => component(session, &first, second, found)?,
+            [
+                FilterValue::Number { prefix: p, low: a, high: b },
+                FilterValue::Number { prefix: q, low: c, high: d },
+            ] => {
+                let mut tests = span(*p, ("low", "low"), (*a, *b));
+                tests.extend(span(*q, ("high", "high"), (*c, *d)));
+                found.push(first.beside(alone()).narrowed(tests, false));
+            }
+            _ => return Err(StoreError::Invalid("this composite parameter is not answered".to_owned())),
         }
     }
     Ok(())
@@ -409,11 +440,18 @@ fn alone() -> Vec<(&'static str, SqlValue)> {
     vec![("text", "".into()), ("key", 0_i64.into())]
 }
 
-type Component = (Vec<(&'static str, SqlValue)>, Vec<Test>);
-
-fn component(session: &mut dyn Session, value: &FilterValue, found: &mut Vec<Component>) -> Result<(), StoreError> {
-    let text = |text: &str| ("text", SqlValue::from(clip(text)));
-    let mut ranges = Vec::new();
+/// The rows of a composite whose token is known that meet its second component.
+fn component(
+    session: &mut dyn Session,
+    first: &Range,
+    value: &FilterValue,
+    found: &mut Vec<Range>,
+) -> Result<(), StoreError> {
+    let text = |text: &str| vec![("text", SqlValue::from(clip(text)))];
+    let spans_alone = |prefix, ends| {
+        let alone = first.beside(alone());
+        spans(prefix, ends).into_iter().map(move |(tests, is_span)| alone.narrowed(tests, is_span))
+    };
     match value {
         FilterValue::Token { system, code } => {
             let key = match system {
@@ -424,43 +462,32 @@ fn component(session: &mut dyn Session, value: &FilterValue, found: &mut Vec<Com
                     None => return Ok(()),
                 },
             };
-            let mut tests: Vec<Test> = key.map(|key| Test::Compare("key", "=", key.into())).into_iter().collect();
-            let equal = code.as_deref().map(text).into_iter().collect();
-            if code.is_none() {
-                tests.push(Test::Compare("text", ">=", "".into()));
-            }
-            found.push((equal, tests));
+            let key = key.map(SqlValue::from);
+            found.push(match (code, key) {
+                (Some(code), Some(key)) => first.beside(text(code)).beside(vec![("key", key)]),
+                (Some(code), None) => first.beside(text(code)),
+                (None, Some(key)) => first.narrowed(vec![Test::Compare("key", "=", key)], false),
+                (None, None) => first.clone(),
+            });
         }
-        FilterValue::String(wanted) => found.push((Vec::new(), prefix_tests("text", &normalise(wanted)))),
-        FilterValue::Uri(uri) => found.push((vec![text(uri)], Vec::new())),
+        FilterValue::String(wanted) => found.push(first.narrowed(prefix_tests("text", &normalise(wanted)), false)),
+        FilterValue::Uri(uri) => found.push(first.beside(text(uri))),
         FilterValue::Date { prefix, start, end } => {
             // Whole milliseconds up to the year 287,396 are exact as a float.
-            found.push((alone(), span(*prefix, ("low", "high"), (*start as f64, *end as f64))));
+            found.extend(spans_alone(*prefix, (*start as f64, *end as f64)));
         }
-        FilterValue::Number { prefix, low, high } => {
-            found.push((alone(), span(*prefix, ("low", "high"), (*low, *high))));
-        }
+        FilterValue::Number { prefix, low, high } => found.extend(spans_alone(*prefix, (*low, *high))),
         FilterValue::Quantity { prefix, low, high, system, code } => {
-            quantities(session, *prefix, (*low, *high), (system.as_deref(), code.as_deref()), &mut ranges)?;
+            let unit = (system.as_deref(), code.as_deref());
+            quantities(session, (&first.beside(text("")), "key"), (*prefix, *low, *high), unit, found)?;
         }
         FilterValue::Reference { type_name, id, url } => {
-            references(session, (type_name.as_deref(), id, url.as_deref()), &mut ranges)?;
+            let mut referred = Vec::new();
+            references(session, (type_name.as_deref(), id, url.as_deref()), &mut referred)?;
+            let keys = referred.into_iter().flat_map(|range| range.equal).map(|(_, key)| ("key", key));
+            found.extend(keys.map(|key| first.beside(text("")).beside(vec![key])));
         }
         _ => return Err(StoreError::Invalid("this composite parameter is not answered".to_owned())),
     }
-    for range in ranges {
-        let mut equal = vec![text("")];
-        equal.extend(range.equal.into_iter().map(|(_, value)| ("key", value)));
-        let tests = range.tests.into_iter().map(keyed).collect();
-        found.push((equal, tests));
-    }
     Ok(())
-}
-
-/// A test of a unit key, where the column is called `key`.
-fn keyed(test: Test) -> Test {
-    match test {
-        Test::Unit(_, part, text) => Test::Unit("key", part, text),
-        other => other,
-    }
 }

@@ -227,6 +227,8 @@ impl Walk<'_> {
                 }
                 if ranges.len() > 1 {
                     all.sort_by(|(_, a), (_, b)| compare_rows(a, b, *direction));
+                    // A quantity is indexed under its code and under its unit for people.
+                    all.dedup_by(|(_, a), (_, b)| compare_rows(a, b, *direction).is_eq());
                     all.truncate(limit);
                 }
                 Ok(all)
@@ -331,12 +333,9 @@ impl Walk<'_> {
         (range, direction): (&Range, Direction),
         (place, limit): (&Place, usize),
     ) -> Result<Vec<(StoredVersion, Place)>, StoreError> {
-        let (first, second) = match range.table {
-            "string_index" => ("value", "exact_hash"),
-            _ => ("low", "high"),
-        };
+        let (first, second) = range.ordered_by().unwrap_or(("low", "high"));
         let mut sql = self.select(&format!(", d.{first}, d.{second}"));
-        sql.push(&format!(" FROM {} d CROSS JOIN resource r WHERE ", range.table));
+        sql.push(&format!(" FROM {} CROSS JOIN resource r WHERE ", range.from(self.writer.dialect, "d")));
         range.push(&mut sql, "d");
         let order = match direction {
             Direction::Ascending => format!("d.{first}, d.{second}, d.res_key"),

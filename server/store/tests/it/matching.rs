@@ -11,7 +11,7 @@ use store::{Cursor, Page};
 use crate::support::{TestStore, ids, on_each, put, query, registry, system};
 
 /// More than the planner counts, so that it takes the ways for large conditions too.
-const OBSERVATIONS: usize = 2_100;
+const OBSERVATIONS: usize = 2_600;
 const PATIENTS: usize = 240;
 
 fn people() -> Vec<(String, Value)> {
@@ -67,7 +67,18 @@ fn observations() -> Vec<(String, Value)> {
                 2 => {}
                 _ => one["effectiveDateTime"] = json!(format!("20{:02}-{:02}-{:02}T10:00:00Z", 10 + n % 14, 1 + n % 12, 1 + n % 28)),
             }
-            if n % 7 == 0 {
+            match n % 31 {
+                3 => one["valueQuantity"]["comparator"] = json!("<"),
+                4 => one["valueQuantity"]["comparator"] = json!(">="),
+                5 => one["valueQuantity"]["unit"] = json!("stones and more"),
+                6 => {
+                    one.as_object_mut().unwrap().remove("valueQuantity");
+                    one["valueSampledData"] = json!({"origin": {"value": n % 70, "system": "http://unitsofmeasure.org", "code": unit},
+                        "period": 10, "dimensions": 1, "data": "1 20 E 3"});
+                }
+                _ => {}
+            }
+            if n % 8 != 0 {
                 one["component"] = json!([
                     {"code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]}, "valueQuantity": {"value": n % 100, "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}},
                     {"code": {"coding": [{"system": "http://loinc.org", "code": "8462-4"}]}, "valueQuantity": {"value": n % 60, "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}},
@@ -220,6 +231,22 @@ const QUERIES: &[(&str, &str)] = &[
     ("Observation", "value-quantity=gt80||kg"),
     ("Observation", "value-quantity=lt3000|http://unitsofmeasure.org|g&code=29463-7"),
     ("Observation", "component-code-value-quantity=http://loinc.org|8480-6$gt95"),
+    ("Observation", "value-quantity=gt3|http://unitsofmeasure.org|kg"),
+    ("Observation", "value-quantity=ge39.5"),
+    ("Observation", "value-quantity=ap40|http://unitsofmeasure.org|kg"),
+    ("Observation", "value-quantity=le40000|http://unitsofmeasure.org|g"),
+    ("Observation", "value-quantity=eb60|http://unitsofmeasure.org|"),
+    ("Observation", "value-quantity=sa60||kg"),
+    ("Observation", "value-quantity=ne40"),
+    ("Observation", "value-quantity=gt20,lt3"),
+    ("Observation", "value-quantity=gt3&code=29463-7"),
+    ("Observation", "value-quantity=gt20&value-quantity=lt60|http://unitsofmeasure.org|kg"),
+    ("Observation", "component-code-value-quantity=http://loinc.org|8480-6$le110|http://unitsofmeasure.org|mm[Hg]"),
+    ("Observation", "component-code-value-quantity=8480-6$gt5,8462-4$lt60"),
+    ("Observation", "component-code-value-quantity=8480-6$gt0"),
+    ("Observation", "component-code-value-quantity=8480-6$ge0&status=final"),
+    ("Observation", "value-quantity=gt0"),
+    ("Observation", "value-quantity=ge0&code=8480-6"),
     ("Observation", "code-value-quantity=29463-7$lt2|http://unitsofmeasure.org|kg"),
     ("Observation", "combo-code=8462-4&status=amended"),
     ("Observation", "combo-code=8462-4,29463-7&combo-value-quantity=gt20"),
