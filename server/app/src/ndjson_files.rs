@@ -13,10 +13,13 @@ use tokio::sync::mpsc::Sender;
 
 /// The path that means the standard input.
 const STDIN: &str = "-";
-/// Lines of a piece: a transaction that is large enough for its fsync not to matter.
-const PIECE_LINES: usize = 1000;
+/// Lines of the first piece: a short load is soon told and stored.
+const FIRST_LINES: usize = 1000;
+/// Lines of a piece, a transaction; each is twice as long as the one before up to this. The longer, the more of its rows share pages of the
+/// index; the longer, too, do others wait who write to the same store: a third of a second.
+const PIECE_LINES: usize = 4000;
 /// Bytes of a piece, so that a few large resources do not fill the memory.
-const PIECE_BYTES: usize = 4 << 20;
+const PIECE_BYTES: usize = 8 << 20;
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 1 << 20;
 /// The largest window that a packed file may ask for, as a power of two: what `zstd --long` needs unless told otherwise.
@@ -51,14 +54,20 @@ pub(crate) fn read(files: &[PathBuf], line_bytes_max: usize, read: &Arc<AtomicU6
         let reading = || format!("read {}", name(file));
         let mut lines =
             Lines { reader: open(file, Arc::clone(read)).with_context(reading)?, number: 0, line_bytes_max };
+        let mut most = FIRST_LINES;
         loop {
-            let piece = lines.piece().with_context(reading)?;
-            if piece.is_empty() {
-                break;
-            }
-            if to.blocking_send(Piece { file: at, lines: piece }).is_err() {
+            let mut piece = Vec::new();
+            // What came before a fault is sent all the same.
+            let end = lines.piece(&mut piece, most);
+            let is_end = piece.is_empty();
+            if !is_end && to.blocking_send(Piece { file: at, lines: piece }).is_err() {
                 return Ok(());
             }
+            end.with_context(reading)?;
+            if is_end {
+                break;
+            }
+            most = (2 * most).min(PIECE_LINES);
         }
     }
     Ok(())
@@ -118,14 +127,14 @@ struct Lines {
 }
 
 impl Lines {
-    /// The next lines; none at the end.
-    fn piece(&mut self) -> std::io::Result<Vec<Line>> {
-        let (mut lines, mut bytes) = (Vec::new(), 0);
-        while lines.len() < PIECE_LINES && bytes < PIECE_BYTES {
+    /// The next lines, at most so many; none at the end.
+    fn piece(&mut self, lines: &mut Vec<Line>, most: usize) -> std::io::Result<()> {
+        let mut bytes = 0;
+        while lines.len() < most && bytes < PIECE_BYTES {
             let mut text = Vec::new();
             // One byte more than allowed tells that there is more.
-            let most = self.line_bytes_max as u64 + 1;
-            if (&mut self.reader).take(most).read_until(b'\n', &mut text)? == 0 {
+            let bytes_max = self.line_bytes_max as u64 + 1;
+            if (&mut self.reader).take(bytes_max).read_until(b'\n', &mut text)? == 0 {
                 break;
             }
             self.number += 1;
@@ -141,7 +150,7 @@ impl Lines {
                 lines.push(Line { number: self.number, text: text.into() });
             }
         }
-        Ok(lines)
+        Ok(())
     }
 }
 
@@ -152,13 +161,28 @@ mod tests {
     fn lines(text: &str, line_bytes_max: usize) -> Vec<(u64, String)> {
         let mut lines = Lines { reader: Box::new(Cursor::new(text.as_bytes().to_vec())), number: 0, line_bytes_max };
         let text = |line: Line| (line.number, String::from_utf8(line.text.to_vec()).unwrap());
-        lines.piece().unwrap().into_iter().map(text).collect()
+        let mut piece = Vec::new();
+        lines.piece(&mut piece, 9).unwrap();
+        piece.into_iter().map(text).collect()
     }
 
     #[test]
     fn blank_lines_are_counted_and_left_out() {
         let expected = [(1, "{1}".to_owned()), (4, "{4}".to_owned()), (5, "{5}".to_owned())];
         assert_eq!(lines("{1}\r\n\n  \n{4}\n{5}", 9), expected);
+    }
+
+    #[test]
+    fn lines_before_a_fault_are_given() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packed, b"{1}\n{2}\n").unwrap();
+        let mut packed = packed.finish().unwrap();
+        packed.truncate(packed.len() - 4);
+        let reader = BufReader::new(MultiGzDecoder::new(Cursor::new(packed)));
+        let mut lines = Lines { reader: Box::new(reader), number: 0, line_bytes_max: 9 };
+        let mut piece = Vec::new();
+        assert!(lines.piece(&mut piece, 9).is_err());
+        assert_eq!(piece.len(), 2);
     }
 
     #[test]
