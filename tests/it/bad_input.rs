@@ -271,7 +271,7 @@ fn a_search_for_more_than_one_may_ask_is_too_costly() {
         let searches = [
             format!("Patient?{}", vec!["name=a"; 101].join("&")),
             format!("Patient?_id={}", vec!["a"; 501].join(",")),
-            format!("Patient?_sort={}", vec!["name"; 11].join(",")),
+            format!("Patient?_sort={}", ["name"; 11].join(",")),
             format!("Patient?_filter={}name eq x{}", "(".repeat(11), ")".repeat(11)),
             "Patient?_revinclude=*".to_owned(),
             "Patient?_revinclude=*:*".to_owned(),

@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn preferences_are_read_as_rfc_7240_writes_them() {
         let check = |text: &str, expected: Option<(PreferReturn, Handling, bool)>| {
-            let header = |name: &str| (name == "prefer").then(|| Cow::Borrowed(text));
+            let header = |name: &str| (name == "prefer").then_some(Cow::Borrowed(text));
             let found =
                 Conditions::read(header).ok().map(|found| (found.prefer_return, found.handling, found.is_async));
             assert_eq!(found, expected, "{text}");
@@ -258,7 +258,7 @@ mod tests {
         let is_known = |told: Instant, last_updated: Instant| {
             let date =
                 HttpDate::from(std::time::UNIX_EPOCH + std::time::Duration::from_millis(told.0 as u64)).to_string();
-            let header = |name: &str| (name == "if-modified-since").then(|| Cow::Borrowed(date.as_str()));
+            let header = |name: &str| (name == "if-modified-since").then_some(Cow::Borrowed(date.as_str()));
             Conditions::read(header).unwrap_or_default().is_not_modified(1, last_updated)
         };
         let at_once = last_modified(first, Instant(5_200));

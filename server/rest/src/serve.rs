@@ -244,6 +244,9 @@ fn request(
     request.params = query_text::params(http.query_string().as_bytes())?;
     request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
     request.url = format!("{origin}{}", http.uri());
+    if http.headers().get_all("if-none-exist").count() > 1 {
+        return Err(Failure::bad_header("If-None-Exist", "invalid", "header `If-None-Exist` is given twice"));
+    }
     request.conditions = Conditions::read(|name| joined(http, name))?;
     Ok(request)
 }
