@@ -322,6 +322,8 @@ fn what_is_no_text_in_percent_encoding_is_refused_by_name() {
         let id = api.create(&half).await;
         let found = api.find(&format!("Observation?patient={patient}&value-string:contains=50%25+SINCE")).await;
         assert_eq!(found, [id]);
+        let said = api.get("Observation?value-string:contains=%25").await.refused(400);
+        assert!(said.contains("letter or digit"), "{said}");
     });
 }
 

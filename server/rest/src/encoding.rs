@@ -22,8 +22,7 @@ pub(crate) async fn refusal<B: MessageBody + 'static>(
     if !is_its {
         return Ok(response);
     }
-    let message =
-        "an answer is given as it is, or compressed by gzip, zstd, br or deflate; none of these is acceptable";
+    let message = "an answer is given as it is, or compressed by gzip, deflate or zstd; none of these is acceptable";
     let failure = Failure::new(Reason::NotAcceptable, "not-supported", message).of_header("Accept-Encoding");
     let http = response.request().clone();
     let refused = serve::refused(&http, failure);
