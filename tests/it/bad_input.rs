@@ -37,7 +37,11 @@ fn broken_json_is_refused_with_its_place() {
         }
         let deep =
             format!("{{\"resourceType\":\"Patient\",\"extension\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
-        post(&deep).await.refused(400);
+        assert!(post(&deep).await.refused(422).contains("too-costly"));
+        let (open, close) = ("<extension url=\"u\">".repeat(200), "</extension>".repeat(200));
+        let deep = format!("<Patient xmlns=\"http://hl7.org/fhir\">{open}<valueCode value=\"x\"/>{close}</Patient>");
+        let refused = api.call("POST", "Patient").body("application/fhir+xml", deep).send().await.refused(422);
+        assert!(refused.contains("too-costly") && refused.contains("issue-line"), "{refused}");
         let bytes = b"{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"\xff\xfe\"}]}".to_vec();
         api.call("POST", "Patient").body("application/fhir+json", bytes).send().await.refused(400);
     });
@@ -256,5 +260,94 @@ fn a_search_that_is_not_understood_is_refused_without_its_values() {
         for format in ["ttl", "text/turtle", "nonsense"] {
             api.get(&format!("Patient?_format={format}")).await.refused(406);
         }
+    });
+}
+
+#[test]
+fn a_search_for_more_than_one_may_ask_is_too_costly() {
+    on_each("too_costly", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let chain = format!("Organization?{}name=x", "partof.".repeat(11));
+        let searches = [
+            format!("Patient?{}", vec!["name=a"; 101].join("&")),
+            format!("Patient?_id={}", vec!["a"; 501].join(",")),
+            format!("Patient?_sort={}", ["name"; 11].join(",")),
+            format!("Patient?_filter={}name eq x{}", "(".repeat(11), ")".repeat(11)),
+            "Patient?_revinclude=*".to_owned(),
+            "Patient?_revinclude=*:*".to_owned(),
+            chain.clone(),
+        ];
+        for search in &searches {
+            let said = api.get(search).await.refused(403);
+            assert!(said.contains("\"code\":\"too-costly\""), "{said}");
+        }
+        let long = "x".repeat(65 * 1024);
+        let by_post = api.call("POST", "Patient/_search").form(&[("name", &long)]).send().await.refused(403);
+        assert!(by_post.contains("\"http.name\"") && !by_post.contains("xxx"), "{by_post}");
+        // What is wrong is told first.
+        api.get("Patient?_revinclude=*&nonsense=1").await.refused(400);
+
+        let entry = json!({"request": {"method": "GET", "url": chain}});
+        let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
+        let answer = api.post("", &batch).await.expect(200).json();
+        assert!(answer["entry"][0]["response"]["status"].as_str().unwrap().starts_with("403"), "{answer}");
+        let call = api.call("POST", "Organization").fhir(&json!({"resourceType": "Organization", "name": "One"}));
+        call.header("if-none-exist", chain.split_once('?').unwrap().1).send().await.refused(403);
+    });
+}
+
+#[test]
+fn what_is_no_text_in_percent_encoding_is_refused_by_name() {
+    on_each("percent", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        for text in ["%FF", "Zoe%C3", "%zz", "50%"] {
+            let form = api.call("POST", "Patient/_search");
+            let form = form.body("application/x-www-form-urlencoded", format!("name={text}&_count=1"));
+            let entry = json!({"request": {"method": "GET", "url": format!("Patient?name={text}")}});
+            let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
+            let create = api.call("POST", "Patient").fhir(&Person::new().patient());
+            let create = create.header("if-none-exist", &format!("name={text}"));
+            let by_url = api.raw("GET", &format!("Patient?name={text}&_count=1")).await;
+            assert!(by_url.starts_with("HTTP/1.1 400 ") && by_url.contains("\"http.name\""), "{by_url}");
+            for said in [form.send().await.refused(400), create.send().await.refused(400)] {
+                assert!(said.contains("`name`") && !said.contains(text), "{said}");
+            }
+            let answer = api.post("", &batch).await.expect(200).json();
+            assert!(answer["entry"][0]["response"]["status"].as_str().unwrap().starts_with("400"), "{answer}");
+        }
+        let patient = api.create(&Person::new().patient()).await;
+        let mut half = observation(&patient, "2345-7", "2026-01-01");
+        half.as_object_mut().unwrap().remove("valueQuantity");
+        half["valueString"] = json!("Fell by 50% since");
+        let id = api.create(&half).await;
+        let found = api.find(&format!("Observation?patient={patient}&value-string:contains=50%25+SINCE")).await;
+        assert_eq!(found, [id]);
+        let said = api.get("Observation?value-string:contains=%25").await.refused(400);
+        assert!(said.contains("letter or digit"), "{said}");
+    });
+}
+
+#[test]
+fn a_result_parameter_that_says_two_things_is_refused() {
+    on_each("twice", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let id = api.create(&Person::new().patient()).await;
+        for (path, name) in [
+            ("Patient?_summary=true&_summary=false", "_summary"),
+            ("Patient?_count=1&_count=2", "_count"),
+            ("Patient?_total=none&_total=accurate", "_total"),
+            ("Patient?_sort=name&_sort=birthdate", "_sort"),
+            ("Patient?_pretty=true&_pretty=false", "_pretty"),
+            ("Patient?_format=json&_format=application/json", "_format"),
+            ("Patient/ID?_summary=data&_summary=text", "_summary"),
+            ("Patient/ID?_format=json&_format=application/json", "_format"),
+            ("Patient/_history?_since=2026&_since=2025", "_since"),
+        ] {
+            let said = api.get(&path.replace("ID", &id)).await.refused(400);
+            assert!(said.contains(&format!("`{name}` is given twice")), "{path}: {said}");
+        }
+        // Elements add up.
+        let part = api.get(&format!("Patient/{id}?_elements=name&_elements=gender")).await.expect(200).json();
+        assert!(part["name"].is_array() && part["gender"].is_string() && part["birthDate"].is_null(), "{part}");
     });
 }

@@ -137,9 +137,9 @@ fn what_cannot_be_evaluated_is_refused_by_name() {
         let often =
             "'0123456789'.toChars().select('0123456789'.toChars().select('0123456789'.toChars().select(%resource)))";
         let parts = [text("expression", often), json!({"name": "resource", "resource": large})];
-        assert!(api.post("$fhirpath", &asked(&parts)).await.refused(400).contains("too-costly"));
+        assert!(api.post("$fhirpath", &asked(&parts)).await.refused(422).contains("too-costly"));
         let often = text("context", &often.replace("%resource", "'0123456789'.toChars()"));
-        assert!(api.post("$fhirpath", &with_patient("1", &[often])).await.refused(400).contains("too-costly"));
+        assert!(api.post("$fhirpath", &with_patient("1", &[often])).await.refused(422).contains("too-costly"));
         let wrong_context = with_patient("use", &[text("context", "nam")]);
         api.post("$fhirpath", &wrong_context).await.refused(400);
         api.post("$fhirpath", &asked(&[text("expression", "1")])).await.refused(400);

@@ -121,7 +121,7 @@ fn xml_that_is_none_is_refused_with_its_place() {
             .await
             .refused(400);
         let deep = format!("{}{}", "<a>".repeat(5000), "</a>".repeat(5000));
-        post(&deep).await.refused(400);
+        post(&deep).await.refused(422);
         // The line is that of the XML, not of the JSON that it became.
         let invalid = post("<Patient xmlns=\"http://hl7.org/fhir\">\n\n<gender value=\"nonsense\"/></Patient>")
             .await

@@ -69,6 +69,10 @@ fn a_refused_header_or_parameter_is_named() {
             ["http.birthdate", "http.gendre"]
         );
         // What does not look like a name may be somebody's value.
+        let create = api.call("POST", "Patient").fhir(&Person::new().patient());
+        let twice =
+            create.header("if-none-exist", "family=a").header("if-none-exist", "family=b").send().await.refused(400);
+        assert!(twice.contains("\"http.If-None-Exist\""), "{twice}");
         let odd = expressions(&api, "GET", "Patient?John%20Smith=1", none, 400).await;
         assert_eq!(odd[0][0], "");
         let lenient = api.call("GET", "Patient?gendre=male&_count=1").header("prefer", "handling=lenient").send().await;

@@ -43,6 +43,46 @@ fn bodies_are_compressed_both_ways() {
 }
 
 #[test]
+fn an_answer_in_no_coding_is_refused() {
+    on_each("protocol_identity", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let id = api.create(&Person::new().patient()).await;
+        let read =
+            |accepted: &str| api.call("GET", &format!("Patient/{id}")).header("accept-encoding", accepted).send();
+        for accepted in ["identity;q=0", "*;q=0", "identity;q=0, compress"] {
+            let said = read(accepted).await.refused(406);
+            assert!(said.contains("http.Accept-Encoding"), "{said}");
+        }
+        assert_eq!(read("identity;q=0, gzip").await.expect(200).header("content-encoding"), Some("gzip"));
+        let csv = api.call("GET", "metadata").header("accept", "text/csv").header("accept-encoding", "gzip;q=0");
+        assert!(csv.send().await.refused(406).contains("http.Accept\""));
+    });
+}
+
+#[test]
+fn preferences_that_are_not_known_are_ignored() {
+    on_each("protocol_prefer", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let post =
+            |preference: &str| api.call("POST", "Patient").fhir(&Person::new().patient()).header("prefer", preference);
+        for (preference, is_empty) in [
+            ("return=\"minimal\"", true),
+            ("wait=5, return=minimal; foo=bar", true),
+            ("return=headers-only", false),
+            ("depth-noroot, return=\"representation\"", false),
+        ] {
+            assert_eq!(post(preference).send().await.expect(201).body.is_empty(), is_empty, "{preference}");
+        }
+        assert!(post("wait=5").header("prefer", "return=minimal").send().await.expect(201).body.is_empty());
+        let search =
+            |preference: &str| api.call("GET", "Patient?nonsense=1&_count=1").header("prefer", preference).send();
+        search("handling=\"lenient\"").await.expect(200);
+        search("handling=\"strict\"").await.refused(400);
+        search("handling=lenent").await.refused(400);
+    });
+}
+
+#[test]
 fn a_small_body_that_unpacks_to_a_huge_one_is_refused() {
     let configure = |config: &mut app::config::Config| config.limits.body_bytes_max = 4096;
     on_each_own("protocol_bomb", configure, |app| async move {

@@ -36,7 +36,8 @@ fn what_the_caller_has_is_not_sent_again() {
         patient["id"] = json!(id);
         patient["gender"] = json!("other");
         let path = format!("Patient/{id}");
-        let written = api.put(&path, &patient).await.expect(200).header("last-modified").unwrap().to_owned();
+        let read = api.get(&path).await.header("last-modified").unwrap().to_owned();
+        api.put(&path, &patient).await.expect(200);
         let (before, after) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sat, 06 Nov 2094 08:49:37 GMT");
         let check = async |conditions: &[(&str, &str)], status: u16| {
             for method in ["GET", "HEAD"] {
@@ -52,7 +53,8 @@ fn what_the_caller_has_is_not_sent_again() {
         check(&[("if-none-match", "*")], 304).await;
         check(&[("if-none-match", "W/\"1\"")], 200).await;
         check(&[("if-none-match", "\"of-another-server\"")], 200).await;
-        check(&[("if-modified-since", &written)], 304).await;
+        // What was read may have changed within the second.
+        check(&[("if-modified-since", &read)], 200).await;
         check(&[("if-modified-since", after)], 304).await;
         check(&[("if-modified-since", before)], 200).await;
         check(&[("if-modified-since", "yesterday")], 200).await;

@@ -125,3 +125,52 @@ fn an_unknown_parameter_is_named_and_ignored_only_when_asked() {
         api.call("GET", &search).header("prefer", "handling=sloppy").send().await.refused(400);
     });
 }
+
+#[test]
+fn quantities_are_sorted_by_what_they_amount_to() {
+    on_each("search_sort_quantity", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = api.create(&Person::new().patient()).await;
+        let code = unique("code");
+        let weight = |value: f64, unit: &str| {
+            let mut weight = observation(&patient, &code, "2026-01-01");
+            weight["valueQuantity"] = json!({"value": value, "unit": format!("so many {unit}"), "system": "http://unitsofmeasure.org", "code": unit});
+            weight
+        };
+        let mut ids = Vec::new();
+        for (value, unit) in [(7.0, "g"), (0.005, "kg"), (6000.0, "mg"), (0.004, "kg")] {
+            ids.push(api.create(&weight(value, unit)).await);
+        }
+        let mut bare = observation(&patient, &code, "2026-01-01");
+        bare.as_object_mut().unwrap().remove("valueQuantity");
+        let none = api.create(&bare).await;
+        let order = |places: [usize; 4]| places.map(|place| ids[place].as_str()).into_iter().chain([none.as_str()]);
+        for (sort, places) in [("value-quantity", [3, 1, 2, 0]), ("-value-quantity", [0, 2, 1, 3])] {
+            let first = format!("Observation?code={code}&_sort={sort}");
+            assert!(api.find(&first).await.iter().map(String::as_str).eq(order(places)), "{sort}");
+            let (mut found, mut next) = (Vec::new(), Some(format!("{first}&_count=2")));
+            while let Some(url) = next {
+                let page = api.get(&url).await.expect(200);
+                found.extend(page.ids());
+                next = page.link("next");
+            }
+            assert!(found.iter().map(String::as_str).eq(order(places)), "{sort} by pages");
+        }
+    });
+}
+
+#[test]
+fn contained_resources_are_refused_as_what_is_not_searched() {
+    on_each("search_contained", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        for (query, name) in [
+            ("_contained=true", "_contained"),
+            ("_contained=both", "_contained"),
+            ("_contained=true&_containedType=contained", "_containedType"),
+        ] {
+            let said = api.get(&format!("Observation?{query}")).await.refused(400);
+            assert!(said.contains("\"code\":\"not-supported\"") && said.contains(&format!("http.{name}\"")), "{said}");
+        }
+        api.get("Observation?_contained=false&_count=1").await.expect(200);
+    });
+}

@@ -101,12 +101,22 @@ fn a_reference_that_could_mean_somebody_else_is_refused() {
             vec![entry(urn, "POST", "Patient", claimed.clone()), posted("", &relative)],
             vec![patient(&foreign, &Person::new()), put(urn, "Observation", &unique("o"), about(&relative))],
         ];
-        for entries in bad {
-            let said = api.post("", &bundle("transaction", &entries)).await.refused(422);
-            assert!(said.contains(&format!("Bundle.entry[{}]", entries.len() - 1)), "{said}");
+        let elements = [
+            "subject.reference",
+            "contained[0].member[0].entity.reference",
+            "content[0].attachment.url",
+            "subject.reference",
+            "subject.reference",
+            "subject.reference",
+        ];
+        for (entries, element) in bad.into_iter().zip(elements) {
             let last = entries.len() - 1;
+            let place = format!("\"Bundle.entry[{last}].resource.{element}\"");
+            let said = api.post("", &bundle("transaction", &entries)).await.refused(422);
+            assert!(said.contains(&place), "{said}");
             let answer = api.post("", &bundle("batch", &entries)).await.expect(200).json();
             assert!(answer["entry"][last]["response"]["status"].as_str().unwrap().starts_with("422"), "{answer}");
+            assert!(answer.to_string().contains(&place), "{answer}");
         }
         // This server's URL leaves no doubt, and an entry without another root means what is here.
         let own = format!("{}/{relative}", app.base_url);

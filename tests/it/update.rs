@@ -46,7 +46,72 @@ fn an_update_of_another_version_than_the_current_is_refused() {
         api.call("DELETE", &path).header("if-match", "W/\"1\"").send().await.refused(412);
         let absent = json!({"resourceType": "Patient", "id": "absent"});
         api.call("PUT", "Patient/absent").fhir(&absent).header("if-match", "W/\"1\"").send().await.refused(412);
-        api.call("DELETE", &path).header("if-match", "W/\"2\"").send().await.expect(204);
+        update("other", "W/\"1\", W/\"3\"").await.refused(412);
+        update("other", "W/\"1\", two").await.refused(400);
+        update("other", "W/\"1\", W/\"2\"").await.expect(200);
+        update("unknown", "*").await.expect(200);
+        // A condition that cannot be read is not left out.
+        let call = api.call("PUT", &path).fhir(&patient).header("if-match", "W/\"4\"").header("if-match", "four");
+        call.send().await.refused(400);
+        let both = api.call("PUT", &path).fhir(&patient).header("if-match", "*").header("if-none-match", "W/\"9\"");
+        both.send().await.refused(400);
+        for method in ["PUT", "DELETE"] {
+            api.call(method, "Patient/absent").fhir(&absent).header("if-match", "*").send().await.refused(412);
+        }
+        let patch = json!([{"op": "replace", "path": "/gender", "value": "male"}]).to_string();
+        let patch = |name: &str, tags: &str| {
+            api.call("PATCH", &path).body("application/json-patch+json", patch.clone()).header(name, tags).send()
+        };
+        patch("if-match", "W/\"1\", W/\"2\"").await.refused(412);
+        patch("if-none-match", "W/\"4\"").await.refused(412);
+        patch("if-match", "W/\"1\", W/\"4\"").await.expect(200);
+        patch("if-match", "*").await.expect(200);
+        let delete = |name: &str, tags: &str| api.call("DELETE", &path).header(name, tags).send();
+        delete("if-none-match", "W/\"5\"").await.refused(412);
+        delete("if-match", "W/\"5\"").await.expect(204);
+        update("other", "*").await.refused(412);
+    });
+}
+
+#[test]
+fn of_updates_that_rule_out_the_version_they_saw_one_is_made() {
+    on_each("update_guarded", |app| async move {
+        let api = app.system("system/*.cru").await;
+        let mut patient = Person::new().patient();
+        let id = api.create(&patient).await;
+        patient["id"] = json!(id);
+        let path = format!("Patient/{id}");
+        let update = async |n: usize| {
+            let mut patient = patient.clone();
+            patient["telecom"] = json!([{"system": "phone", "value": format!("07700 9000{n:02}")}]);
+            let tags = (2..=21).map(|version| format!("W/\"{version}\"")).collect::<Vec<_>>().join(", ");
+            api.call("PUT", &path).fhir(&patient).header("if-none-match", &tags).send().await.status
+        };
+        let mut found = join_all((0..20).map(update)).await;
+        found.sort_unstable();
+        assert_eq!(found, [vec![200], vec![412; 19]].concat());
+    });
+}
+
+#[test]
+fn what_is_hidden_matches_nothing() {
+    on_each("update_hidden_match", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let patient = api.create(&Person::new().patient()).await;
+        let mut hidden = observation(&patient, &unique("code"), "2026-01-01");
+        hidden["meta"] =
+            json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
+        let id = api.create(&hidden).await;
+        hidden["id"] = json!(id);
+        hidden["status"] = json!("amended");
+        let put = async |name: &str, tags: &str| {
+            let call = api.call("PUT", &format!("Observation/{id}")).fhir(&hidden);
+            call.header(name, tags).send().await.status
+        };
+        for tags in ["*", "W/\"1\"", "W/\"2\""] {
+            assert_eq!(put("if-match", tags).await, 412, "{tags}");
+            assert_eq!(put("if-none-match", tags).await, 404, "{tags}: no more than without it");
+        }
     });
 }
 

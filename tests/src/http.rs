@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::TestApp;
 
@@ -31,6 +33,21 @@ impl<'a> Api<'a> {
             Some(token) => builder.bearer_auth(token),
             None => builder,
         })
+    }
+
+    /// The whole answer to a request whose path goes over the wire as it is.
+    pub async fn raw(&self, method: &str, path: &str) -> String {
+        let address = self.app.origin.trim_start_matches("http://");
+        let base = self.app.base_url.trim_start_matches(&self.app.origin);
+        let token = self.token();
+        let head = format!(
+            "{method} {base}/{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// GET.

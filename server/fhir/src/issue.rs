@@ -81,6 +81,14 @@ impl Issue {
         Self::new(Severity::Information, code, diagnostics)
     }
 
+    /// Makes the issue of a text that could not be read; one that only nests too deep may be well-formed.
+    pub(crate) fn unread(diagnostics: String, is_too_deep: bool) -> Self {
+        match is_too_deep {
+            true => Self::error("too-costly", diagnostics).detail("nesting-too-deep"),
+            false => Self::error("structure", diagnostics),
+        }
+    }
+
     /// Sets the FHIRPath of the element.
     #[must_use]
     pub fn at(mut self, expression: impl Into<String>) -> Self {
@@ -148,7 +156,7 @@ impl Issue {
 
 impl From<&crate::JsonError> for Issue {
     fn from(error: &crate::JsonError) -> Self {
-        Self::error("structure", error.to_string()).line_column((error.line, error.column))
+        Self::unread(error.to_string(), error.is_too_deep).line_column((error.line, error.column))
     }
 }
 

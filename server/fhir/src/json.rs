@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::json_parser::{self, Record};
+use crate::json_parser::{self, Fault, Record};
 
 /// How much nesting the parser accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct JsonError {
     pub column: u32,
     /// What was expected.
     pub reason: String,
+    /// Whether the text nests deeper than [`Limits::depth_max`]: well-formed, perhaps, and not read.
+    pub is_too_deep: bool,
 }
 
 /// A parsed document: its text and the records over it.
@@ -65,12 +67,12 @@ impl Json {
                 let offset = error.utf8_error().valid_up_to();
                 let valid = error.as_bytes().get(..offset).unwrap_or_default();
                 let valid = String::from_utf8_lossy(valid);
-                return Err(error_at(&valid, offset, "expected valid UTF-8"));
+                return Err(error_at(&valid, Fault::new(offset, "expected valid UTF-8")));
             }
         };
         match json_parser::parse(&text, limits.depth_max) {
             Ok(records) => Ok(Self { text: text.into_boxed_str(), records }),
-            Err(fault) => Err(error_at(&text, fault.offset, fault.reason)),
+            Err(fault) => Err(error_at(&text, fault)),
         }
     }
 
@@ -437,9 +439,9 @@ fn pretty(node: Node<'_>, depth: usize, out: &mut String) {
     out.push(close);
 }
 
-fn error_at(text: &str, offset: usize, reason: impl Into<String>) -> JsonError {
+fn error_at(text: &str, Fault { offset, reason, is_too_deep }: Fault) -> JsonError {
     let (line, column) = line_column(text, offset);
-    JsonError { offset, line, column, reason: reason.into() }
+    JsonError { offset, line, column, reason, is_too_deep }
 }
 
 pub(crate) fn line_column(text: &str, offset: usize) -> (u32, u32) {

@@ -21,10 +21,22 @@ impl Record {
     pub(crate) const NOTHING: Self = Self { start: 0, end: 0, next: u32::MAX, kind: Kind::Null, is_escaped: false };
 }
 
-/// Where the text broke the grammar and what was due there.
+/// Where a text broke the grammar of JSON or XML and what was due there.
+#[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) offset: usize,
     pub(crate) reason: String,
+    pub(crate) is_too_deep: bool,
+}
+
+impl Fault {
+    pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Fault {
+        Fault { offset, reason: reason.into(), is_too_deep: false }
+    }
+
+    pub(crate) fn too_deep(offset: usize, depth_max: usize) -> Fault {
+        Fault { is_too_deep: true, ..Fault::new(offset, format!("expected at most {depth_max} levels of nesting")) }
+    }
 }
 
 /// Up to this many properties the names are told apart by a number of each, beyond it through a hash set.
@@ -32,7 +44,7 @@ const PRINTS_MAX: usize = 16;
 
 pub(crate) fn parse(text: &str, depth_max: usize) -> Result<Vec<Record>, Fault> {
     if u32::try_from(text.len()).is_err() {
-        return Err(Fault { offset: 0, reason: "expected less than 4 GiB of text".into() });
+        return Err(Fault::new(0, "expected less than 4 GiB of text"));
     }
     // Clinical resources without white space have a value or a name about every 10 bytes; growing would copy them all.
     let records = Vec::with_capacity(text.len() / 9 + 8);
@@ -88,7 +100,7 @@ impl Parser<'_> {
 
     fn open_container(&mut self, kind: Kind) -> Result<Next, Fault> {
         if self.open.len() >= self.depth_max {
-            return Err(self.fault(format!("expected at most {} levels of nesting", self.depth_max)));
+            return Err(Fault::too_deep(self.position, self.depth_max));
         }
         self.open.push(self.records.len() as u32);
         self.push(kind, self.position, false);
@@ -342,12 +354,12 @@ impl Parser<'_> {
     }
 
     fn fault(&self, reason: impl Into<String>) -> Fault {
-        Fault { offset: self.position, reason: reason.into() }
+        Fault::new(self.position, reason)
     }
 }
 
 fn duplicate(name: &Record) -> Fault {
-    Fault { offset: name.start as usize, reason: "expected each property only once in an object".into() }
+    Fault::new(name.start as usize, "expected each property only once in an object")
 }
 
 /// Decodes the escapes of a string that the parser accepted.

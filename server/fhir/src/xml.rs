@@ -25,17 +25,20 @@ pub struct XmlError {
     pub column: u32,
     /// What was expected.
     pub reason: String,
+    /// See [`JsonError::is_too_deep`].
+    pub is_too_deep: bool,
 }
 
 impl From<JsonError> for XmlError {
     fn from(error: JsonError) -> Self {
-        Self { line: error.line, column: error.column, reason: error.reason }
+        let JsonError { offset: _, line, column, reason, is_too_deep } = error;
+        Self { line, column, reason, is_too_deep }
     }
 }
 
 impl From<&XmlError> for crate::Issue {
     fn from(error: &XmlError) -> Self {
-        Self::error("structure", error.to_string()).line_column((error.line, error.column))
+        Self::unread(error.to_string(), error.is_too_deep).line_column((error.line, error.column))
     }
 }
 
@@ -49,7 +52,7 @@ pub fn json_from_xml(text: &str) -> Result<String, XmlError> {
 /// same, and even HL7's own files have it.
 pub fn json_from_any_xml(text: &str) -> Result<(String, Vec<XmlError>), XmlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let error = |fault: Fault| error_at(text, fault.offset, fault.reason);
+    let error = |fault: Fault| error_at(text, fault);
     let Read { json, mut disorder } = read(text).map_err(error)?;
     disorder.sort_by_key(|fault| fault.offset);
     Ok((json, disorder.into_iter().map(error).collect()))
@@ -61,7 +64,7 @@ pub fn xml_from_json(text: &str) -> Result<String, XmlError> {
     let fault = |said: String| {
         let name = unknown_name(&said);
         let offset = name.and_then(|name| text.find(&format!("\"{name}\""))).unwrap_or(0);
-        error_at(text, offset, reason(name, "expected a FHIR R4 resource"))
+        error_at(text, Fault::new(offset, reason(name, "expected a FHIR R4 resource")))
     };
     let mut kept = Kept::of(text);
     let ordered = prepared(json.root(), "", &mut kept)?.to_string();
@@ -91,7 +94,8 @@ fn prepared(node: Node<'_>, name: &str, kept: &mut Kept) -> Result<Value, XmlErr
             let narrative = node.as_str().unwrap_or_default();
             let narrative = check_narrative(&narrative).map_err(|fault| {
                 let (line, column) = node.line_column();
-                XmlError { line, column, reason: format!("the narrative is not well-formed: {}", fault.reason) }
+                let reason = format!("the narrative is not well-formed: {}", fault.reason);
+                XmlError { line, column, reason, is_too_deep: fault.is_too_deep }
             })?;
             Value::String(kept.narrative(&narrative))
         }
@@ -128,7 +132,7 @@ fn reason(unknown: Option<&str>, otherwise: &str) -> String {
     unknown.map_or_else(|| otherwise.to_owned(), |name| format!("`{name}` is not an element here"))
 }
 
-fn error_at(text: &str, offset: usize, reason: String) -> XmlError {
+fn error_at(text: &str, Fault { offset, reason, is_too_deep }: Fault) -> XmlError {
     let (line, column) = crate::json::line_column(text, offset);
-    XmlError { line, column, reason }
+    XmlError { line, column, reason, is_too_deep }
 }

@@ -3,19 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::Limits;
-
-/// Where the text is not what was due there.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) offset: usize,
-    pub(crate) reason: String,
-}
-
-impl Fault {
-    pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Self {
-        Self { offset, reason: reason.into() }
-    }
-}
+pub(crate) use crate::json_parser::Fault;
 
 /// A text with one root, well-formed.
 pub(crate) struct Document<'t> {
@@ -151,7 +139,7 @@ impl<'t> Scanner<'t> {
         self.open.push(Tag { name, attributes, children: Vec::new(), start, close, end, text: None });
         let depth_max = Limits::default().depth_max;
         if self.open.len() > depth_max {
-            return Err(Fault::new(start, format!("expected at most {depth_max} levels of nesting")));
+            return Err(Fault::too_deep(start, depth_max));
         }
         if is_whole {
             self.end();

@@ -466,7 +466,7 @@ impl Plan {
             _ if type_name == "Provenance" => (Interaction::Update, None),
             None => (Interaction::Create, None),
             Some((_, true)) => (Interaction::Update, None),
-            Some((version, false)) => (Interaction::Update, Some(version)),
+            Some((version, false)) => (Interaction::Update, Some(version.into())),
         };
         let puts = std::mem::take(&mut self.puts).into_iter().map(|put| {
             let (interaction, if_match) = expected(&put.type_name, &put.id);

@@ -30,7 +30,7 @@ impl Ingest {
                 }
             };
             batch.source = version.facts().source.clone();
-            let if_match = Some(version.facts().version);
+            let if_match = Some(version.facts().version.into());
             let interaction = policy::Interaction::Update;
             batch.ops.push(WriteOp::Put { resource, id: id.clone(), interaction, if_match, if_none_exist: None });
         }

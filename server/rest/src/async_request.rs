@@ -57,7 +57,7 @@ pub(crate) struct Kept {
     params: Vec<(String, String)>,
     body: String,
     content_type: Option<String>,
-    if_match: Option<u64>,
+    if_match: Option<EntityTags>,
     if_none_match: Option<EntityTags>,
     if_modified_since_ms: Option<i64>,
     if_none_exist: Option<String>,
@@ -269,34 +269,23 @@ fn person_of(subject: &Subject) -> Option<PersonKey> {
 
 impl Kept {
     fn of(context: &Context<'_>) -> Result<Kept, Failure> {
-        let Request {
-            interaction,
-            type_name,
-            compartment,
-            id,
-            version,
-            params,
-            body,
-            xml: _,
-            content_type,
-            conditions,
-            url,
-        } = context.request.clone();
+        let request = context.request.clone();
         let Caller { subject, request_id, correlation_id, source_address, token_hash } = context.caller.clone();
-        let body = String::from_utf8(body.to_vec())
+        let body = String::from_utf8(request.body.to_vec())
             .map_err(|_| Failure::bad_request("structure", "the body must be text in UTF-8"))?;
         let subject = KeptSubject::of(&subject);
+        let conditions = request.conditions;
         Ok(Kept {
             caller: KeptCaller { subject, request_id, correlation_id, source_address, token_hash },
-            url,
-            interaction,
-            type_name,
-            compartment,
-            id,
-            version,
-            params,
+            url: request.url,
+            interaction: request.interaction,
+            type_name: request.type_name,
+            compartment: request.compartment,
+            id: request.id,
+            version: request.version,
+            params: request.params,
             body,
-            content_type,
+            content_type: request.content_type,
             if_match: conditions.if_match,
             if_none_match: conditions.if_none_match,
             if_modified_since_ms: conditions.if_modified_since.map(|since| since.0),

@@ -71,6 +71,12 @@ impl Failure {
         Failure::new(Reason::BadRequest, code, diagnostics)
     }
 
+    /// A body that cannot be read, or is not read because it nests too deep, which is not its grammar's fault.
+    pub(crate) fn unread(issue: Issue) -> Failure {
+        let reason = if issue.code == "too-costly" { Reason::Unprocessable } else { Reason::BadRequest };
+        Failure::with_issues(reason, vec![issue])
+    }
+
     /// There is no such resource for this caller.
     pub(crate) fn not_found(type_name: &str, id: &str) -> Failure {
         Failure::new(Reason::NotFound, "not-found", format!("there is no {type_name}/{id}"))
@@ -125,6 +131,15 @@ impl Failure {
             let problem = if issue.code == "not-supported" { "not-supported" } else { "invalid" };
             issue.detail.get_or_insert_with(|| format!("{what}-{problem}"));
             issue.expression = is_plain.then(|| format!("{HTTP}{name}"));
+        }
+        self
+    }
+
+    /// Says that it is an element's, where nothing more exact is said.
+    #[must_use]
+    pub(crate) fn of_element(mut self, expression: &str) -> Failure {
+        for issue in &mut self.issues {
+            issue.expression.get_or_insert_with(|| expression.to_owned());
         }
         self
     }

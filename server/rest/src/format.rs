@@ -113,8 +113,7 @@ pub(crate) async fn json_of(content_type: &str, body: Bytes) -> Result<Option<By
     let read = |body: &[u8]| {
         let text = std::str::from_utf8(body)
             .map_err(|_| Failure::bad_request("structure", "the body must be XML in UTF-8"))?;
-        let json = fhir::json_from_xml(text)
-            .map_err(|error| Failure::with_issues(Reason::BadRequest, vec![Issue::from(&error)]))?;
+        let json = fhir::json_from_xml(text).map_err(|error| Failure::unread((&error).into()))?;
         Ok(Bytes::from(json))
     };
     off_thread(body, read).await.map(Some)

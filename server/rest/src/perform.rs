@@ -113,8 +113,15 @@ pub(crate) fn check_type(weir: &Weir, request: &Request) -> Result<(), Failure> 
     }
 }
 
+/// Parameters that say one thing about an answer, of which a second would say another; those of `_elements` add up.
+const ONCE: [&str; 8] = ["_at", "_count", "_format", "_pretty", "_since", "_sort", "_summary", "_total"];
+
 /// Interactions on one resource take no criteria: one that is not read would be thought to hold.
 fn check_params(request: &Request) -> Result<(), Failure> {
+    let is_given_twice = |name: &&&str| request.params.iter().filter(|(known, _)| known == **name).count() > 1;
+    if let Some(name) = ONCE.iter().find(is_given_twice) {
+        return Err(Failure::bad_param(name, "invalid", format!("`{name}` is given twice")));
+    }
     let is_one = match request.interaction {
         Interaction::Read | Interaction::Vread | Interaction::Create | Interaction::Batch => true,
         // Without an id the parameters are criteria.
@@ -141,7 +148,7 @@ fn check_params(request: &Request) -> Result<(), Failure> {
 }
 
 /// A piece of the URL as it may stand in a message: a wrong one could hold anything.
-fn plain(name: &str, otherwise: &str) -> String {
+pub(crate) fn plain(name: &str, otherwise: &str) -> String {
     let is_plain = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphabetic() || "_-:$".contains(c));
     if is_plain { format!("`{name}`") } else { otherwise.to_owned() }
 }

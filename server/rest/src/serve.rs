@@ -1,5 +1,6 @@
 //! Between actix-web and the interactions: reads the HTTP request, writes the HTTP answer, starts and stops the server.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant as Stopwatch;
@@ -16,7 +17,7 @@ use tracing_actix_web::TracingLogger;
 use crate::answer::{Answer, FHIR_JSON};
 use crate::failure::{Failure, Reason};
 use crate::format::{self, BLOCKING_BYTES_MIN, Presentation};
-use crate::headers::{Conditions, media_type};
+use crate::headers::{self, Conditions, media_type};
 use crate::ids::{self, Ids};
 use crate::perform::perform;
 use crate::request::{Caller, Request};
@@ -24,7 +25,7 @@ use crate::root_span::RouteSpan;
 use crate::router::{Route, Values};
 use crate::status::RETRY_AFTER_S;
 use crate::weir::Weir;
-use crate::{access, body, health, metric, place, router, smart};
+use crate::{access, body, encoding, health, metric, place, query_text, router, smart};
 
 /// Bytes of a file that are in memory at a time.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -70,6 +71,7 @@ pub fn start(weir: Arc<Weir>, socket: TcpListener, options: &ServerOptions) -> s
             .wrap(from_fn(smart::cors))
             .wrap(from_fn(ids::echo))
             .wrap(Compress::default())
+            .wrap(from_fn(encoding::refusal))
             .wrap(TracingLogger::<RouteSpan>::new())
             .configure(operations)
             .configure(|config| smart::configure(config, &base_path))
@@ -128,7 +130,13 @@ async fn exchange(
     let started = Stopwatch::now();
     let mut shown = shown_of(http);
     let result = match answer(http, weir, payload, (interaction, values), &mut shown).await {
-        Ok(answer) => shown.of(answer).await,
+        Ok(mut answer) => {
+            if let Some(last_updated) = answer.last_updated {
+                let told = headers::last_modified(last_updated, weir.now());
+                answer.headers.push(("last-modified", export::http_date(told)));
+            }
+            shown.of(answer).await
+        }
         Err(failure) => Err(failure),
     };
     let response = respond(http, shown, result);
@@ -172,8 +180,7 @@ async fn answer(
     }
     // To any other interaction a form is a body of the wrong type.
     if is_form && matches!(interaction, Interaction::SearchType | Interaction::SearchSystem | Interaction::Export) {
-        let form = url::form_urlencoded::parse(&request.body);
-        request.params.extend(form.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        request.params.extend(query_text::params(&request.body)?);
     }
     // A file has its own type.
     if !matches!(interaction, Interaction::ExportFile | Interaction::AsyncFile) {
@@ -234,13 +241,24 @@ fn request(
     request.id = segment("id");
     request.narrow(segment("compartment"));
     request.version = segment("version");
-    request.params = url::form_urlencoded::parse(http.query_string().as_bytes())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
+    request.params = query_text::params(http.query_string().as_bytes())?;
     request.content_type = text(http, header::CONTENT_TYPE).map(media_type);
     request.url = format!("{origin}{}", http.uri());
-    request.conditions = Conditions::read(|name| http.headers().get(name).and_then(|value| value.to_str().ok()))?;
+    if http.headers().get_all("if-none-exist").count() > 1 {
+        return Err(Failure::bad_header("If-None-Exist", "invalid", "header `If-None-Exist` is given twice"));
+    }
+    request.conditions = Conditions::read(|name| joined(http, name))?;
     Ok(request)
+}
+
+/// All headers of the name as one: <https://www.rfc-editor.org/rfc/rfc9110#section-5.3>. A condition must not be left out for an odd byte in it.
+fn joined<'h>(http: &'h HttpRequest, name: &str) -> Option<Cow<'h, str>> {
+    let texts: Vec<Cow<'h, str>> =
+        http.headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    match <[Cow<'h, str>; 1]>::try_from(texts) {
+        Ok([only]) => Some(only),
+        Err(texts) => (!texts.is_empty()).then(|| texts.join(", ").into()),
+    }
 }
 
 fn text(http: &HttpRequest, name: HeaderName) -> Option<&str> {
@@ -279,11 +297,6 @@ fn success(answer: Answer) -> HttpResponse {
     let mut builder = HttpResponse::build(answer.outcome.status());
     if let Some(version) = answer.version {
         builder.insert_header((header::ETAG, format!("W/\"{version}\"")));
-    }
-    if let Some(last_updated) = answer.last_updated {
-        let seconds = u64::try_from(last_updated.0 / 1000).unwrap_or_default();
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        builder.insert_header(header::LastModified(time.into()));
     }
     if let Some(location) = &answer.location {
         builder.insert_header((header::LOCATION, location.as_str()));
@@ -346,10 +359,15 @@ fn failed(http: &HttpRequest, shown: Presentation, failure: &Failure) -> HttpRes
     builder.content_type(content_type).body(body)
 }
 
+/// A refusal of what is on no route, or of whatever it is on.
+pub(crate) fn refused(http: &HttpRequest, failure: Failure) -> HttpResponse {
+    respond(http, shown_of(http), Err(failure))
+}
+
 /// A path that leads nowhere.
 pub(crate) async fn no_route(http: HttpRequest) -> HttpResponse {
     let message = "there is nothing at this path; GET [base]/metadata tells what is offered";
-    respond(&http, shown_of(&http), Err(Failure::new(Reason::NotFound, "not-found", message)))
+    refused(&http, Failure::new(Reason::NotFound, "not-found", message))
 }
 
 /// A path that is there, with a method that is not offered on it. RFC 9110 section 15.5.6 wants those that are; OPTIONS asks for just that.
@@ -361,7 +379,7 @@ pub(crate) fn not_allowed(http: &HttpRequest, allowed: &str) -> HttpResponse {
     let message =
         format!("this method is not offered here, {allowed} is; GET [base]/metadata tells all that is offered");
     let failure = Failure::new(Reason::NotAllowed, "not-supported", message);
-    let mut response = respond(http, shown_of(http), Err(failure));
+    let mut response = refused(http, failure);
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }

@@ -82,6 +82,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Denied(denied) => denied.into(),
             StoreError::Conflict(text) => Failure::new(Reason::PreconditionFailed, "conflict", text),
+            StoreError::RuledOut(text) => Failure::new(Reason::PreconditionFailed, "duplicate", text),
             StoreError::NotFound(what) => Failure::new(Reason::NotFound, "not-found", format!("{what} is not known")),
             StoreError::Gone(what) => Failure::new(Reason::Gone, "deleted", format!("{what} was deleted")),
             StoreError::Invalid(text) => Failure::new(Reason::BadRequest, "invalid", text),

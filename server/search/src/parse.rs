@@ -171,7 +171,8 @@ fn empty(type_name: &str) -> Query {
 /// Takes a parameter into all queries or, refused, into none.
 fn take(name: &str, value: &str, queries: &mut [Query], types: &[String], reader: &Reader<'_>) -> Result<(), Refusal> {
     if value.len() > reader.options.limits.value_length_max_bytes {
-        return Err(wrong("too-long", format!("the value of {} is too long", shown(name))));
+        let most = reader.options.limits.value_length_max_bytes;
+        return Err(too_costly(format!("the value of {} is longer than {most} bytes", shown(name))));
     }
     let is_result = parse_result::take(name, value, queries, reader)?
         || parse_include::take(name, value, queries, reader)?

@@ -68,14 +68,14 @@ fn can_follow(include: &Include, query: &Query, reader: &Reader<'_>) -> bool {
     params.any(|param| param.may_refer_to(&query.type_name))
 }
 
-/// `Type:parameter`, `Type:parameter:Target`, `Type:*` or, of the searched type, `*`.
+/// `Type:parameter`, `Type:parameter:Target`, `Type:*` or, of the searched type, `*` or `*:*`.
 fn read(code: &str, value: &str, query: &Query, is_reverse: bool, reader: &Reader<'_>) -> Result<Include, Refusal> {
     let mut parts = value.split(':');
     let (source_type, wanted, target) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("*"), None, None, None) if is_reverse => {
+        (Some("*"), None | Some("*"), None, None) if is_reverse => {
             return Err(too_costly("`_revinclude=*` would look through every type; name one: `Type:*`".to_owned()));
         }
-        (Some("*"), None, None, None) => (query.type_name.as_str(), "*", None),
+        (Some("*"), None | Some("*"), None, None) => (query.type_name.as_str(), "*", None),
         (Some(source_type), Some(wanted), target, None) => (source_type, wanted, target.filter(|t| !t.is_empty())),
         _ => return Err(not_supported(format!("`{code}` is written `Type:parameter` or `Type:parameter:Target`"))),
     };

@@ -48,7 +48,7 @@ fn expected(reading: &Reading<'_>) -> &'static str {
     match (reading.target, reading.modifier, reading.param.kind) {
         (FilterParam::Id, ..) => "a logical id",
         (_, Modifier::OfType, _) => "`system|code|value` with all three",
-        (_, Modifier::Text, _) => "a text",
+        (_, Modifier::Text, _) | (.., Kind::String) => "a text with a letter or digit in it",
         (_, Modifier::Identifier, _) | (.., Kind::Token) => "a code, `system|code`, `system|` or `|code`",
         (.., Kind::Date) => "a date with an optional prefix",
         (.., Kind::Number) => "a number with an optional prefix",

@@ -1,6 +1,6 @@
 //! Quantities in commensurable UCUM units. <https://hl7.org/fhir/R4/search.html#quantity>, <https://ucum.org/ucum>
 
-use octofhir_ucum::{EvalResult, evaluate, parse_expression};
+use octofhir_ucum::{EvalResult, evaluate, get_canonical_units, parse_expression};
 
 /// System of UCUM codes.
 pub const UCUM_SYSTEM: &str = "http://unitsofmeasure.org";
@@ -39,6 +39,15 @@ pub fn convert_span((low, high): (f64, f64), from: &str, to: &str) -> Option<(f6
         if is_open { is_comparable(from, to).then_some(end) } else { convert(end, from, to) }
     };
     Some((end(low)?, end(high)?))
+}
+
+/// A value in the base units of its UCUM unit, in which commensurable ones have one order; `None` where the unit is none of UCUM, or on a
+/// scale that is not linear.
+pub fn canonical(value: f64, code: &str) -> Option<f64> {
+    if code.len() > CODE_LENGTH_MAX_BYTES {
+        return None;
+    }
+    convert(value, code, &get_canonical_units(code).ok()?.unit)
 }
 
 fn read(code: &str) -> Option<EvalResult> {

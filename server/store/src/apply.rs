@@ -7,7 +7,7 @@ use fhir::{Instant, Json};
 use policy::{Facts, Grant, Interaction, Label, PersonKey, Restriction};
 use search::FullText;
 
-use crate::batch::{Criteria, ExpectedMatches, WriteStatus, Written};
+use crate::batch::{Criteria, CurrentVersion, ExpectedMatches, WriteStatus, Written};
 use crate::body::parse_stored;
 use crate::error::StoreError;
 use crate::index_row;
@@ -151,12 +151,15 @@ impl<'a, 'b> Apply<'a, 'b> {
         let existing = self.take_existing(res_key)?;
         let (existing, content_hash) = existing.map(|found| (found.version, found.content_hash)).unzip();
         let is_live = existing.as_ref().is_some_and(|found: &StoredVersion| !found.facts.deleted);
-        check_version(type_name, &put.id, existing.as_ref(), put.if_match)?;
+        let if_match = put.if_match.as_ref();
+        // What is ruled out tells of what is there: only whoever may see it hears of that, after the grant was asked.
+        check_version((type_name, &put.id), existing.as_ref(), if_match.filter(|rule| !rule.is_exclusion()))?;
         if put.interaction == Interaction::Create && existing.is_some() {
             return Err(StoreError::Conflict(format!("{type_name}/{} is there already", put.id)));
         }
         let patients = self.patient_keys(put);
         let before = self.check_grant(put, existing.as_ref(), &patients)?;
+        check_version((type_name, &put.id), existing.as_ref(), if_match)?;
         let version = existing.as_ref().map_or(0, |found| found.facts.version) + 1;
         if let Some(found) = existing.as_ref().filter(|_| is_live)
             && content_hash.as_ref() == Some(&put.content_hash)
@@ -212,7 +215,7 @@ impl<'a, 'b> Apply<'a, 'b> {
             Err(error) if is_hidden(&error) => None,
             other => other.map(|()| existing)?,
         };
-        check_version(type_name, id, existing.as_ref(), delete.if_match)?;
+        check_version((type_name, id), existing.as_ref(), delete.if_match.as_ref())?;
         let (Some(found), Some(facts)) = (existing, facts) else {
             let (type_name, id) = (type_name.to_owned(), id.to_owned());
             let (last_updated, status) = (self.transaction.now, WriteStatus::Unchanged);
@@ -314,12 +317,12 @@ impl<'a, 'b> Apply<'a, 'b> {
         self.grant.check_write(put.interaction, &facts)?;
         let Some(found) = existing else { return Ok(Vec::new()) };
         let facts = self.facts_now(found)?;
-        match self.check_existing(put.interaction, &facts) {
+        if let Err(error) = self.check_existing(put.interaction, &facts) {
             // Which version of it is current is nothing to tell whoever may not see it.
-            Err(error) if is_hidden(&error) && put.if_match.is_some() => {
-                check_version(&facts.type_name, &facts.id, None, put.if_match)?;
+            if is_hidden(&error) {
+                check_version((&facts.type_name, &facts.id), None, put.if_match.as_ref())?;
             }
-            other => other?,
+            return Err(error);
         }
         self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
@@ -540,15 +543,21 @@ fn is_same_identity(before: &Json, after: &Json) -> bool {
 }
 
 fn check_version(
-    type_name: &str,
-    id: &str,
+    (type_name, id): (&str, &str),
     existing: Option<&StoredVersion>,
-    if_match: Option<u64>,
+    if_match: Option<&CurrentVersion>,
 ) -> Result<(), StoreError> {
-    let Some(wanted) = if_match else { return Ok(()) };
-    match existing {
-        Some(found) if found.facts.version == wanted && !found.facts.deleted => Ok(()),
-        _ => Err(StoreError::Conflict(format!("version {wanted} of {type_name}/{id} is not the current one"))),
+    let live = existing.filter(|found| !found.facts.deleted).map(|found| found.facts.version);
+    match if_match.filter(|rule| !rule.holds(live)) {
+        None => Ok(()),
+        Some(CurrentVersion::Any) => Err(StoreError::Conflict(format!("there is no {type_name}/{id} to be matched"))),
+        Some(CurrentVersion::OneOf(versions)) => Err(StoreError::Conflict(match versions.as_slice() {
+            [wanted] => format!("version {wanted} of {type_name}/{id} is not the current one"),
+            _ => format!("none of the versions named is the current one of {type_name}/{id}"),
+        })),
+        Some(CurrentVersion::Absent | CurrentVersion::NoneOf(_)) => {
+            Err(StoreError::RuledOut(format!("the {type_name} that `If-None-Match` rules out is there")))
+        }
     }
 }
 

@@ -68,6 +68,42 @@ pub struct ExpectedMatches {
     pub count: usize,
 }
 
+/// Which version must be current for a write to happen. <https://www.rfc-editor.org/rfc/rfc9110#section-13.1>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CurrentVersion {
+    /// There is one (`If-Match: *`).
+    Any,
+    /// It is one of these (`If-Match`).
+    OneOf(Vec<u64>),
+    /// There is none (`If-None-Match: *`).
+    Absent,
+    /// It is none of these, if there is one (`If-None-Match`).
+    NoneOf(Vec<u64>),
+}
+
+impl CurrentVersion {
+    /// Whether it is so when that version is there, or none.
+    pub(crate) fn holds(&self, current: Option<u64>) -> bool {
+        match self {
+            CurrentVersion::Any => current.is_some(),
+            CurrentVersion::OneOf(versions) => current.is_some_and(|version| versions.contains(&version)),
+            CurrentVersion::Absent => current.is_none(),
+            CurrentVersion::NoneOf(versions) => current.is_none_or(|version| !versions.contains(&version)),
+        }
+    }
+
+    /// Whether it rules something out, so that it holds of what is not there.
+    pub(crate) fn is_exclusion(&self) -> bool {
+        self.holds(None)
+    }
+}
+
+impl From<u64> for CurrentVersion {
+    fn from(version: u64) -> CurrentVersion {
+        CurrentVersion::OneOf(vec![version])
+    }
+}
+
 /// One write.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every write is a Put")]
@@ -80,8 +116,8 @@ pub enum WriteOp {
         id: String,
         /// Create, Update or Patch; decides what is checked against the grant and what history tells.
         interaction: Interaction,
-        /// The version that must be current (`If-Match`).
-        if_match: Option<u64>,
+        /// The version that must be current.
+        if_match: Option<CurrentVersion>,
         /// Creates only when nothing matches; one match is the answer, several are a conflict (`If-None-Exist`).
         if_none_exist: Option<Criteria>,
     },
@@ -92,7 +128,7 @@ pub enum WriteOp {
         /// The logical id.
         id: String,
         /// The version that must be current.
-        if_match: Option<u64>,
+        if_match: Option<CurrentVersion>,
     },
 }
 

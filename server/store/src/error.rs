@@ -6,6 +6,9 @@ pub enum StoreError {
     /// A precondition did not hold (412): another version is current, or several resources match.
     #[error("{0}")]
     Conflict(String),
+    /// What is there is what the caller ruled out (412).
+    #[error("{0}")]
+    RuledOut(String),
     /// There is no such thing, or the grant does not reach it.
     #[error("{0} is not known")]
     NotFound(String),
@@ -67,6 +70,7 @@ impl StoreError {
         matches!(
             self,
             StoreError::Conflict(_)
+                | StoreError::RuledOut(_)
                 | StoreError::NotFound(_)
                 | StoreError::Gone(_)
                 | StoreError::Duplicate

@@ -7,7 +7,7 @@ use fhir::Instant;
 
 use crate::error::StoreError;
 use crate::open::Store;
-use crate::sql::{Dialect, Session, SqlRow, Statement};
+use crate::sql::{Dialect, Session, SqlRow, SqlValue, Statement};
 use crate::transaction::Transaction;
 
 /// The kind of requests that are answered later and only read: they may be begun again when their worker is gone.
@@ -196,12 +196,26 @@ impl Store {
 
     /// Clears away the ended jobs of a kind that have expired and have no files.
     pub async fn clear_jobs(&self, kind: &str, now: Instant) -> Result<(), StoreError> {
-        let sql = "DELETE FROM job WHERE kind = $1 AND expires <= $2 AND state NOT IN ('queued', 'running')";
-        self.execute_all(vec![Statement::new(sql, vec![kind.into(), now.into()])]).await.map(|_| ())
+        let which = "kind = $1 AND expires <= $2 AND state NOT IN ('queued', 'running')";
+        let values = vec![kind.into(), now.into()];
+        if !self.has_job(which, &values).await? {
+            return Ok(());
+        }
+        self.execute_all(vec![Statement::new(format!("DELETE FROM job WHERE {which}"), values)]).await.map(|_| ())
+    }
+
+    /// Whether there is a job like that: a look, which is taken all the time, is none of the writer's business.
+    async fn has_job(&self, which: &str, values: &[SqlValue]) -> Result<bool, StoreError> {
+        let sql = format!("SELECT 1 FROM job WHERE {which} LIMIT 1");
+        Ok(!self.query(Statement::new(sql, values.to_vec())).await?.is_empty())
     }
 
     /// Takes up the oldest job of a kind that is queued, or whose holder let its lease run out. No two calls get the same.
     pub async fn lease_job(&self, lease: &Lease) -> Result<Option<Job>, StoreError> {
+        let is_free = "kind = $1 AND (state = 'queued' OR (state = 'running' AND lease_until < $2))";
+        if !self.has_job(is_free, &[(&lease.kind).into(), lease.now.into()]).await? {
+            return Ok(None);
+        }
         let lease = lease.clone();
         let work = move |transaction: &mut Transaction<'_>| {
             give_up(transaction.session, &lease)?;

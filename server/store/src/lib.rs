@@ -53,7 +53,7 @@ mod worker;
 mod write;
 mod writer;
 
-pub use batch::{Criteria, ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
+pub use batch::{Criteria, CurrentVersion, ExpectedMatches, WriteBatch, WriteOp, WriteStatus, Written};
 pub use check::CheckReport;
 pub use erase::Erased;
 pub use error::StoreError;

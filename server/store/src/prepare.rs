@@ -9,7 +9,7 @@ use profiles::Validated;
 use search::{FullText, Query, Registry};
 use sha2::{Digest, Sha256};
 
-use crate::batch::{Criteria, ExpectedMatches, WriteBatch, WriteOp};
+use crate::batch::{Criteria, CurrentVersion, ExpectedMatches, WriteBatch, WriteOp};
 use crate::index_row::{self, IndexRow};
 use crate::intern::{Name, Names};
 use crate::messages::MessageRecord;
@@ -34,7 +34,7 @@ pub(crate) struct PreparedPut {
     /// The place of the resource's own name.
     pub(crate) name: usize,
     pub(crate) interaction: Interaction,
-    pub(crate) if_match: Option<u64>,
+    pub(crate) if_match: Option<CurrentVersion>,
     pub(crate) if_none_exist: Option<Criteria>,
     pub(crate) rows: Vec<IndexRow>,
     pub(crate) words: FullText,
@@ -55,7 +55,7 @@ pub(crate) struct PreparedDelete {
     pub(crate) id: String,
     /// The place of the resource's own name.
     pub(crate) name: usize,
-    pub(crate) if_match: Option<u64>,
+    pub(crate) if_match: Option<CurrentVersion>,
 }
 
 impl PreparedPut {

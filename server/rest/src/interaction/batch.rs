@@ -12,6 +12,7 @@ use crate::headers::{Conditions, media_type};
 use crate::interaction::entry_links::EntryLinks;
 use crate::interaction::{transaction, written};
 use crate::perform::{Context, perform};
+use crate::query_text;
 use crate::request::Request;
 use crate::router::{self, Level, Route};
 
@@ -143,9 +144,9 @@ fn conditions(context: &Context<'_>, asked: Node<'_>) -> Result<Conditions, Fail
     let [if_match, if_none_match, if_none_exist] =
         ["ifMatch", "ifNoneMatch", "ifNoneExist"].map(|name| asked.str(name));
     let read = Conditions::read(|header| match header {
-        "if-match" => if_match.as_deref(),
-        "if-none-match" => if_none_match.as_deref(),
-        "if-none-exist" => if_none_exist.as_deref(),
+        "if-match" => if_match.clone(),
+        "if-none-match" => if_none_match.clone(),
+        "if-none-exist" => if_none_exist.clone(),
         _ => None,
     })?;
     let if_modified_since = match asked.str("ifModifiedSince").map(|text| Instant::parse_rfc3339(&text)) {
@@ -201,7 +202,7 @@ fn route(base_url: &str, method: &str, url: &str) -> Result<(&'static Route, Req
         *place = Some(value.to_owned());
     }
     request.narrow(compartment);
-    request.params = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    request.params = query_text::params(query.as_bytes())?;
     Ok((route, request))
 }
 

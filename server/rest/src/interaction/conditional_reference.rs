@@ -8,7 +8,7 @@ use store::ExpectedMatches;
 
 use crate::failure::{Failure, Reason};
 use crate::interaction::coming::Coming;
-use crate::interaction::criteria;
+use crate::interaction::{criteria, links};
 use crate::perform::Context;
 
 /// The conditional references of a transaction.
@@ -32,7 +32,8 @@ impl<'a> ConditionalReferences<'a> {
             if self.resolved.contains_key(&*text) {
                 continue;
             }
-            let id = self.target(context, &type_name, &query).await?;
+            let id = self.target(context, &type_name, &query).await;
+            let id = id.map_err(|failure| links::placed(resource, &context.weir.definitions, &text, failure))?;
             self.resolved.insert(text.into_owned(), format!("{type_name}/{id}"));
         }
         Ok(())

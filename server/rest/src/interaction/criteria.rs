@@ -9,6 +9,7 @@ use store::{Criteria, ExpectedMatches, Page};
 use crate::failure::{Failure, Reason};
 use crate::headers::Conditions;
 use crate::perform::Context;
+use crate::query_text;
 
 /// How often a write that another writer was faster than is decided anew.
 const ATTEMPTS_MAX: u32 = 8;
@@ -36,12 +37,6 @@ impl Found {
     }
 }
 
-/// The version of what is there under that id, as far as the caller may find it.
-pub(super) async fn version_of(context: &Context<'_>, id: &str) -> Result<Option<u64>, Failure> {
-    let Criteria { query, .. } = by_id(context, id)?;
-    Ok(matches(context, &query, 1).await?.pop().map(|(_, version)| version))
-}
-
 fn by_id(context: &Context<'_>, id: &str) -> Result<Criteria, Failure> {
     criteria(context, context.request.type_str(), &[("_id".to_owned(), id.to_owned())])
 }
@@ -66,12 +61,12 @@ fn url_params(context: &Context<'_>) -> Vec<(String, String)> {
 
 /// Finds what a reference by search matches, at most `most`; more are a 412.
 pub(super) async fn find_of(context: &Context<'_>, type_name: &str, text: &str, most: u32) -> Result<Found, Failure> {
-    find_by(context, type_name, params_of(text), most, &Gone::new()).await
+    find_by(context, type_name, params_of(text)?, most, &Gone::new()).await
 }
 
 /// The criteria of a reference.
 pub(super) fn criteria_of(context: &Context<'_>, type_name: &str, text: &str) -> Result<Criteria, Failure> {
-    criteria(context, type_name, &params_of(text))
+    criteria(context, type_name, &params_of(text)?)
 }
 
 /// The criteria of `If-None-Exist`, when it was given.
@@ -82,13 +77,13 @@ pub(super) fn if_none_exist(context: &Context<'_>) -> Result<Option<Criteria>, F
 }
 
 /// Some clients send the whole relative URL, some the query alone.
-fn params_of(text: &str) -> Vec<(String, String)> {
+fn params_of(text: &str) -> Result<Vec<(String, String)>, Failure> {
     let text = match text.split_once('?') {
         // A question mark in a value is none that begins a query.
         Some((path, query)) if !path.contains('=') => query,
         _ => text,
     };
-    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+    query_text::params(text.as_bytes())
 }
 
 async fn find_by(

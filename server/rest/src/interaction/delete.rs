@@ -12,7 +12,7 @@ use crate::perform::Context;
 pub(crate) async fn delete(context: &Context<'_>) -> Result<Answer, Failure> {
     criteria::decided_anew(&[&context.request.conditions], async || {
         let found = targets(context).await?;
-        let ops = operations(context, &found);
+        let ops = operations(context, &found)?;
         let written = write_all(context.weir, context.grant, ops, found.expected).await?;
         Ok(deleted(&written))
     })
@@ -28,9 +28,12 @@ pub(super) async fn targets(context: &Context<'_>) -> Result<Found, Failure> {
 }
 
 /// The deletes of what was found.
-pub(super) fn operations(context: &Context<'_>, found: &Found) -> Vec<WriteOp> {
-    let if_match = context.request.conditions.if_match;
-    let delete =
-        |id: &String| WriteOp::Delete { type_name: context.request.type_str().to_owned(), id: id.clone(), if_match };
-    found.ids.iter().map(delete).collect()
+pub(super) fn operations(context: &Context<'_>, found: &Found) -> Result<Vec<WriteOp>, Failure> {
+    let if_match = context.request.conditions.current_version()?;
+    let delete = |id: &String| WriteOp::Delete {
+        type_name: context.request.type_str().to_owned(),
+        id: id.clone(),
+        if_match: if_match.clone(),
+    };
+    Ok(found.ids.iter().map(delete).collect())
 }

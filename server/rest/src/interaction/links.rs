@@ -1,6 +1,7 @@
 //! Links between the entries of a transaction: what names an entry's `fullUrl` comes to name its resource.
 //! <https://hl7.org/fhir/R4/http.html#trules>
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
@@ -41,6 +42,12 @@ pub(super) fn check(resource: Node<'_>, definitions: &Definitions, target: &Targ
     found(resource, definitions, target).map(|_| ())
 }
 
+/// A failure of the link of that text, with its place in the resource.
+pub(super) fn placed(resource: Node<'_>, definitions: &Definitions, link: &str, failure: Failure) -> Failure {
+    let refuse = |text: &str, _| if text == link { Err(failure.clone()) } else { Ok(None) };
+    check(resource, definitions, &refuse).err().unwrap_or(failure)
+}
+
 /// The links of a resource.
 pub(super) fn texts(resource: Node<'_>, definitions: &Definitions) -> Result<HashSet<String>, Failure> {
     let texts = RefCell::new(HashSet::new());
@@ -56,9 +63,11 @@ fn found<'a>(
     definitions: &'a Definitions,
     target: &'a Target<'_>,
 ) -> Result<Vec<(Node<'a>, String)>, Failure> {
-    let mut walk = Walk { definitions, target, is_in_bundle: false, found: Vec::new() };
-    walk.resource(resource)?;
-    Ok(walk.found)
+    let mut walk = Walk { definitions, target, is_in_bundle: false, found: Vec::new(), steps: Vec::new() };
+    match walk.resource(resource) {
+        Ok(()) => Ok(walk.found),
+        Err(failure) => Err(failure.of_element(&walk.expression(resource))),
+    }
 }
 
 struct Walk<'a, 't> {
@@ -66,6 +75,15 @@ struct Walk<'a, 't> {
     target: &'a Target<'t>,
     is_in_bundle: bool,
     found: Vec<(Node<'a>, String)>,
+    /// The way from the resource to where the walk is.
+    steps: Vec<Step<'a>>,
+}
+
+/// To an element: its name, the type of a choice, and its number in a list.
+struct Step<'a> {
+    name: Cow<'a, str>,
+    choice: Option<&'a str>,
+    index: Option<usize>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -83,14 +101,29 @@ impl<'a> Walk<'a, '_> {
         for (key, value) in node.members() {
             let name = key.strip_prefix('_').unwrap_or(&key);
             let found = elements.iter().find_map(|element| Some((element, type_of(element, name)?)));
-            for value in value.each() {
+            for (index, one) in value.each().enumerate() {
+                let name = found.map_or_else(|| key.clone(), |(element, _)| Cow::Borrowed(element.name.as_str()));
+                let choice = found.filter(|(element, _)| element.is_choice).map(|(_, code)| code);
+                self.steps.push(Step { name, choice, index: value.is_array().then_some(index) });
                 match found {
-                    Some((element, code)) => self.value(value, element, code)?,
-                    None => self.unknown(name, value)?,
+                    Some((element, code)) => self.value(one, element, code)?,
+                    None => self.unknown(key.strip_prefix('_').unwrap_or(&key), one)?,
                 }
+                self.steps.pop();
             }
         }
         Ok(())
+    }
+
+    /// Where the walk is, as FHIRPath.
+    fn expression(&self, resource: Node<'_>) -> String {
+        let mut expression = resource.str("resourceType").unwrap_or_default().into_owned();
+        for Step { name, choice, index } in &self.steps {
+            expression.push_str(&format!(".{name}"));
+            expression.extend(choice.map(|code| format!(".ofType({code})")));
+            expression.extend(index.map(|index| format!("[{index}]")));
+        }
+        expression
     }
 
     fn value(&mut self, value: Node<'a>, element: &'a ElementDef, code: &str) -> Result<(), Failure> {

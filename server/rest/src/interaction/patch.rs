@@ -67,7 +67,13 @@ pub(super) async fn target(context: &Context<'_>, gone: &Gone) -> Result<Found, 
 /// The write of a patched resource, in the place of that version and no other.
 pub(super) fn operation(found: &Found, resource: profiles::Validated, version: u64) -> Result<WriteOp, Failure> {
     let id = found.ids.first().cloned().ok_or_else(Failure::internal)?;
-    Ok(WriteOp::Put { resource, id, interaction: Interaction::Patch, if_match: Some(version), if_none_exist: None })
+    Ok(WriteOp::Put {
+        resource,
+        id,
+        interaction: Interaction::Patch,
+        if_match: Some(version.into()),
+        if_none_exist: None,
+    })
 }
 
 impl Patch {
@@ -118,10 +124,7 @@ async fn current(context: &Context<'_>, type_name: &str, id: &str) -> Result<(Js
         let message = "the record is shown to this client with parts taken out, so it cannot be patched by it";
         return Err(Denied::new("redacted", message).into());
     }
-    if context.request.conditions.if_match.is_some_and(|wanted| wanted != version) {
-        let message = format!("the version of `If-Match` is not the current one of {type_name}/{id}");
-        return Err(Failure::new(Reason::PreconditionFailed, "conflict", message));
-    }
+    context.request.conditions.check_version((type_name, id), version)?;
     Ok((parse(released.bytes())?, version))
 }
 

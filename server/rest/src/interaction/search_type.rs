@@ -222,8 +222,9 @@ pub(crate) fn encoded(params: &[(String, String)]) -> String {
 }
 
 impl Failure {
-    /// A search that cannot be understood.
+    /// A search that cannot be understood or, understood, is more than one may ask for.
     pub(crate) fn bad_search(issues: Vec<Issue>) -> Failure {
-        Failure::with_issues(Reason::BadRequest, issues)
+        let is_too_costly = issues.iter().all(|issue| issue.code == "too-costly");
+        Failure::with_issues(if is_too_costly { Reason::TooCostly } else { Reason::BadRequest }, issues)
     }
 }

@@ -202,7 +202,7 @@ async fn add(
         Ok(resource)
     };
     let ops = match request.interaction {
-        Interaction::Delete => delete::operations(&inner, &found),
+        Interaction::Delete => delete::operations(&inner, &found)?,
         Interaction::Create => {
             let resource = checked(resource_of(asked)?).await?;
             vec![create(&inner, &found, resource)?]

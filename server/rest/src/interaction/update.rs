@@ -8,7 +8,6 @@ use store::WriteOp;
 use crate::answer::Answer;
 use crate::answers::Answers;
 use crate::failure::{Failure, Reason};
-use crate::headers::EntityTags;
 use crate::interaction::criteria::{self, Found, Gone};
 use crate::interaction::written::{answer, check_id, resource_of, validated, write_one};
 use crate::perform::Context;
@@ -54,39 +53,13 @@ fn at_id(context: &Context<'_>, failure: Failure) -> Failure {
 /// Which resource an update with that id in its body writes. <https://hl7.org/fhir/R4/http.html#cond-update>
 pub(super) async fn target(context: &Context<'_>, own: Option<&str>, gone: &Gone) -> Result<Found, Failure> {
     match &context.request.id {
-        Some(id) => named_target(context, id).await,
+        Some(id) => Ok(Found::named(id)),
         None => conditional_target(context, own, gone).await,
     }
 }
 
-async fn named_target(context: &Context<'_>, id: &str) -> Result<Found, Failure> {
-    let mut found = Found::named(id);
-    match context.request.conditions.if_none_match {
-        Some(EntityTags::Any) if !found.expect_absent(context, id).await? => Err(none_match_failed(context)),
-        Some(EntityTags::Versions(_)) => check_none_match(context, id).await.map(|()| found),
-        _ => Ok(found),
-    }
-}
-
-/// `If-None-Match`: <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>.
-async fn check_none_match(context: &Context<'_>, id: &str) -> Result<(), Failure> {
-    let Some(tags) = &context.request.conditions.if_none_match else { return Ok(()) };
-    match criteria::version_of(context, id).await? {
-        Some(version) if tags.holds(version) => Err(none_match_failed(context)),
-        _ => Ok(()),
-    }
-}
-
-fn none_match_failed(context: &Context<'_>) -> Failure {
-    let message = format!("the {} that `If-None-Match` rules out is there", context.request.type_str());
-    Failure::new(Reason::PreconditionFailed, "duplicate", message)
-}
-
 async fn conditional_target(context: &Context<'_>, own: Option<&str>, gone: &Gone) -> Result<Found, Failure> {
     let mut found = criteria::find(context, 1, gone).await?;
-    if let Some(id) = found.ids.first() {
-        check_none_match(context, id).await?;
-    }
     match (found.ids.first(), own) {
         (Some(_), None) => {}
         (Some(id), Some(own)) if id == own => {}
@@ -111,6 +84,6 @@ async fn conditional_target(context: &Context<'_>, own: Option<&str>, gone: &Gon
 /// The write of an update.
 pub(super) fn operation(context: &Context<'_>, found: &Found, resource: Validated) -> Result<WriteOp, Failure> {
     let id = found.ids.first().cloned().ok_or_else(Failure::internal)?;
-    let if_match = context.request.conditions.if_match;
+    let if_match = context.request.conditions.current_version()?;
     Ok(WriteOp::Put { resource, id, interaction: Interaction::Update, if_match, if_none_exist: None })
 }

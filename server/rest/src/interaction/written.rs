@@ -54,9 +54,9 @@ pub(crate) fn check_content_type(request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// Parses a body as JSON; a 400 says line and column.
+/// Parses a body as JSON; the refusal says line and column.
 pub(crate) fn parse(body: &[u8]) -> Result<Json, Failure> {
-    Json::parse(body).map_err(|error| Failure::with_issues(Reason::BadRequest, vec![fhir::Issue::from(&error)]))
+    Json::parse(body).map_err(|error| Failure::unread((&error).into()))
 }
 
 /// Validates as configuration says; errors make it a 422.

@@ -9,7 +9,7 @@ use profiles::FhirpathHost;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Outcome};
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 use crate::interaction::written::{check_content_type, parse};
 use crate::operation::fhirpath_part::{JSON_VALUE, part};
 use crate::perform::Context;
@@ -86,7 +86,7 @@ fn evaluate<'a>(
 }
 
 fn too_costly(message: String) -> Failure {
-    Failure::bad_request("too-costly", message)
+    Failure::new(Reason::Unprocessable, "too-costly", message)
 }
 
 /// A parameter with a text and parts, each left out when there is none.

@@ -58,10 +58,11 @@ pub(super) fn answer(body: &[u8], note: impl FnOnce(&mut Touched)) -> Result<Ans
     Ok(answer)
 }
 
+/// The output needs its one value, and FHIR knows no empty object: a Meta without labels says that there are none to give.
+/// <https://hl7.org/fhir/R4/extension-data-absent-reason.html>
+const NO_LABELS: &str = r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"not-applicable"}]}"#;
+
 fn parameters(meta: &str) -> String {
-    // FHIR knows no empty object: nothing in use is an output without a value.
-    match meta {
-        "{}" => r#"{"resourceType":"Parameters"}"#.to_owned(),
-        _ => format!(r#"{{"resourceType":"Parameters","parameter":[{{"name":"return","valueMeta":{meta}}}]}}"#),
-    }
+    let meta = if meta == "{}" { NO_LABELS } else { meta };
+    format!(r#"{{"resourceType":"Parameters","parameter":[{{"name":"return","valueMeta":{meta}}}]}}"#)
 }

@@ -49,10 +49,7 @@ async fn change(context: &Context<'_>, labels: Node<'_>) -> Result<Answer, Failu
     let (type_name, id) = (context.request.type_str(), context.request.id_str());
     let current = current(context).await?;
     let version = current.facts().version;
-    if context.request.conditions.if_match.is_some_and(|wanted| wanted != version) {
-        let message = format!("the version of `If-Match` is not the current one of {type_name}/{id}");
-        return Err(Failure::new(Reason::PreconditionFailed, "conflict", message));
-    }
+    context.request.conditions.check_version((type_name, id), version)?;
     let json = parse(current.bytes()).map_err(|_| Failure::internal())?;
     let is_add = context.request.interaction == Interaction::MetaAdd;
     let changed = if is_add { add_labels(&json, labels) } else { delete_labels(&json, labels) };
@@ -67,7 +64,7 @@ async fn change(context: &Context<'_>, labels: Node<'_>) -> Result<Answer, Failu
         },
         id: id.to_owned(),
         interaction: context.request.interaction,
-        if_match: Some(version),
+        if_match: Some(version.into()),
         if_none_exist: None,
     };
     let written = write_one(context, op, Vec::new()).await?;

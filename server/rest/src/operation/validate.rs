@@ -133,8 +133,6 @@ async fn acceptance(context: &Context<'_>, mode: Interaction) -> Result<Vec<Issu
     if let Err(denied) = grant.check_write(mode, facts).and_then(|()| grant.check_replace(facts)) {
         return Ok(Failure::from(denied).issues);
     }
-    if context.request.conditions.if_match.is_some_and(|version| version != facts.version) {
-        return Ok(vec![Issue::error("conflict", "the version of `If-Match` is not the current one")]);
-    }
-    Ok(Vec::new())
+    let checked = context.request.conditions.check_version((type_name, id), facts.version);
+    Ok(checked.err().map_or_else(Vec::new, |failure| failure.issues))
 }

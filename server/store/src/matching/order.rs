@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use search::{Direction, Filter, IndexEntry, IndexValue, Judged, Kind, Query, Registry, SortKey};
+use search::{Direction, Filter, IndexEntry, IndexValue, Judged, Kind, Query, Registry, SortKey, unit};
 
 use crate::error::StoreError;
 use crate::index_row::{clip, composite_span, exact_hash};
@@ -231,7 +231,7 @@ pub(crate) fn columns(value: &IndexValue) -> Option<[SqlValue; 2]> {
     })
 }
 
-/// The lowest value (ascending) or the highest (descending) of a parameter. A span counts by its beginning.
+/// The lowest value (ascending) or the highest (descending) of a parameter. A span counts by its beginning, a quantity by its value in base units.
 fn best(entries: &[IndexEntry], (param, kind): (u32, Kind), direction: Direction) -> Option<[SqlValue; 2]> {
     let of_kind = |value: &IndexValue| {
         matches!(
@@ -245,10 +245,29 @@ fn best(entries: &[IndexEntry], (param, kind): (u32, Kind), direction: Direction
                 | (IndexValue::Reference { .. }, Kind::Reference)
         )
     };
-    let found = entries.iter().filter(|entry| entry.param == param && of_kind(&entry.value));
-    let rows = found.filter_map(|entry| columns(&entry.value));
-    match direction {
-        Direction::Ascending => rows.min_by(compare_rows),
-        Direction::Descending => rows.max_by(compare_rows),
+    let found: Vec<&IndexValue> = entries
+        .iter()
+        .filter(|entry| entry.param == param && of_kind(&entry.value))
+        .map(|entry| &entry.value)
+        .collect();
+    let mut rows: Vec<[SqlValue; 2]> = found.iter().filter_map(|value| in_base_units(value)).collect();
+    if rows.is_empty() {
+        rows = found.into_iter().filter_map(columns).collect();
     }
+    match direction {
+        Direction::Ascending => rows.into_iter().min_by(compare_rows),
+        Direction::Descending => rows.into_iter().max_by(compare_rows),
+    }
+}
+
+/// The ends of a quantity in a UCUM unit as they are compared with those in other units. What the same quantity is called for people is
+/// indexed beside it and has no such ends.
+fn in_base_units(value: &IndexValue) -> Option<[SqlValue; 2]> {
+    let IndexValue::Quantity { system: Some(system), code: Some(code), low, high } = value else { return None };
+    let end = |end: f64| {
+        let is_open = end <= f64::MIN || end >= f64::MAX;
+        if is_open { Some(end) } else { unit::canonical(end, code) }
+    };
+    (system == unit::UCUM_SYSTEM).then_some(())?;
+    Some([end(*low)?.into(), end(*high)?.into()])
 }

@@ -75,7 +75,7 @@ fn wrong_version_is_a_conflict_and_takes_its_whole_batch_with_it() {
             resource: validated(&patient("Other", "1970-01-01")),
             id: "p".to_owned(),
             interaction: Interaction::Update,
-            if_match: Some(7),
+            if_match: Some(7.into()),
             if_none_exist: None,
         };
         let refused = test.write(vec![put("q", &patient("Bystander", "1980-01-01")), stale]).await;

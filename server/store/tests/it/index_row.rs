@@ -93,7 +93,7 @@ fn refused_batch_of_a_group_takes_all_of_its_own_and_nothing_else() {
             resource: validated(&patient(&format!("Stale{n}"), "1970-01-01")),
             id: "taken".to_owned(),
             interaction: Interaction::Update,
-            if_match: Some(99),
+            if_match: Some(99.into()),
             if_none_exist: None,
         };
         let tasks: Vec<_> = (0..60)

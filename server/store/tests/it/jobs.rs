@@ -62,7 +62,10 @@ fn jobs_are_leased_oldest_first_each_to_one_holder() {
         leased.sort_unstable();
         assert_eq!(leased, ["j0", "j1", "j2", "j3", "j4"]);
         let other = Lease { kind: "import".to_owned(), ..lease("x", 999) };
+        let commits = test.store.commits();
         assert_eq!(test.store.lease_job(&other).await.unwrap(), None);
+        test.store.clear_jobs("nothing", Instant(1)).await.unwrap();
+        assert_eq!(test.store.commits(), commits, "a look commits nothing");
         assert_eq!(test.store.unended_jobs("analyst", &["export"]).await.unwrap(), 5);
         assert_eq!(test.store.unended_jobs("analyst", &["other"]).await.unwrap(), 0);
         assert_eq!(test.store.unended_jobs("other", &["export"]).await.unwrap(), 0);

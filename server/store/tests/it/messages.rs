@@ -42,7 +42,7 @@ fn message_is_stored_once_with_what_came_from_it() {
 #[test]
 fn refused_write_keeps_no_message() {
     on_each("messages_atomic", |test| async move {
-        let op = WriteOp::Delete { type_name: "Patient".to_owned(), id: "a".to_owned(), if_match: Some(3) };
+        let op = WriteOp::Delete { type_name: "Patient".to_owned(), id: "a".to_owned(), if_match: Some(3.into()) };
         assert!(store_with(&test, message("1", b"x"), vec![op]).await.is_err());
         assert!(test.store.messages(&MessageFilter::default(), MessageKey(0), 10).await.unwrap().is_empty());
     });
