@@ -85,7 +85,7 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
         } else {
             let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
             match bytes.as_slice() {
-                [GZIP_FIRST, GZIP_SECOND, ..] => of_package(read_file(&bytes, &path.display().to_string())?),
+                [GZIP_FIRST, GZIP_SECOND, ..] => of_package(read_file(bytes.as_slice(), &path.display().to_string())?),
                 _ => of_file(path, &bytes)?,
             }
         };
