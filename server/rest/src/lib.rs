@@ -20,6 +20,7 @@ mod operation;
 mod page_link;
 mod perform;
 mod place;
+mod remote_answer;
 mod remote_codes;
 mod remote_question;
 mod remote_terminology;

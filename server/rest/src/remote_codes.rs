@@ -81,13 +81,17 @@ impl RemoteCodes<'_> {
         let set = set.unwrap_or_else(|| parameter("url", "Uri", url));
         let coding = json!({"name": "coding", "valueCoding": {"system": system, "code": code}});
         let body = json!({"resourceType": "Parameters", "parameter": [set, coding]}).to_string();
-        let said = self.remote.ask("ValueSet/$validate-code", Some(body), self.now).await.ok()?;
+        let said = self.remote.ask("ValueSet/$validate-code", Some(body), is_parameters, self.now).await.ok()?;
         truth(&parameters(&said)?)
     }
 
     async fn in_system(&self, system: &str, code: &str) -> Option<Told> {
         let named = |name: &str| encoded(&[(name.to_owned(), system.to_owned()), ("code".to_owned(), code.to_owned())]);
-        let said = self.remote.ask(&format!("CodeSystem/$lookup?{}", named("system")), None, self.now).await.ok()?;
+        let said = self
+            .remote
+            .ask(&format!("CodeSystem/$lookup?{}", named("system")), None, is_parameters, self.now)
+            .await
+            .ok()?;
         if let Some(found) = parameters(&said) {
             let displays = displays(&found);
             return (!displays.is_empty()).then_some(Told::Yes { displays });
@@ -96,16 +100,22 @@ impl RemoteCodes<'_> {
             return None;
         }
         // No such code, or no such code system: a refusal does not tell.
-        let said =
-            self.remote.ask(&format!("CodeSystem/$validate-code?{}", named("url")), None, self.now).await.ok()?;
+        let said = self
+            .remote
+            .ask(&format!("CodeSystem/$validate-code?{}", named("url")), None, is_parameters, self.now)
+            .await
+            .ok()?;
         truth(&parameters(&said)?)
     }
 }
 
 /// The Parameters of an answer, if it is one.
 fn parameters(said: &Said) -> Option<Json> {
-    let json = Json::parse(&said.body).ok().filter(|_| said.status == 200)?;
-    (json.resource_type() == Some("Parameters")).then_some(json)
+    Json::parse(&said.body).ok().filter(|json| said.status == 200 && is_parameters(json))
+}
+
+fn is_parameters(json: &Json) -> bool {
+    json.resource_type() == Some("Parameters")
 }
 
 fn each<'j>(answer: &'j Json, name: &'static str) -> impl Iterator<Item = Node<'j>> {
