@@ -272,7 +272,8 @@ fn contained(above: Node<'_>, depth: usize, count: &mut usize) -> Option<Vec<Val
         let below = contained(given, depth + 1, count)?;
         // What has no code groups others, by its words.
         let is_group = entry.get("abstract") == Some(&Value::Bool(true)) && entry.contains_key("display");
-        if !is_group && !(entry.contains_key("code") && entry.contains_key("system")) {
+        let is_code = entry.contains_key("code") && entry.contains_key("system");
+        if !(is_group || is_code) {
             return None;
         }
         let designations = given.get("designation").into_iter().flat_map(|list| list.items());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fhir::{Instant, Json, Node};
 use futures_util::{StreamExt as _, stream};
+use profiles::{AnsweredFacts, Question};
 use serde_json::json;
 use terminology::{CodeQuestion, CodeService, Embedded, Telling, Told};
 use tokio::time::timeout_at;
@@ -22,12 +23,29 @@ const DISPLAYS_MAX: usize = 200;
 const DISPLAY_BYTES_MAX: usize = 1_000;
 
 /// The other server, with the definitions that are known here.
-pub(crate) struct RemoteCodes<'r> {
-    pub remote: &'r RemoteTerminology,
-    pub embedded: &'r Embedded,
+struct RemoteCodes<'r> {
+    remote: &'r RemoteTerminology,
+    embedded: &'r Embedded,
     /// How long all the questions may take.
-    pub patience: Duration,
-    pub now: Instant,
+    patience: Duration,
+    now: Instant,
+}
+
+impl RemoteTerminology {
+    /// Answers what a validation asks of codes and may be asked here, in the time that is left when it `waited` before; a question without
+    /// an entry was not asked.
+    pub async fn tell(
+        &self,
+        mut questions: Vec<CodeQuestion>,
+        embedded: &Embedded,
+        waited: Duration,
+        now: Instant,
+    ) -> AnsweredFacts {
+        questions.retain(|question| self.may_be_asked(question));
+        let patience = Duration::from_millis(self.validation_timeout_ms).saturating_sub(waited);
+        let told = RemoteCodes { remote: self, embedded, patience, now }.tell(&questions).await;
+        questions.into_iter().map(Question::Code).zip(told).collect()
+    }
 }
 
 impl CodeService for RemoteCodes<'_> {

@@ -16,6 +16,9 @@ pub struct ValidateArgs {
     /// them, a package (.tgz), or the folder of one; may be given several times.
     #[arg(long = "with", value_name = "PATH")]
     pub with: Vec<PathBuf>,
+    /// Asks the terminology server that is configured (terminology.server_url) about codes that are not known here.
+    #[arg(long)]
+    pub ask_terminology_server: bool,
     /// Judges with the packages that are installed in the store, too.
     #[arg(long)]
     pub installed: bool,
