@@ -3,31 +3,35 @@
 use fhir::{Issue, Json, Severity, XmlError};
 
 use crate::comments::without_comments;
-use crate::options::Options;
+use crate::options::{AnsweredFacts, Assessment, Options};
 use crate::validator::Validator;
 
 impl Validator {
     /// Validates a text; the first character that is not white space tells JSON from XML.
     #[must_use]
     pub fn validate_text(&self, bytes: &[u8], options: &Options) -> Vec<Issue> {
+        self.assess_text(bytes, options, &AnsweredFacts::new()).issues
+    }
+
+    /// Lists what is wrong with a text by what is known, and what would tell more.
+    #[must_use]
+    pub fn assess_text(&self, bytes: &[u8], options: &Options, facts: &AnsweredFacts) -> Assessment {
+        let unreadable = |issue: Box<Issue>| Assessment { issues: vec![*issue], questions: Vec::new() };
         if is_xml(bytes) {
-            return self.validate_xml(bytes, options).unwrap_or_else(|issue| vec![*issue]);
+            return self.assess_xml(bytes, options, facts).unwrap_or_else(unreadable);
         }
         let parsed = if options.allows_comments { parse_json(&without_comments(bytes)) } else { parse_json(bytes) };
-        match parsed {
-            Ok(resource) => self.issues(&resource, options),
-            Err(issue) => vec![*issue],
-        }
+        parsed.map_or_else(unreadable, |resource| self.assess(&resource, options, facts))
     }
 
     /// Also says where elements are out of order, which is no fault of the resource that they make.
-    fn validate_xml(&self, bytes: &[u8], options: &Options) -> Result<Vec<Issue>, Box<Issue>> {
+    fn assess_xml(&self, bytes: &[u8], options: &Options, facts: &AnsweredFacts) -> Result<Assessment, Box<Issue>> {
         let text = utf8(bytes)?;
         let (json, disorder) = fhir::json_from_any_xml(text).map_err(fatal)?;
-        let mut issues = self.issues(&parse_json(json.as_bytes())?, options);
-        fhir::set_xml_places(text, &mut issues);
-        issues.extend(disorder.iter().map(Issue::from));
-        Ok(issues)
+        let mut assessment = self.assess(&parse_json(json.as_bytes())?, options, facts);
+        fhir::set_xml_places(text, &mut assessment.issues);
+        assessment.issues.extend(disorder.iter().map(Issue::from));
+        Ok(assessment)
     }
 }
 

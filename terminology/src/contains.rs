@@ -99,7 +99,7 @@ impl Known<'_> {
         let open = || Membership::NotChecked { missing: url.to_owned() };
         if !part.filters.is_empty() {
             let (Some(system), true) = (system, is_complete) else { return Ok(open()) };
-            let filters = self.filters(part, url)?;
+            let filters = self.filters(part, system)?;
             return Ok(Membership::from_truth(
                 concept.is_some_and(|concept| filters.iter().all(|one| one.passes(system, concept))),
             ));

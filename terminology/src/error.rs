@@ -33,6 +33,14 @@ pub enum CannotTell {
         /// The operation.
         op: String,
     },
+    /// A filter asks for a property that the codes of the system do not have.
+    #[error("code system `{system}` has no property `{property}` to filter by")]
+    NoProperty {
+        /// The url of the system.
+        system: String,
+        /// The property.
+        property: String,
+    },
     /// The codes above and below in this system do not mean more and less general.
     #[error("the hierarchy of `{system}` does not say which code is more general: it is `{meaning}`")]
     NoSubsumption {

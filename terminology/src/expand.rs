@@ -217,7 +217,7 @@ impl<'k> Known<'k> {
             Err(error) if syntax::is_code(url, "").is_none() => return Err(error),
             _ => return Err(CannotTell::NotComplete { system: url.to_owned() }),
         };
-        let filters = self.filters(part, url)?;
+        let filters = self.filters(part, system)?;
         let each: usize = part.filters.iter().map(|one| 1 + one.value.len()).sum();
         self.count(system.concepts.len().saturating_mul(1 + each))?;
         let passing = system.concepts.iter().filter(|concept| filters.iter().all(|one| one.passes(system, concept)));

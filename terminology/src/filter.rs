@@ -31,6 +31,11 @@ pub(crate) fn compile(text: &str) -> Option<Regex> {
     RegexBuilder::new(&format!("^(?:{text})$")).size_limit(REGEX_BYTES_MAX).build().ok()
 }
 
+/// The first filter on a property that no code of a complete system can have.
+pub(crate) fn without_property<'f>(definitions: &'f [FilterDef], system: &CodeSystemDef) -> Option<&'f FilterDef> {
+    definitions.iter().find(|one| system.is_complete() && !system.has_property(&one.property))
+}
+
 impl<'f> Filter<'f> {
     /// Reads a filter; `None` when it is not one of R4 or its value makes no sense.
     fn new(definition: &'f FilterDef, compile: &mut dyn FnMut(&str) -> Option<Regex>) -> Option<Self> {

@@ -131,8 +131,15 @@ impl<'k> Known<'k> {
         if sum > STEPS_MAX { Err(CannotTell::TooCostly) } else { Ok(()) }
     }
 
-    /// The filters of a part, all understood; each regular expression is compiled once.
-    pub(crate) fn filters<'p>(&self, part: &'p IncludeDef, system: &str) -> Result<Vec<Filter<'p>>, CannotTell> {
+    /// The filters of a part, all understood and on what the system has; each regular expression is compiled once.
+    pub(crate) fn filters<'p>(
+        &self,
+        part: &'p IncludeDef,
+        system: &CodeSystemDef,
+    ) -> Result<Vec<Filter<'p>>, CannotTell> {
+        if let Some(one) = filter::without_property(&part.filters, system) {
+            return Err(CannotTell::NoProperty { system: system.url.clone(), property: one.property.clone() });
+        }
         self.count(part.filters.iter().map(|one| 1 + one.value.len()).sum())?;
         let mut regexes = self.regexes.borrow_mut();
         let mut is_too_costly = false;
@@ -149,7 +156,7 @@ impl<'k> Known<'k> {
             return Err(CannotTell::TooCostly);
         }
         filters.map_err(|one| CannotTell::Filter {
-            system: system.to_owned(),
+            system: system.url.clone(),
             property: one.property.clone(),
             op: one.op.clone(),
         })

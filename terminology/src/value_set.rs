@@ -81,6 +81,10 @@ fn codes_of(part: &IncludeDef, system: &str, known: Option<&CodeSystemDef>) -> C
     }
     let is_grammar = crate::syntax::is_code(system, "x").is_some();
     match known {
+        // Nothing has what a filter asks for: the value set is wrong, not every code.
+        Some(known) if filter::without_property(&part.filters, known).is_some() => {
+            Codes::Open { known: HashSet::new() }
+        }
         Some(known) if known.is_complete() => {
             let Ok(filters) = Filter::all(&part.filters, &mut filter::compile) else {
                 return Codes::Open { known: HashSet::new() };

@@ -23,7 +23,7 @@ fn inline(compose: &Value) -> Value {
 fn colours(url: &str) -> Value {
     json!({"resourceType": "CodeSystem", "url": url, "version": "1", "status": "active", "content": "complete", "caseSensitive": true,
         "name": "Colours", "property": [
-            {"code": "warm", "type": "boolean"}, {"code": "retired", "uri": "http://hl7.org/fhir/concept-properties#inactive", "type": "boolean"},
+            {"code": "warm", "type": "boolean"}, {"code": "never", "type": "string"}, {"code": "retired", "uri": "http://hl7.org/fhir/concept-properties#inactive", "type": "boolean"},
             {"code": "notSelectable", "uri": "http://hl7.org/fhir/concept-properties#notSelectable", "type": "boolean"}],
         "concept": [
             {"code": "red", "display": "Red", "definition": "The longest waves", "property": [{"code": "warm", "valueBoolean": true}],
@@ -144,6 +144,16 @@ fn every_part_of_a_composition_counts() {
         {
             api.post("ValueSet/$expand", &inline(&filter(property, op, value))).await.refused(422);
         }
+        // A property that the system does not have would list nothing, or all, by mistake.
+        for op in ["=", "in", "exists", "regex", "not-in"] {
+            let compose = filter("colour", op, "true");
+            let refused = api.post("ValueSet/$expand", &inline(&compose)).await.expect(422).json();
+            let said = &refused["issue"][0];
+            assert!(said["diagnostics"].as_str().unwrap().contains("no property `colour`"), "{refused}");
+            assert_eq!(said["code"], "invalid");
+        }
+        // One that is declared and that nobody has is one.
+        check(filter("never", "=", "x"), &[]).await;
         // Time that doubles with each letter elsewhere is linear here.
         let evil = filter("display", "regex", "(a*)*(a*)*(a*)*b");
         assert_eq!(codes(api.post("ValueSet/$expand", &inline(&evil)).await), Vec::<String>::new());
@@ -273,8 +283,19 @@ fn imports_are_followed_and_circles_end() {
         api.get(&url).await.refused(404);
         api.get(&format!("ValueSet/{warm}/$expand")).await.refused(410);
         let circle = json!({"include": [{"valueSet": [format!("{base}/a")]}, {"valueSet": [format!("{base}/a")]}]});
-        api.create(&set("a", circle)).await;
-        api.get(&format!("ValueSet/$expand?url={base}/a")).await.refused(422);
+        let circle = set("a", circle);
+        let id = api.create(&circle).await;
+        let sent = json!({"resourceType": "Parameters", "parameter": [{"name": "valueSet", "resource": circle}]});
+        let valid = format!("ValueSet/{id}/$validate-code?system={system}&code=red");
+        for answer in [
+            api.get(&format!("ValueSet/$expand?url={base}/a")).await,
+            api.get(&format!("ValueSet/{id}/$expand")).await,
+            api.get(&valid).await,
+            api.post("ValueSet/$expand", &sent).await,
+        ] {
+            let refused = answer.expect(422).json();
+            assert_eq!(refused["issue"][0]["code"], "business-rule", "{refused}");
+        }
     });
 }
 
@@ -284,6 +305,7 @@ fn what_cannot_be_listed_says_why() {
         let api = app.system("system/*.rs").await;
         for (compose, status, code) in [
             (json!({"include": [{"system": "http://snomed.info/sct"}]}), 422, "not-supported"),
+            (json!({"include": [{"system": "http://loinc.org"}]}), 404, "not-found"),
             (json!({"include": [{"system": "http://unitsofmeasure.org"}]}), 422, "too-costly"),
             (json!({"include": [{"system": "urn:weir:nothing"}]}), 404, "not-found"),
             (json!({"include": [{"valueSet": ["urn:weir:nothing"]}]}), 404, "not-found"),

@@ -39,7 +39,9 @@ fn a_code_is_told_with_its_place() {
         for (query, status) in [
             (format!("system={ROLE}&code=nothing"), 404),
             ("system=urn:weir:none&code=a".to_owned(), 404),
+            // Known by its name alone, and not known at all.
             ("system=http://snomed.info/sct&code=22298006".to_owned(), 422),
+            ("system=http://loinc.org&code=8867-4".to_owned(), 404),
             (format!("system={ROLE}&code=MTH&version=0"), 404),
             ("code=MTH".to_owned(), 400),
             (format!("system={ROLE}"), 400),

@@ -143,3 +143,174 @@ fn a_terminology_server_that_is_down_or_inside_is_no_answer() {
     });
     assert!(asked.lock().unwrap().is_empty());
 }
+
+/// An answer of the other server to any question, and what its client is told; `None`: it says nothing.
+async fn told(app: &tests::TestApp, question: &str) -> (u16, String) {
+    let answer = app.system("system/*.rs").await.get(question).await;
+    (answer.status, answer.text())
+}
+
+fn answering(
+    name: &str,
+    said: impl Fn() -> Option<(&'static str, String)> + Send + Sync + 'static,
+) -> (String, Asked, String) {
+    let (url, asked) = stub_server(move |_| said());
+    (url, asked, name.to_owned())
+}
+
+/// Runs questions against a server that always answers the same.
+fn check(name: &str, said: Option<(&'static str, String)>, questions: &[(&str, u16, &[&str])]) -> Asked {
+    let (url, asked, name) = answering(name, move || said.clone());
+    let configure = move |config: &mut app::config::Config| config.terminology.server_url.clone_from(&url);
+    let questions: Vec<(String, u16, Vec<String>)> = questions
+        .iter()
+        .map(|(question, status, parts)| {
+            ((*question).to_owned(), *status, parts.iter().map(|part| (*part).to_owned()).collect())
+        })
+        .collect();
+    on_each_own(&name, configure, |app| {
+        let questions = questions.clone();
+        async move {
+            for (question, status, parts) in questions {
+                let (found, text) = told(&app, &question).await;
+                assert_eq!(found, status, "{question}: {text}");
+                assert!(parts.iter().all(|part| text.contains(part)), "{question}: {parts:?}: {text}");
+                assert!(!text.contains("SECRET"), "{question}: {text}");
+            }
+        }
+    });
+    asked
+}
+
+fn parameters(list: Value) -> Option<(&'static str, String)> {
+    Some(("200 OK", json!({"resourceType": "Parameters", "id": "SECRET", "parameter": list}).to_string()))
+}
+
+const LOOKUP: &str = "CodeSystem/$lookup?system=http://snomed.info/sct&code=22298006";
+const VALIDATE: &str = "CodeSystem/$validate-code?url=http://snomed.info/sct&code=22298006";
+const SUBSUMES: &str = "CodeSystem/$subsumes?system=http://snomed.info/sct&codeA=22298006&codeB=22298006";
+const TRANSLATE: &str = "ConceptMap/$translate?url=http://weir.example/map&system=http://snomed.info/sct&code=22298006";
+const EXPAND: &str = "ValueSet/$expand?url=http://weir.example/not-here";
+const NOT_THAT: &str = "something else than was asked for";
+
+#[test]
+fn an_answer_is_made_anew_of_what_the_operation_may_answer() {
+    let secret = json!({"name": "issues", "resource": {"resourceType": "OperationOutcome", "issue": [
+        {"severity": "error", "code": "invalid", "diagnostics": "SECRET"}]}});
+    let property = json!({"name": "property", "part": [{"name": "code", "valueCode": "parent"},
+        {"name": "value", "valueCode": "57809008", "extension": [{"url": "urn:x", "valueString": "SECRET"}]}, {"name": "source", "valueString": "SECRET"}]});
+    let designation = json!({"name": "designation", "part": [{"name": "language", "valueCode": "en"}, {"name": "value", "valueString": "Heart attack"}]});
+    let display = json!({"name": "display", "valueString": "Myocardial infarction"});
+    let named = json!({"name": "name", "valueString": "SNOMED CT"});
+    check(
+        "remote_lookup",
+        parameters(json!([named, display, designation, property, secret])),
+        &[
+            (LOOKUP, 200, &["Myocardial infarction", "Heart attack", "57809008"]),
+            // It is no answer to anything else.
+            (VALIDATE, 422, &[NOT_THAT]),
+            (SUBSUMES, 422, &[NOT_THAT]),
+            (TRANSLATE, 404, &[NOT_THAT]),
+            (EXPAND, 404, &[NOT_THAT]),
+        ],
+    );
+    check(
+        "remote_validate",
+        parameters(
+            json!([{"name": "result", "valueBoolean": false}, {"name": "message", "valueString": "no"}, secret]),
+        ),
+        &[
+            (VALIDATE, 200, &["\"valueBoolean\":false", "\"no\""]),
+            (LOOKUP, 422, &[NOT_THAT]),
+            (SUBSUMES, 422, &[NOT_THAT]),
+        ],
+    );
+    check(
+        "remote_subsumes",
+        parameters(json!([{"name": "outcome", "valueCode": "equivalent"}, secret])),
+        &[(SUBSUMES, 200, &["equivalent"])],
+    );
+    let concept = json!({"name": "concept", "valueCoding": {"system": "urn:x", "code": "I21", "id": "SECRET"}});
+    let equivalence = json!({"name": "equivalence", "valueCode": "wider"});
+    let found = json!({"name": "match", "part": [equivalence, concept, secret]});
+    let result = json!({"name": "result", "valueBoolean": true});
+    check("remote_translate", parameters(json!([result, found])), &[(TRANSLATE, 200, &["wider", "I21"])]);
+    // A map whose match says nothing of how it matches could say the opposite.
+    let found = json!({"name": "match", "part": [{"name": "equivalence", "valueCode": "SECRET"}, concept]});
+    check("remote_translate_odd", parameters(json!([result, found])), &[(TRANSLATE, 404, &[NOT_THAT])]);
+    for (place, wrong) in [
+        json!([{"name": "result", "valueString": "false"}]),
+        json!([{"name": "result", "valueBoolean": true}, {"name": "result", "valueBoolean": false}]),
+        json!([{"name": "message", "valueString": "no result"}]),
+        json!([{"name": "result", "valueBoolean": true}, {"name": "display", "valueString": ""}]),
+        json!("SECRET"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        check(&format!("remote_validate_{place}"), parameters(wrong), &[(VALIDATE, 422, &[NOT_THAT])]);
+    }
+}
+
+#[test]
+fn an_expansion_from_elsewhere_keeps_its_codes_and_says_when_it_is_not_whole() {
+    let set = |expansion: Value| {
+        let text = json!({"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">SECRET</div>"});
+        Some(("200 OK", json!({"resourceType": "ValueSet", "text": text, "publisher": "SECRET", "url": "http://weir.example/not-here",
+            "status": "active", "expansion": expansion}).to_string()))
+    };
+    let below = json!({"system": "urn:x", "code": "b", "display": "Below", "designation": [{"language": "cy", "value": "Isod"}]});
+    let whole = json!({"timestamp": "2026-01-01", "total": 2, "contains": [{"system": "urn:x", "code": "a", "contains": [below]}]});
+    check(
+        "remote_expand",
+        set(whole),
+        &[(EXPAND, 200, &["\"a\"", "\"Isod\"", "2026-01-01"]), (LOOKUP, 422, &[NOT_THAT])],
+    );
+    let part = json!({"timestamp": "2026-01-01", "contains": [{"system": "urn:x", "code": "a"}], "extension": [
+        {"url": "http://hl7.org/fhir/StructureDefinition/valueset-toocostly", "valueBoolean": true}, {"url": "urn:x", "valueString": "SECRET"}]});
+    check("remote_expand_part", set(part), &[(EXPAND, 200, &["valueset-toocostly"])]);
+    let many: Vec<Value> = (0..10_001).map(|number| json!({"system": "urn:x", "code": format!("c{number}")})).collect();
+    for (place, wrong) in [
+        json!({"timestamp": "2026-01-01", "contains": many}),
+        json!({"timestamp": "2026-01-01", "contains": [{"system": "urn:x"}]}),
+        json!({"timestamp": "2026-01-01", "contains": [{"system": "urn:x", "code": 7}]}),
+        json!({"timestamp": "2026-01-01", "contains": [{"system": "urn:x", "code": "a", "modifierExtension": [{"url": "urn:not"}]}]}),
+        Value::Null,
+    ].into_iter().enumerate() {
+        check(&format!("remote_expand_{place}"), set(wrong), &[(EXPAND, 404, &[NOT_THAT])]);
+    }
+}
+
+#[test]
+fn a_server_that_fails_is_no_answer_and_gets_no_credentials() {
+    let outcome = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception", "diagnostics": "SECRET"}]});
+    let outcome = outcome.to_string();
+    let huge = json!({"resourceType": "Parameters", "parameter": [{"name": "result", "valueBoolean": true},
+        {"name": "message", "valueString": "x".repeat(9_000_000)}]});
+    let failures = [
+        ("500 Internal Server Error", outcome.clone(), "status 500"),
+        ("401 Unauthorized", outcome.clone(), "status 401"),
+        ("422 Unprocessable Entity", outcome, "status 422"),
+        ("302 Found\r\nlocation: http://127.0.0.1:9/SECRET", String::new(), "status 302"),
+        ("200 OK", "{\"resourceType\": ".to_owned(), NOT_THAT),
+        ("200 OK", huge.to_string(), "did not answer"),
+    ];
+    for (place, (status, body, said)) in failures.into_iter().enumerate() {
+        let asked = check(
+            &format!("remote_failure_{place}"),
+            Some((status, body)),
+            &[(VALIDATE, 422, &[said]), (LOOKUP, 422, &[said])],
+        );
+        let sent = asked.lock().unwrap().clone();
+        assert!(!sent.is_empty());
+        for request in &sent {
+            let head = request.to_lowercase();
+            assert!(
+                !head.contains("authorization") && !head.contains("bearer") && !head.contains("cookie"),
+                "{request}"
+            );
+        }
+    }
+    // It has five seconds.
+    check("remote_failure_slow", None, &[(VALIDATE, 422, &["did not answer"])]);
+}

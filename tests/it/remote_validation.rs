@@ -67,6 +67,22 @@ fn asking(url: &str, timeout_ms: u64) -> impl Fn(&mut Config) {
     }
 }
 
+/// Runs a test beside a terminology server that answers so, on each database; it is asked nothing yet.
+fn beside<F: Future<Output = ()>>(
+    name: &str,
+    timeout_ms: u64,
+    answer: impl Fn(&str) -> Option<(&'static str, String)> + Send + Sync + 'static,
+    test: impl Fn(Arc<TestApp>, Asked) -> F,
+) -> Asked {
+    let (url, asked) = stub_server(answer);
+    on_each_own(name, asking(&url, timeout_ms), |app| {
+        define(&app);
+        asked.lock().unwrap().clear();
+        test(app, Arc::clone(&asked))
+    });
+    asked
+}
+
 /// Severity, code and words of the issues of `$validate`.
 async fn issues(api: &Api<'_>, resource: &Value) -> Vec<(String, String, String)> {
     let outcome = api.post("Basic/$validate", resource).await.expect(200).json();
@@ -91,67 +107,71 @@ fn has(issues: &[(String, String, String)], severity: &str, text: &str) -> bool 
 
 #[test]
 fn codes_that_are_not_known_here_are_asked_elsewhere() {
-    let (url, asked) = stub_server(|request| Some(answer(request)));
-    on_each_own("remote_validation", asking(&url, 20_000), |app| {
-        let asked = Arc::clone(&asked);
-        async move {
-            define(&app);
-            asked.lock().unwrap().clear();
-            let api = app.system("system/*.cruds").await;
-            let (good, other) = (basic(INFARCTION, None), basic(DIABETES, None));
-            api.create(&good).await;
-            assert_eq!(count(&asked), 2, "whether it is in the value set, and what it means");
-            api.create(&good).await;
-            assert_eq!(not_checked(&issues(&api, &good).await), 0);
-            assert_eq!(count(&asked), 2, "the same is asked once");
-            // A code of the system that is not in the value set, on every way in.
-            let refused = api.post("Basic", &other).await.expect(422).json();
-            assert!(refused.to_string().contains(FINDINGS), "{refused}");
-            let entry = |resource: &Value| json!({"resource": resource, "request": {"method": "POST", "url": "Basic"}});
-            let bundle = |kind: &str, list: Value| json!({"resourceType": "Bundle", "type": kind, "entry": list});
-            api.post("", &bundle("transaction", json!([entry(&good), entry(&other)]))).await.refused(422);
-            let batch = api.post("", &bundle("batch", json!([entry(&good), entry(&other)]))).await.expect(200).json();
-            assert_eq!(batch["entry"][0]["response"]["status"], "201 Created", "{batch}");
-            assert!(batch["entry"][1]["response"]["status"].as_str().unwrap().starts_with("422"), "{batch}");
-            let id = api.create(&good).await;
-            let patch = json!([{"op": "replace", "path": "/code/coding/0/code", "value": DIABETES}]);
-            let call = api.call("PATCH", &format!("Basic/{id}"));
-            call.body("application/json-patch+json", patch.to_string()).send().await.refused(422);
-            assert!(has(&issues(&api, &other).await, "error", FINDINGS));
-            // A code that the system does not have.
-            let none = issues(&api, &basic(ASTHMA, None)).await;
-            assert!(has(&none, "warning", "is not one of the code system"), "{none:?}");
-            // The words are compared here: they never leave.
-            for (display, is_right) in [("myocardial  infarction", true), ("Heart attack", true), ("Secret", false)] {
-                let told = issues(&api, &basic(INFARCTION, Some(display))).await;
-                assert_eq!(
-                    !has(&told, "warning", "the display is not that of the code"),
-                    is_right,
-                    "{display}: {told:?}"
-                );
+    beside(
+        "remote_validation",
+        20_000,
+        |request| Some(answer(request)),
+        |app, asked| {
+            async move {
+                let api = app.system("system/*.cruds").await;
+                let (good, other) = (basic(INFARCTION, None), basic(DIABETES, None));
+                api.create(&good).await;
+                assert_eq!(count(&asked), 2, "whether it is in the value set, and what it means");
+                api.create(&good).await;
+                assert_eq!(not_checked(&issues(&api, &good).await), 0);
+                assert_eq!(count(&asked), 2, "the same is asked once");
+                // A code of the system that is not in the value set, on every way in.
+                let refused = api.post("Basic", &other).await.expect(422).json();
+                assert!(refused.to_string().contains(FINDINGS), "{refused}");
+                let entry =
+                    |resource: &Value| json!({"resource": resource, "request": {"method": "POST", "url": "Basic"}});
+                let bundle = |kind: &str, list: Value| json!({"resourceType": "Bundle", "type": kind, "entry": list});
+                api.post("", &bundle("transaction", json!([entry(&good), entry(&other)]))).await.refused(422);
+                let batch =
+                    api.post("", &bundle("batch", json!([entry(&good), entry(&other)]))).await.expect(200).json();
+                assert_eq!(batch["entry"][0]["response"]["status"], "201 Created", "{batch}");
+                assert!(batch["entry"][1]["response"]["status"].as_str().unwrap().starts_with("422"), "{batch}");
+                let id = api.create(&good).await;
+                let patch = json!([{"op": "replace", "path": "/code/coding/0/code", "value": DIABETES}]);
+                let call = api.call("PATCH", &format!("Basic/{id}"));
+                call.body("application/json-patch+json", patch.to_string()).send().await.refused(422);
+                assert!(has(&issues(&api, &other).await, "error", FINDINGS));
+                // A code that the system does not have.
+                let none = issues(&api, &basic(ASTHMA, None)).await;
+                assert!(has(&none, "warning", "is not one of the code system"), "{none:?}");
+                // The words are compared here: they never leave.
+                for (display, is_right) in [("myocardial  infarction", true), ("Heart attack", true), ("Secret", false)]
+                {
+                    let told = issues(&api, &basic(INFARCTION, Some(display))).await;
+                    assert_eq!(
+                        !has(&told, "warning", "the display is not that of the code"),
+                        is_right,
+                        "{display}: {told:?}"
+                    );
+                }
+                let sent = asked.lock().unwrap().clone();
+                assert!(sent.iter().all(|one| !one.contains("Secret") && !one.contains("Basic")), "{sent:?}");
+                // What has not the form of a code of the system may be anything, as somebody's number.
+                let before = count(&asked);
+                for code in ["9990000018", "Secret", "123456789", "404684003|Secret|"] {
+                    issues(&api, &basic(code, None)).await;
+                }
+                let elsewhere =
+                    json!({"resourceType": "Basic", "code": {"coding": [{"system": "urn:weir:own", "code": "x1"}]}});
+                issues(&api, &elsewhere).await;
+                assert_eq!(count(&asked), before, "{:?}", asked.lock().unwrap().last());
             }
-            let sent = asked.lock().unwrap().clone();
-            assert!(sent.iter().all(|one| !one.contains("Secret") && !one.contains("Basic")), "{sent:?}");
-            // What has not the form of a code of the system may be anything, as somebody's number.
-            let before = count(&asked);
-            for code in ["9990000018", "Secret", "123456789", "404684003|Secret|"] {
-                issues(&api, &basic(code, None)).await;
-            }
-            let elsewhere =
-                json!({"resourceType": "Basic", "code": {"coding": [{"system": "urn:weir:own", "code": "x1"}]}});
-            issues(&api, &elsewhere).await;
-            assert_eq!(count(&asked), before, "{:?}", asked.lock().unwrap().last());
-        }
-    });
+        },
+    );
 }
 
 #[test]
 fn records_of_a_feed_are_asked_about_by_their_codes_alone() {
-    let (url, asked) = stub_server(|request| Some(answer(request)));
-    on_each_own("remote_validation_feed", asking(&url, 20_000), |app| {
-        let asked = Arc::clone(&asked);
-        async move {
-            asked.lock().unwrap().clear();
+    beside(
+        "remote_validation_feed",
+        20_000,
+        |request| Some(answer(request)),
+        |app, asked| async move {
             let record = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/app/demo/gp/gp-1003.json");
             let record: Value = serde_json::from_str(&std::fs::read_to_string(record).unwrap()).unwrap();
             let sender = app.system("weir/feed.gp-connect").await;
@@ -166,29 +186,30 @@ fn records_of_a_feed_are_asked_about_by_their_codes_alone() {
             for text in [family, number].map(|text| text.as_str().unwrap()) {
                 assert!(sent.iter().all(|one| !one.contains(text)), "{sent:?}");
             }
-        }
-    });
+        },
+    );
 }
 
 #[test]
 fn a_server_that_is_slow_or_gone_holds_up_no_write() {
-    let (slow, asked) = stub_server(|_| None);
-    on_each_own("remote_validation_slow", asking(&slow, 300), |app| {
-        let asked = Arc::clone(&asked);
-        async move {
-            define(&app);
-            asked.lock().unwrap().clear();
-            let api = app.system("system/*.cruds").await;
-            let began = Instant::now();
-            api.create(&basic(INFARCTION, None)).await;
-            let told = issues(&api, &basic(DIABETES, None)).await;
-            assert!(not_checked(&told) == 1 && has(&told, "information", "could not be checked"), "{told:?}");
-            api.create(&basic(ASTHMA, None)).await;
-            // Without the deadline of validation each would have waited for that of the call, and asked again.
-            let is_left_alone = began.elapsed() < SILENCE;
-            assert!(!is_left_alone || count(&asked) == 2, "who did not answer in time is left alone for a while");
-        }
-    });
+    beside(
+        "remote_validation_slow",
+        300,
+        |_| None,
+        |app, asked| {
+            async move {
+                let api = app.system("system/*.cruds").await;
+                let began = Instant::now();
+                api.create(&basic(INFARCTION, None)).await;
+                let told = issues(&api, &basic(DIABETES, None)).await;
+                assert!(not_checked(&told) == 1 && has(&told, "information", "could not be checked"), "{told:?}");
+                api.create(&basic(ASTHMA, None)).await;
+                // Without the deadline of validation each would have waited for that of the call, and asked again.
+                let is_left_alone = began.elapsed() < SILENCE;
+                assert!(!is_left_alone || count(&asked) == 2, "who did not answer in time is left alone for a while");
+            }
+        },
+    );
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     on_each_own("remote_validation_gone", asking(&format!("http://{closed}/fhir"), 2_000), |app| async move {
         define(&app);
@@ -218,35 +239,39 @@ fn what_is_no_answer_makes_no_error() {
         ("500 Internal Server Error", "", true),
     ];
     for (status, body, is_silenced) in nonsense {
-        let (url, asked) = stub_server(move |_| Some((status, body.to_owned())));
-        on_each_own("remote_validation_nonsense", asking(&url, 20_000), |app| {
-            let asked = Arc::clone(&asked);
-            async move {
-                define(&app);
-                asked.lock().unwrap().clear();
-                let api = app.system("system/*.cruds").await;
-                let began = Instant::now();
-                for code in [INFARCTION, DIABETES, ASTHMA] {
-                    api.create(&basic(code, None)).await;
-                    assert_eq!(not_checked(&issues(&api, &basic(code, None)).await), 1, "{status} {body}");
+        beside(
+            "remote_validation_nonsense",
+            20_000,
+            move |_| Some((status, body.to_owned())),
+            |app, asked| {
+                async move {
+                    let api = app.system("system/*.cruds").await;
+                    let began = Instant::now();
+                    for code in [INFARCTION, DIABETES, ASTHMA] {
+                        api.create(&basic(code, None)).await;
+                        assert_eq!(not_checked(&issues(&api, &basic(code, None)).await), 1, "{status} {body}");
+                    }
+                    // Three failures in a row are enough; those that were under way by then still came.
+                    let is_left_alone = is_silenced && began.elapsed() < SILENCE;
+                    assert!(!is_left_alone || count(&asked) <= 4, "{status}: {}", count(&asked));
                 }
-                // Three failures in a row are enough; those that were under way by then still came.
-                let is_left_alone = is_silenced && began.elapsed() < SILENCE;
-                assert!(!is_left_alone || count(&asked) <= 4, "{status}: {}", count(&asked));
-            }
-        });
+            },
+        );
     }
 }
 
 #[test]
 fn nobody_is_asked_where_configuration_says_so() {
-    let (url, asked) = stub_server(|request| Some(answer(request)));
-    on_each_own("remote_validation_off", asking(&url, 0), |app| async move {
-        define(&app);
-        let api = app.system("system/*.cruds").await;
-        api.create(&basic(DIABETES, None)).await;
-        let told = issues(&api, &basic(DIABETES, None)).await;
-        assert!(not_checked(&told) == 1 && has(&told, "information", "are not checked"), "{told:?}");
-    });
+    let asked = beside(
+        "remote_validation_off",
+        0,
+        |request| Some(answer(request)),
+        |app, _| async move {
+            let api = app.system("system/*.cruds").await;
+            api.create(&basic(DIABETES, None)).await;
+            let told = issues(&api, &basic(DIABETES, None)).await;
+            assert!(not_checked(&told) == 1 && has(&told, "information", "are not checked"), "{told:?}");
+        },
+    );
     assert_eq!(count(&asked), 0);
 }

@@ -32,6 +32,20 @@ fn stored_value_sets_and_code_systems_count_in_searches() {
         check(&format!("code:not-in={set}"), &[2]).await;
         check(&format!("_filter=code%20in%20{set}"), &[0, 1]).await;
         check(&format!("_filter=code%20in%20%22{set}%22%20and%20not(code%20eq%20{system}%7Cb)"), &[0]).await;
+        // By where it is stored, here or with the whole url; a url of another server's is a canonical one.
+        let place = format!("{}/ValueSet/{id}", app.house.config.server.base_url());
+        for name in [format!("ValueSet/{id}"), place.clone()] {
+            check(&format!("code:in={name}"), &[0, 1]).await;
+            check(&format!("code:not-in={name}"), &[2]).await;
+            check(&format!("_filter=code%20in%20%22{name}%22"), &[0, 1]).await;
+            check(&format!("code:in={set},{name}"), &[0, 1]).await;
+        }
+        let reader = app.system("system/Basic.rs system/ValueSet.r system/CodeSystem.rs").await;
+        assert_eq!(reader.find(&format!("Basic?code:in=ValueSet/{id}")).await.len(), 2);
+        for name in ["ValueSet/never-there", "Basic/x", &format!("https://other.example/ValueSet/{id}")] {
+            let outcome = api.get(&format!("Basic?code:in={name}")).await.expect(400).json();
+            assert_eq!(outcome["issue"][0]["code"], "not-found", "{outcome}");
+        }
         check(&format!("code:below={system}%7Ca"), &[0, 1]).await;
         check(&format!("code:above={system}%7Cb"), &[0, 1]).await;
         check(&format!("code:below={system}%7Cc"), &[2]).await;
@@ -41,9 +55,12 @@ fn stored_value_sets_and_code_systems_count_in_searches() {
         check(&format!("code:in={set}"), &[2]).await;
         // Whoever may not search value sets is told of none.
         let narrow = app.system("system/Basic.rs").await;
-        let outcome = narrow.get(&format!("Basic?code:in={set}")).await.expect(400).json();
-        assert_eq!(outcome["issue"][0]["code"], "not-found", "{outcome}");
+        for name in [set.as_str(), &format!("ValueSet/{id}")] {
+            let outcome = narrow.get(&format!("Basic?code:in={name}")).await.expect(400).json();
+            assert_eq!(outcome["issue"][0]["code"], "not-found", "{outcome}");
+        }
         api.delete(&format!("ValueSet/{id}")).await.expect(204);
         api.get(&format!("Basic?code:in={set}")).await.refused(400);
+        api.get(&format!("Basic?code:in=ValueSet/{id}")).await.refused(400);
     });
 }

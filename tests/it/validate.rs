@@ -1,7 +1,10 @@
 //! `$validate`: what is wrong, and whether the interaction it is meant for would be taken.
 
+use std::sync::Arc;
+
+use profiles::Validator;
 use serde_json::{Value, json};
-use tests::{Answer, Person, label, observation, on_each};
+use tests::{Answer, Person, label, observation, on_each, on_each_own};
 
 fn issues(answer: &Answer) -> Vec<(String, String)> {
     let outcome = answer.json();
@@ -131,4 +134,35 @@ fn what_is_wrong_is_told_by_its_line_in_what_was_sent() {
             assert_eq!(wrong["extension"][0]["valueInteger"], 4, "{body}: {outcome}");
         }
     });
+}
+
+#[test]
+fn the_time_of_the_server_is_that_of_its_rules() {
+    on_each_own(
+        "validate_clock",
+        |_| {},
+        |app| async move {
+            let profile = "http://weir.example/StructureDefinition/Born";
+            let rule = json!({"key": "born-1", "severity": "error", "human": "Nobody is born tomorrow",
+                "expression": "birthDate.empty() or birthDate <= today()"});
+            let born = json!({"resourceType": "StructureDefinition", "url": profile, "name": "Born", "status": "active", "kind": "resource",
+                "abstract": false, "type": "Patient", "derivation": "constraint",
+                "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+                "differential": {"element": [{"id": "Patient", "path": "Patient", "constraint": [rule]}]}});
+            let definitions = app.house.validators.get().definitions().with_overlay(vec![born]).unwrap();
+            app.house.validators.set(Arc::new(Validator::new(Arc::new(definitions))));
+            let api = app.system("system/*.cruds").await;
+            let patient = |born: &str| {
+                let mut patient = Person::new().patient();
+                patient["meta"] = json!({"profile": [profile]});
+                patient["birthDate"] = json!(born);
+                patient
+            };
+            api.post("Patient", &patient("1950-01-01")).await.expect(201);
+            let refused = api.post("Patient", &patient("2999-01-01")).await.expect(422).json();
+            assert!(refused.to_string().contains("born-1"), "{refused}");
+            assert!(is_valid(&api.post("Patient/$validate", &patient("1950-01-01")).await.expect(200)));
+            assert!(!is_valid(&api.post("Patient/$validate", &patient("2999-01-01")).await.expect(200)));
+        },
+    );
 }

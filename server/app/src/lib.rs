@@ -10,6 +10,7 @@ mod ndjson_files;
 pub mod package;
 pub mod reindexer;
 mod table;
+mod terminology_server;
 pub mod wiring;
 
 use std::io::Write as _;

@@ -282,14 +282,19 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, |count| count.get().max(2))
 }
 
-fn terminologies(config: &Config, store: &Store, validators: &Arc<InForce>) -> Result<Terminologies> {
+/// The terminology server of the configuration; the URL is empty where none is named.
+pub fn remote_options(config: &Config) -> RemoteOptions {
     let settings = &config.terminology;
-    let remote = RemoteOptions {
+    RemoteOptions {
         base_url: settings.server_url.clone(),
         is_private_allowed: config.outbound.private_addresses,
         systems: settings.systems.clone(),
         validation_timeout_ms: settings.validation_timeout_ms,
-    };
+    }
+}
+
+fn terminologies(config: &Config, store: &Store, validators: &Arc<InForce>) -> Result<Terminologies> {
+    let remote = remote_options(config);
     Ok(Terminologies {
         store: store.clone(),
         validators: Arc::clone(validators),

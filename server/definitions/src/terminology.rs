@@ -40,6 +40,9 @@ pub struct CodeSystemDef {
     /// The concepts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub concepts: Vec<ConceptDef>,
+    /// The properties that it declares; the built-in table has none.
+    #[serde(skip)]
+    pub declared: Vec<String>,
     #[serde(skip)]
     pub(crate) index: OnceLock<Index>,
 }
@@ -49,7 +52,12 @@ pub struct CodeSystemDef {
 pub(crate) struct Index {
     by_code: HashMap<String, usize>,
     children: HashMap<String, Vec<usize>>,
+    properties: HashSet<String>,
 }
+
+/// What every concept has, and what R4 defines for all code systems: <https://hl7.org/fhir/R4/codesystem-concept-properties.html>.
+const PROPERTIES: [&str; 8] =
+    ["code", "concept", "display", "parent", "child", "inactive", "deprecated", "notSelectable"];
 
 /// A concept of a code system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +169,14 @@ impl CodeSystemDef {
         places.filter_map(|place| self.concepts.get(*place))
     }
 
+    /// Says whether concepts can have a property: one of all code systems, one that is declared, or one that a concept has.
+    #[must_use]
+    pub fn has_property(&self, code: &str) -> bool {
+        PROPERTIES.contains(&code)
+            || self.declared.iter().any(|own| own == code)
+            || self.index().properties.contains(code)
+    }
+
     /// Says whether the list of concepts is the whole system.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -172,6 +188,7 @@ impl CodeSystemDef {
             let mut index = Index::default();
             for (place, concept) in self.concepts.iter().enumerate() {
                 index.by_code.insert(self.folded(&concept.code), place);
+                index.properties.extend(concept.properties.iter().map(|one| one.code.clone()));
                 for parent in &concept.parents {
                     index.children.entry(self.folded(parent)).or_default().push(place);
                 }

@@ -22,6 +22,7 @@ mod page_link;
 mod perform;
 mod place;
 mod query_text;
+mod remote_answer;
 mod remote_codes;
 mod remote_question;
 mod remote_terminology;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fhir::{Instant, Json, Node};
 use futures_util::{StreamExt as _, stream};
+use profiles::{AnsweredFacts, Question};
 use serde_json::json;
 use terminology::{CodeQuestion, CodeService, Embedded, Telling, Told};
 use tokio::time::timeout_at;
@@ -22,12 +23,29 @@ const DISPLAYS_MAX: usize = 200;
 const DISPLAY_BYTES_MAX: usize = 1_000;
 
 /// The other server, with the definitions that are known here.
-pub(crate) struct RemoteCodes<'r> {
-    pub remote: &'r RemoteTerminology,
-    pub embedded: &'r Embedded,
+struct RemoteCodes<'r> {
+    remote: &'r RemoteTerminology,
+    embedded: &'r Embedded,
     /// How long all the questions may take.
-    pub patience: Duration,
-    pub now: Instant,
+    patience: Duration,
+    now: Instant,
+}
+
+impl RemoteTerminology {
+    /// Answers what a validation asks of codes and may be asked here, in the time that is left when it `waited` before; a question without
+    /// an entry was not asked.
+    pub async fn tell(
+        &self,
+        mut questions: Vec<CodeQuestion>,
+        embedded: &Embedded,
+        waited: Duration,
+        now: Instant,
+    ) -> AnsweredFacts {
+        questions.retain(|question| self.may_be_asked(question));
+        let patience = Duration::from_millis(self.validation_timeout_ms).saturating_sub(waited);
+        let told = RemoteCodes { remote: self, embedded, patience, now }.tell(&questions).await;
+        questions.into_iter().map(Question::Code).zip(told).collect()
+    }
 }
 
 impl CodeService for RemoteCodes<'_> {
@@ -81,13 +99,17 @@ impl RemoteCodes<'_> {
         let set = set.unwrap_or_else(|| parameter("url", "Uri", url));
         let coding = json!({"name": "coding", "valueCoding": {"system": system, "code": code}});
         let body = json!({"resourceType": "Parameters", "parameter": [set, coding]}).to_string();
-        let said = self.remote.ask("ValueSet/$validate-code", Some(body), self.now).await.ok()?;
+        let said = self.remote.ask("ValueSet/$validate-code", Some(body), is_parameters, self.now).await.ok()?;
         truth(&parameters(&said)?)
     }
 
     async fn in_system(&self, system: &str, code: &str) -> Option<Told> {
         let named = |name: &str| encoded(&[(name.to_owned(), system.to_owned()), ("code".to_owned(), code.to_owned())]);
-        let said = self.remote.ask(&format!("CodeSystem/$lookup?{}", named("system")), None, self.now).await.ok()?;
+        let said = self
+            .remote
+            .ask(&format!("CodeSystem/$lookup?{}", named("system")), None, is_parameters, self.now)
+            .await
+            .ok()?;
         if let Some(found) = parameters(&said) {
             let displays = displays(&found);
             return (!displays.is_empty()).then_some(Told::Yes { displays });
@@ -96,16 +118,22 @@ impl RemoteCodes<'_> {
             return None;
         }
         // No such code, or no such code system: a refusal does not tell.
-        let said =
-            self.remote.ask(&format!("CodeSystem/$validate-code?{}", named("url")), None, self.now).await.ok()?;
+        let said = self
+            .remote
+            .ask(&format!("CodeSystem/$validate-code?{}", named("url")), None, is_parameters, self.now)
+            .await
+            .ok()?;
         truth(&parameters(&said)?)
     }
 }
 
 /// The Parameters of an answer, if it is one.
 fn parameters(said: &Said) -> Option<Json> {
-    let json = Json::parse(&said.body).ok().filter(|_| said.status == 200)?;
-    (json.resource_type() == Some("Parameters")).then_some(json)
+    Json::parse(&said.body).ok().filter(|json| said.status == 200 && is_parameters(json))
+}
+
+fn is_parameters(json: &Json) -> bool {
+    json.resource_type() == Some("Parameters")
 }
 
 fn each<'j>(answer: &'j Json, name: &'static str) -> impl Iterator<Item = Node<'j>> {

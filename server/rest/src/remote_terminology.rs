@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::answer::{Answer, FHIR_JSON, Outcome};
 use crate::failure::{Failure, Reason};
 use crate::perform::Context;
+use crate::remote_answer;
 use crate::remote_question::question;
 
 /// A person waits for the answer.
@@ -122,8 +123,14 @@ impl RemoteTerminology {
         self.lock().silent_until = Some(Instant(now.0 + SILENCE_MS));
     }
 
-    /// Asks, or remembers; what is no answer says why.
-    pub(crate) async fn ask(&self, path: &str, body: Option<String>, now: Instant) -> Result<Said, String> {
+    /// Asks, or remembers; what is no answer says why. An answer of status 200 must fit.
+    pub(crate) async fn ask(
+        &self,
+        path: &str,
+        body: Option<String>,
+        fits: impl Fn(&Json) -> bool,
+        now: Instant,
+    ) -> Result<Said, String> {
         let key: [u8; 32] = Sha256::new()
             .chain_update(path)
             .chain_update([0])
@@ -145,10 +152,11 @@ impl RemoteTerminology {
         })?;
         // A page of a proxy is no answer, whatever its status, and is not kept as one.
         let json = Json::parse(&answer.body).ok();
-        let is_answer = matches!(
-            (answer.status, json.as_ref().and_then(Json::resource_type)),
-            (200, Some("Parameters" | "ValueSet")) | (400 | 404 | 422, Some("OperationOutcome"))
-        );
+        let is_answer = json.is_some_and(|json| match answer.status {
+            200 => fits(&json),
+            400 | 404 | 422 => json.resource_type() == Some("OperationOutcome"),
+            _ => false,
+        });
         if !is_answer {
             self.failed(now);
             return Err(match answer.status {
@@ -187,10 +195,14 @@ pub(crate) async fn or_elsewhere(context: &Context<'_>, local: Result<Answer, Fa
     let operation = OPERATIONS.iter().find(|(interaction, _)| *interaction == context.request.interaction);
     let Some((_, operation)) = operation.filter(|_| is_open(failure)) else { return local };
     let Some(question) = question(context, operation).await? else { return local };
-    let said = remote.ask(&question.path, question.body, context.weir.now()).await;
-    let answer = said.and_then(|said| if said.status == 200 { Ok(said.body) } else { Err(cannot_tell(said.status)) });
+    let read = |json: &Json| remote_answer::answer(operation, json);
+    let said = remote.ask(&question.path, question.body, |json| read(json).is_some(), context.weir.now()).await;
+    let answer = said.and_then(|said| match (said.status, Json::parse(&said.body).ok().as_ref().and_then(read)) {
+        (200, Some(answer)) => Ok(answer.to_string()),
+        (status, _) => Err(cannot_tell(status)),
+    });
     match answer {
-        Ok(bytes) => Ok(Answer { touched: question.touched, ..Answer::json(Outcome::Ok, bytes) }),
+        Ok(body) => Ok(Answer { touched: question.touched, ..Answer::json(Outcome::Ok, body) }),
         Err(reason) => {
             let mut failure = failure.clone();
             failure.issues.push(Issue::information("incomplete", reason));

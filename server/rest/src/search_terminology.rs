@@ -1,8 +1,10 @@
 //! What searches ask of terminology: `:in`, `:not-in`, `:below` and `:above` on codes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use definitions::{CodeSystemDef, Definitions};
+use definitions::{CodeSystemDef, Definitions, ValueSetDef};
+use fhir::Reference;
 use search::{Codes, CodesError};
 use terminology::{Added, CannotTell, ExpandOptions, Known, NotListed, Terminology};
 
@@ -20,6 +22,8 @@ pub(crate) struct KnownCodes {
     terminology: Arc<Terminology>,
     definitions: Arc<Definitions>,
     added: Added,
+    /// Value sets that are named by where they are stored, by that name.
+    literal: HashMap<String, Arc<ValueSetDef>>,
     /// The stored definitions that were found.
     pub touched: Touched,
 }
@@ -33,7 +37,7 @@ impl KnownCodes {
                 // Whatever in it looks like a url may be one: one that is none is not found, and the parser says so.
                 let words =
                     text.split(|letter: char| letter.is_whitespace() || matches!(letter, '(' | ')' | '[' | ']' | '"'));
-                for word in words.filter(|word| word.contains(':')) {
+                for word in words.filter(|word| word.contains(':') || word.starts_with("ValueSet/")) {
                     match word.split_once('|') {
                         Some((system, _)) => systems.push(system.to_owned()),
                         None => value_sets.push(word.to_owned()),
@@ -51,11 +55,21 @@ impl KnownCodes {
             }
         }
         let mut gathered = Gathered::new(context);
+        let mut literal = HashMap::new();
+        for name in &value_sets {
+            let relative = fhir::path_below(&context.weir.settings.base_url, name).unwrap_or(name);
+            let Reference::Relative { type_name, id, version: None } = Reference::parse(relative) else { continue };
+            if type_name == "ValueSet"
+                && let Some(set) = gathered.value_set_stored_as(&id).await?
+            {
+                literal.insert(name.clone(), set);
+            }
+        }
         gathered.value_sets(value_sets).await?;
         gathered.code_systems(&systems).await?;
         let terminology = Arc::clone(context.weir.validator().terminology());
         let (definitions, added, touched) = gathered.into_parts();
-        Ok(KnownCodes { terminology, definitions, added, touched })
+        Ok(KnownCodes { terminology, definitions, added, literal, touched })
     }
 
     fn stored(&self, system: &str) -> Option<&CodeSystemDef> {
@@ -67,13 +81,19 @@ impl KnownCodes {
 
 impl Codes for KnownCodes {
     fn value_set(&self, url: &str) -> Result<Vec<(Option<String>, String)>, CodesError> {
-        if self.added.value_sets.is_empty() && self.added.code_systems.is_empty() {
+        let literal = self.literal.get(url);
+        if literal.is_none() && self.added.value_sets.is_empty() && self.added.code_systems.is_empty() {
             let members = self.terminology.members(url).map_err(error_of)?;
             return Ok(members.into_iter().map(|(system, code)| (Some(system), code)).collect());
         }
         let known = Known::new(&self.definitions, &self.added);
         let options = ExpandOptions { codes_max: CODES_MAX, ..ExpandOptions::default() };
-        let set = known.value_set(url, None).map_err(|error| reason_of(&error))?;
+        // A canonical url wins: it may look like the place of something else.
+        let set = match (known.value_set(url, None), literal) {
+            (Ok(set), _) => set,
+            (Err(_), Some(set)) => set,
+            (Err(error), None) => return Err(reason_of(&error)),
+        };
         let expansion = known.expand(set, &options).map_err(|error| reason_of(&error))?;
         Ok(expansion.entries.iter().map(|one| (Some(one.system.to_owned()), one.code.to_owned())).collect())
     }
@@ -116,6 +136,9 @@ fn reason_of(error: &CannotTell) -> CodesError {
         | CannotTell::TooManyWords { .. }
         | CannotTell::Endless { .. } => CodesError::TooMany,
         CannotTell::Filter { .. } => CodesError::NotListed("a filter of it is not understood"),
+        CannotTell::NoProperty { .. } => {
+            CodesError::NotListed("it filters by a property that its code system does not have")
+        }
         CannotTell::Circle { .. } => CodesError::NotListed("it imports itself"),
         CannotTell::OtherVersion { .. } => CodesError::NotListed("it is of another version of its code system"),
         CannotTell::NotComplete { .. } | CannotTell::NoCode { .. } | CannotTell::NoSubsumption { .. } => {

@@ -115,6 +115,7 @@ impl From<CannotTell> for Failure {
     fn from(error: CannotTell) -> Failure {
         let (reason, code) = match error {
             CannotTell::Unknown { .. } => (Reason::NotFound, "not-found"),
+            CannotTell::NoProperty { .. } => (Reason::Unprocessable, "invalid"),
             CannotTell::NoCode { .. } => (Reason::NotFound, "code-invalid"),
             CannotTell::TooMany { .. }
             | CannotTell::Endless { .. }

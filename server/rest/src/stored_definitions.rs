@@ -8,7 +8,7 @@ use fhir::Node;
 use policy::{Interaction, Released, Subject};
 use search::Options;
 use serde_json::Value;
-use store::Page;
+use store::{Page, StoreError};
 use terminology::{Added, Known};
 
 use crate::answer::Touched;
@@ -147,6 +147,11 @@ impl<'c> Gathered<'c> {
         url
     }
 
+    /// Puts a value set over the others.
+    pub(crate) fn put(&mut self, set: &Arc<ValueSetDef>) {
+        self.added.value_sets.push(Arc::clone(set));
+    }
+
     fn add(&mut self, definition: Definition) {
         match definition {
             Definition::ValueSet(one) => self.added.value_sets.push(one),
@@ -167,6 +172,22 @@ impl<'c> Gathered<'c> {
         let released = policy::release(context.grant, version).map_err(|_| not_found())?;
         self.touched.add(released.facts());
         self.source.stored.read(&released)
+    }
+
+    /// Finds a stored value set by its id, and all that it refers to; none where there is none for whoever asks.
+    pub(crate) async fn value_set_stored_as(&mut self, id: &str) -> Result<Option<Arc<ValueSetDef>>, Failure> {
+        let Ok(grant) = policy::decide(self.subject, Interaction::Read, Some("ValueSet")) else { return Ok(None) };
+        let version = match self.source.store.read(&grant, "ValueSet", id).await {
+            Ok(Some(version)) if !version.facts().deleted => version,
+            Ok(_) | Err(StoreError::Denied(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let Ok(released) = policy::release(&grant, version) else { return Ok(None) };
+        let Definition::ValueSet(set) = self.source.stored.read(&released)? else { return Err(Failure::internal()) };
+        self.touched.add(released.facts());
+        self.put(&set);
+        self.references_of(&set).await?;
+        Ok(Some(set))
     }
 
     /// The value set to which an element is bound, as `[url of a StructureDefinition]#[path]`; the profile's own binding before that of its base.

@@ -11,7 +11,6 @@ use store::Store;
 use terminology::{Added, CodeQuestion, CodeService, Embedded, Told};
 
 use crate::failure::Failure;
-use crate::remote_codes::RemoteCodes;
 use crate::remote_terminology::RemoteTerminology;
 use crate::stored_definitions::{Gathered, Looked, StoredDefinitions, plain};
 use crate::weir::Clock;
@@ -123,12 +122,8 @@ impl Terminologies {
             }
         }
         if let Some(remote) = &self.remote {
-            left.retain(|question| remote.may_be_asked(question));
             let embedded = embedded.unwrap_or_else(|| self.alone());
-            let patience = Duration::from_millis(remote.validation_timeout_ms).saturating_sub(waited);
-            let service = RemoteCodes { remote, embedded: &embedded, patience, now: (self.clock)() };
-            let told = service.tell(&left).await;
-            facts.extend(left.into_iter().map(Question::Code).zip(told));
+            facts.extend(remote.tell(left, &embedded, waited, (self.clock)()).await);
         }
         facts
     }

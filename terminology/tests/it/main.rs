@@ -167,3 +167,19 @@ fn members_are_listed_where_they_are_all_known() {
     assert_eq!(terminology.above(system, "dog"), Ok(vec!["animal".to_owned(), "dog".to_owned()]));
     assert!(terminology.below("http://snomed.info/sct", "1").is_err());
 }
+
+#[test]
+fn every_filter_of_the_standard_is_on_a_property_that_there_is() {
+    let definitions = Definitions::r4().expect("the base definitions load");
+    let sets = definitions.value_set_urls().filter_map(|url| definitions.value_set(url));
+    let mut count = 0;
+    for part in sets.flat_map(|set| set.include.iter().chain(&set.exclude)) {
+        let system = part.system.as_deref().and_then(|url| definitions.code_system(url));
+        let Some(system) = system.filter(|system| system.is_complete()) else { continue };
+        for filter in &part.filters {
+            count += 1;
+            assert!(system.has_property(&filter.property), "{}: {}", system.url, filter.property);
+        }
+    }
+    assert!(count > 50, "{count}");
+}

@@ -1,5 +1,7 @@
 //! `weir package`: installs, lists and removes FHIR packages.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -50,7 +52,8 @@ pub async fn add(house: &House, registry: &Registry, sources: &[String]) -> Resu
         let package = match source.rsplit_once('@') {
             _ if Path::new(source).is_dir() => read_folder(Path::new(source))?,
             _ if Path::new(source).is_file() => {
-                read_file(&std::fs::read(source).with_context(|| format!("read {source}"))?, source)?
+                let file = File::open(source).with_context(|| format!("read {source}"))?;
+                read_file(BufReader::new(file), source)?
             }
             Some((name, version)) if !name.contains('/') => {
                 is_from_registry = true;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{OutputFormat, ValidateArgs};
 use crate::package::{Faults, Package, lines, read_file, read_folder};
+use crate::terminology_server::Asking;
 use crate::wiring::{House, Knowledge, now};
 
 /// The two bytes that a gzipped archive starts with.
@@ -20,6 +21,7 @@ const GZIP_SECOND: u8 = 0x8B;
 
 /// Checks the files and prints; exit code 1 when one has an error.
 pub async fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
+    let asking = if arguments.ask_terminology_server { Some(Asking::new(&arguments.store)?) } else { None };
     let validator = with(base(arguments).await?, &arguments.with)?;
     let options = Options {
         profiles: arguments.profile.clone(),
@@ -32,13 +34,17 @@ pub async fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
         skips_contained: arguments.skip_contained,
         extension_domains: arguments.extension_domains.clone(),
         now: Some(now()),
+        asks: asking.is_some(),
         ..Options::default()
     };
     let mut outcomes: Vec<Value> = Vec::new();
     let mut is_bad = false;
     for file in super::files(&arguments.paths)? {
         let bytes = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-        let issues = validator.validate_text(&bytes, &options);
+        let issues = match &asking {
+            Some(asking) => asking.issues(&validator, &bytes, &options).await,
+            None => validator.validate_text(&bytes, &options),
+        };
         is_bad |= issues.iter().any(Issue::is_error);
         match arguments.format {
             OutputFormat::Text => crate::out(&text(&file, &issues)),
@@ -57,7 +63,9 @@ pub async fn run(arguments: &ValidateArgs) -> Result<ExitCode> {
 /// The validator of what is built in, or of that with the installed packages over it where a store is named.
 async fn base(arguments: &ValidateArgs) -> Result<Arc<Validator>> {
     let store = &arguments.store;
-    let is_named = store.config.is_some() || store.data_dir.is_some() || store.database_url.is_some();
+    // A settings file may be there for the terminology server alone.
+    let is_configured = store.config.is_some() && !arguments.ask_terminology_server;
+    let is_named = is_configured || store.data_dir.is_some() || store.database_url.is_some();
     if !arguments.installed && !is_named {
         return Ok(Knowledge::load()?.validator);
     }
@@ -85,7 +93,7 @@ fn with(base: Arc<Validator>, paths: &[PathBuf]) -> Result<Arc<Validator>> {
         } else {
             let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
             match bytes.as_slice() {
-                [GZIP_FIRST, GZIP_SECOND, ..] => of_package(read_file(&bytes, &path.display().to_string())?),
+                [GZIP_FIRST, GZIP_SECOND, ..] => of_package(read_file(bytes.as_slice(), &path.display().to_string())?),
                 _ => of_file(path, &bytes)?,
             }
         };

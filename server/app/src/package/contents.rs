@@ -1,17 +1,22 @@
 //! What a package holds: its name, what it needs, its definitions.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use super::archive;
+use super::bounds::Bounds;
+use super::name::{check_name, check_version, loose_name};
 
 /// Types of resources that come into force. SearchParameters do not: a search by one would not find what was there before.
 const DEFINITIONS: [&str; 4] = ["StructureDefinition", "ValueSet", "CodeSystem", "ConceptMap"];
 /// Types of resources that others are held against without being definitions.
 const FORMS: [&str; 2] = ["Questionnaire", "Measure"];
+/// Where the resources lie in an archive.
+const FOLDER: &str = "package/";
 /// The manifest of a package.
 const MANIFEST: &str = "package.json";
 
@@ -47,13 +52,21 @@ impl Package {
             let is_r4 = |one: &Value| one.as_str().is_some_and(|one| one == "4.0" || one.starts_with("4.0."));
             ensure!(versions.iter().any(is_r4), "it is not for FHIR R4: `fhirVersions` does not name 4.0.1");
         }
-        let dependencies = manifest.get("dependencies").and_then(Value::as_object).into_iter().flatten();
+        let (name, version) =
+            (member("name").context("there is no `name`")?, member("version").context("there is no `version`")?);
+        check_name("name", &name)?;
+        check_version("version", &version)?;
+        let mut dependencies = BTreeMap::new();
+        for (name, version) in manifest.get("dependencies").and_then(Value::as_object).into_iter().flatten() {
+            let Some(version) = version.as_str() else { continue };
+            check_name("dependencies", name)?;
+            check_version("dependencies", version)?;
+            dependencies.insert(name.clone(), version.to_owned());
+        }
         Ok(Package {
-            name: member("name").context("there is no `name`")?,
-            version: member("version").context("there is no `version`")?,
-            dependencies: dependencies
-                .filter_map(|(name, version)| Some((name.clone(), version.as_str()?.to_owned())))
-                .collect(),
+            name,
+            version,
+            dependencies,
             definitions: Vec::new(),
             forms: Vec::new(),
             left_aside: BTreeMap::new(),
@@ -83,15 +96,18 @@ impl Package {
 }
 
 /// Reads a package archive.
-pub fn read_file(packed: &[u8], named: &str) -> Result<Package> {
-    let files = archive::files(packed).with_context(|| format!("package {named}"))?;
-    let manifest = files.iter().find(|(name, _)| name == "package/package.json");
-    let (_, manifest) = manifest.with_context(|| format!("package {named}: there is no package/package.json"))?;
+pub fn read_file(packed: impl Read, named: &str) -> Result<Package> {
+    let below = |name: &str| name.strip_prefix(FOLDER).map(str::to_owned);
+    let is_wanted = |name: &str| below(name).is_some_and(|file| file == MANIFEST || is_definition_file(&file));
+    let mut files = archive::files(packed, is_wanted).with_context(|| format!("package {named}"))?;
+    let manifest = files.iter().position(|(name, _)| below(name).as_deref() == Some(MANIFEST));
+    let manifest = manifest.with_context(|| format!("package {named}: there is no {FOLDER}{MANIFEST}"))?;
+    let (_, manifest) = files.remove(manifest);
     let mut package =
-        Package::of_manifest(manifest).with_context(|| format!("package {named}: package/package.json"))?;
-    for (name, bytes) in &files {
-        let Some(file) = name.strip_prefix("package/").filter(|file| is_definition_file(file)) else { continue };
-        package.add(file, bytes).with_context(|| format!("package {}: {file}", package.id()))?;
+        Package::of_manifest(&manifest).with_context(|| format!("package {named}: {FOLDER}{MANIFEST}"))?;
+    for (name, bytes) in files {
+        let file = archive::shown(&below(&name).unwrap_or(name));
+        package.add(&file, &bytes).with_context(|| format!("package {}: {file}", package.id()))?;
     }
     Ok(package)
 }
@@ -103,8 +119,9 @@ pub fn read_folder(folder: &Path) -> Result<Package> {
     let named = folder.display().to_string();
     let manifest = folder.join(MANIFEST);
     let is_package = manifest.is_file();
+    let mut bounds = Bounds::default();
     let mut package = if is_package {
-        let text = std::fs::read(&manifest).with_context(|| format!("read {}", manifest.display()))?;
+        let text = bounds.read(&manifest, MANIFEST).with_context(|| format!("package {named}"))?;
         Package::of_manifest(&text).with_context(|| format!("package {named}: {MANIFEST}"))?
     } else {
         loose(folder)?
@@ -112,11 +129,11 @@ pub fn read_folder(folder: &Path) -> Result<Package> {
     let mut paths = Vec::new();
     files_below(folder, !is_package, &mut paths)?;
     for path in paths {
-        let file = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        let file = archive::shown(&path.strip_prefix(folder).unwrap_or(&path).to_string_lossy());
         if is_package && !is_definition_file(&file) {
             continue;
         }
-        let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+        let bytes = bounds.read(&path, &file).with_context(|| format!("package {}", package.id()))?;
         package.add(&file, &bytes).with_context(|| format!("package {}: {file}", package.id()))?;
     }
     let what = format!("the folder {named} holds no definitions");
@@ -126,9 +143,9 @@ pub fn read_folder(folder: &Path) -> Result<Package> {
 
 fn loose(folder: &Path) -> Result<Package> {
     let whole = folder.canonicalize().with_context(|| format!("read the folder {}", folder.display()))?;
-    let name = whole.file_name().map(|name| name.to_string_lossy().to_lowercase().replace(' ', "-"));
+    let name = whole.file_name().and_then(|name| loose_name(&name.to_string_lossy()));
     Ok(Package {
-        name: name.with_context(|| format!("the folder {} has no name", folder.display()))?,
+        name: name.with_context(|| format!("the folder {} has no name that a package can have", folder.display()))?,
         version: "0.0.0".to_owned(),
         dependencies: BTreeMap::new(),
         definitions: Vec::new(),
@@ -153,7 +170,8 @@ fn files_below(folder: &Path, goes_deeper: bool, found: &mut Vec<std::path::Path
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() && goes_deeper {
+        // A link may lead back.
+        if path.is_dir() && goes_deeper && !path.is_symlink() {
             files_below(&path, goes_deeper, found)?;
         } else if path.is_file() && is_resource {
             found.push(path);

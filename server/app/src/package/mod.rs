@@ -2,9 +2,11 @@
 //! <https://confluence.hl7.org/display/FHIR/NPM+Package+Specification>
 
 mod archive;
+mod bounds;
 mod contents;
 mod faults;
 mod in_force;
+mod name;
 mod registry;
 
 pub use contents::{Package, read_file, read_folder};

@@ -50,7 +50,7 @@ impl Registry {
         };
         let packed = self.get(&tarball).await?;
         check(&packed, dist.get("integrity").and_then(Value::as_str)).with_context(|| format!("{name}@{version}"))?;
-        let package = read_file(&packed, &format!("{name}@{version}"))?;
+        let package = read_file(packed.as_ref(), &format!("{name}@{version}"))?;
         ensure!(
             package.name == name && package.version == version,
             "the registry gave {} for {name}@{version}",

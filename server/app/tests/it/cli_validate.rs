@@ -1,5 +1,7 @@
 //! `weir validate`: text and JSON out, JSON and XML in, exit codes.
 
+use std::io::{Read as _, Write as _};
+
 use serde_json::Value;
 
 use crate::place::{Place, Told, told, weir};
@@ -105,6 +107,66 @@ fn definitions_come_from_files() {
     }
     assert!(validate(&files, &["--with", "no.json", "a.json"]).badly().contains("no.json: there is no `resourceType`"));
     assert!(validate(&files, &["--with", "gone.json", "a.json"]).badly().contains("gone.json"));
+}
+
+#[test]
+fn a_definition_on_nothing_that_is_known_ends_the_run() {
+    let profile = |url: &str, base: &str| {
+        serde_json::json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "kind": "resource", "type": "Patient",
+            "derivation": "constraint", "baseDefinition": base,
+            "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}})
+        .to_string()
+    };
+    let (lost, first) = (profile("urn:weir:lost", "urn:weir:never"), profile("urn:weir:first", "urn:weir:second"));
+    let second = profile("urn:weir:second", "http://hl7.org/fhir/StructureDefinition/Patient");
+    let files = [
+        ("a.json", GOOD.as_bytes()),
+        ("lost.json", lost.as_bytes()),
+        ("f/lost.json", lost.as_bytes()),
+        ("first.json", first.as_bytes()),
+        ("second.json", second.as_bytes()),
+    ];
+    for (with, named) in [("lost.json", "lost.json"), ("f", "f: lost.json")] {
+        let message = validate(&files, &["--with", with, "a.json"]).badly();
+        let said = format!("{named}: profile `urn:weir:lost`: its base `urn:weir:never` is not known here");
+        assert!(message.contains(&said), "{message}");
+    }
+    // One file may build on what a later one defines.
+    validate(&files, &["--with", "first.json", "--with", "second.json", "a.json"]).well();
+}
+
+#[test]
+fn a_terminology_server_is_asked_where_it_is_asked_for_and_configured() {
+    let coded = r#"{"resourceType":"Condition","subject":{"reference":"Patient/1"},"code":{"coding":[
+        {"system":"http://snomed.info/sct","code":"22298006","display":"Wrong"}]}}"#;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/fhir", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let body =
+            r#"{"resourceType":"Parameters","parameter":[{"name":"display","valueString":"Myocardial infarction"}]}"#;
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&head[..length]).contains("Wrong"));
+            let _ =
+                write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    let settings = format!("[terminology]\nserver_url = \"{base}\"\n[outbound]\nprivate_addresses = true\n");
+    let files = [("a.json", coded.as_bytes()), ("weir.toml", settings.as_bytes())];
+    let ask = "--ask-terminology-server";
+    let asked = validate(&files, &[ask, "--config", "weir.toml", "a.json"]);
+    assert!(asked.code == 1 && asked.out.contains("the display is not that of the code"), "{asked:?}");
+    assert!(!asked.out.contains("information"), "{asked:?}");
+    let alone = validate(&files, &["a.json"]).well();
+    assert!(alone.contains("snomed.info") && !alone.contains("the display is not"), "{alone}");
+    assert!(validate(&files, &[ask, "a.json"]).badly().contains("set terminology.server_url"));
+    // A server that is gone is a note.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = settings.replace(&base, &format!("http://{closed}/fhir"));
+    let files = [("a.json", coded.as_bytes()), ("weir.toml", gone.as_bytes())];
+    let told = validate(&files, &[ask, "--config", "weir.toml", "a.json"]).well();
+    assert!(told.contains("could not be checked"), "{told}");
 }
 
 #[test]

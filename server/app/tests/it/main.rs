@@ -15,6 +15,7 @@ mod cli_fhirpath;
 mod cli_help;
 mod cli_ingest;
 mod cli_package;
+mod cli_package_hostile;
 mod cli_people;
 mod cli_serve;
 mod cli_store;

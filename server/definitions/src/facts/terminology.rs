@@ -30,6 +30,7 @@ pub fn code_system(definition: &Value) -> Result<CodeSystemDef, String> {
         supplements: owned(definition, "supplements"),
         language: owned(definition, "language"),
         concepts,
+        declared: list(definition, "property").iter().filter_map(|one| owned(one, "code")).collect(),
         ..CodeSystemDef::default()
     })
 }

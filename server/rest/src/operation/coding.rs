@@ -116,6 +116,8 @@ pub(crate) async fn value_set(
     let Definition::ValueSet(set) = found else {
         return Err(Failure::bad_request("invalid", "parameter `valueSet` must be a ValueSet"));
     };
+    // It may refer to itself.
+    gathered.put(&set);
     gathered.references_of(&set).await?;
     Ok(set)
 }

@@ -15,7 +15,7 @@ use crate::perform::Context;
 use crate::stored_definitions::Gathered;
 
 /// Codes of one answer; whoever wants more asks for pages.
-const CODES_MAX: usize = 10_000;
+pub(crate) const CODES_MAX: usize = 10_000;
 
 /// What R4 has.
 pub(crate) const PARAMETERS: [&str; 21] = [
