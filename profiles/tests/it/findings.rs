@@ -7,7 +7,7 @@ use fhir::{Instant, Issue, Json, Severity};
 use profiles::{ISSUE_COUNT_MAX, Options, Validator};
 use serde_json::{Value, json};
 
-use crate::{errors, issues};
+use crate::{by_profile, errors, issues};
 
 /// 1 January 2026.
 const NOW: Instant = Instant(1_767_225_600_000);
@@ -25,18 +25,6 @@ fn check(resource: Value, on_write: &[&str], by_command: &[&str]) {
 fn warnings(resource: &Value, options: &Options) -> Vec<String> {
     let found = issues(resource, options).into_iter().filter(|issue| issue.severity == Severity::Warning);
     found.map(|issue| format!("{} {}", issue.code, issue.expression.unwrap_or_default())).collect()
-}
-
-/// What is wrong with a Patient by a profile with these elements.
-fn by_profile(elements: &Value, resource: &Value, options: &Options) -> Vec<Issue> {
-    let url = "http://example.org/StructureDefinition/p";
-    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
-        "abstract": false, "type": "Patient", "derivation": "constraint",
-        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "differential": {"element": elements}});
-    let base = Definitions::r4().expect("the base definitions load");
-    let definitions = base.with_overlay(vec![profile]).expect("the definitions are taken");
-    let options = Options { profiles: vec![url.to_owned()], ..options.clone() };
-    Validator::new(Arc::new(definitions)).issues(&Json::from_value(resource), &options)
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! Where extensions may stand: contexts of each kind, and the rules on what carries them.
+
+use fhir::Severity;
+use profiles::Options;
+use serde_json::{Value, json};
+
+use crate::{issues_with, told};
+
+const URL: &str = "https://weir.test/StructureDefinition/e";
+const OUTER: &str = "https://weir.test/StructureDefinition/outer";
+
+fn definition(url: &str, context: Value, invariants: Value) -> Value {
+    json!({"resourceType": "StructureDefinition", "url": url, "name": "E", "status": "active", "kind": "complex-type", "abstract": false,
+        "type": "Extension", "derivation": "constraint", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+        "context": context, "contextInvariant": invariants, "differential": {"element": [
+            {"id": "Extension", "path": "Extension"}, {"id": "Extension.url", "path": "Extension.url", "fixedUri": url}]}})
+}
+
+/// What the command says of a resource with the extension, defined with these contexts and rules.
+fn check(contexts: &Value, invariants: &[&str], resource: &Value, expected: &[&str]) {
+    let outer = definition(OUTER, json!([{"type": "element", "expression": "Element"}]), json!([]));
+    let support = [definition(URL, contexts.clone(), json!(invariants)), outer];
+    let exacting = Options { exacting: true, ..Options::default() };
+    assert_eq!(told(&issues_with(&support, resource, &exacting)), expected, "{contexts} {invariants:?} {resource}");
+    // A write takes it, and says so.
+    let found = issues_with(&support, resource, &Options::default());
+    assert_eq!(told(&found), [""; 0], "{contexts} {invariants:?} {resource}");
+    let warnings = found.iter().filter(|issue| issue.code == "extension" && issue.severity == Severity::Warning);
+    assert_eq!(warnings.count(), expected.len(), "{found:?}");
+}
+
+fn own() -> Value {
+    json!([{"url": URL, "valueString": "x"}])
+}
+
+fn patient(more: &Value) -> Value {
+    let mut made = json!({"resourceType": "Patient", "active": true});
+    made.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    made
+}
+
+#[test]
+fn a_path_leads_to_what_carries_the_extension() {
+    let by = |expression: &str| json!([{"type": "fhirpath", "expression": expression}]);
+    let official = patient(&json!({"name": [{"use": "official", "text": "x", "extension": own()}]}));
+    check(&by("Patient.name.where(use = 'official')"), &[], &official, &[]);
+    check(&by("Patient.name.where(use = 'old')"), &[], &official, &["extension Patient.name[0].extension[0]"]);
+    check(&by("Patient.contact.name"), &[], &official, &["extension Patient.name[0].extension[0]"]);
+    let several =
+        json!([{"type": "fhirpath", "expression": "Patient.photo"}, {"type": "fhirpath", "expression": "name"}]);
+    check(&several, &[], &official, &[]);
+    // A primitive carries it beside its value.
+    let born = patient(&json!({"birthDate": "2020-01-01", "_birthDate": {"extension": own()}}));
+    check(&by("Patient.birthDate"), &[], &born, &[]);
+    check(&by("Patient.gender"), &[], &born, &["extension Patient.birthDate.extension[0]"]);
+    let unborn = patient(&json!({"_birthDate": {"extension": own()}}));
+    check(&by("Patient.birthDate"), &[], &unborn, &[]);
+}
+
+#[test]
+fn an_extension_may_be_made_for_another() {
+    let within = json!([{"type": "extension", "expression": OUTER}]);
+    let nested = patient(&json!({"extension": [{"url": OUTER, "extension": own()}]}));
+    check(&within, &[], &nested, &[]);
+    check(&within, &[], &patient(&json!({"extension": own()})), &["extension Patient.extension[0]"]);
+    let elsewhere = json!([{"type": "extension", "expression": "https://weir.test/StructureDefinition/other"}]);
+    check(&elsewhere, &[], &nested, &["extension Patient.extension[0].extension[0]"]);
+}
+
+#[test]
+fn what_carries_the_extension_is_held_to_its_rules() {
+    let anywhere = json!([{"type": "element", "expression": "Element"}]);
+    let named = |text: &str| patient(&json!({"name": [{"use": "official", "text": text, "extension": own()}]}));
+    let at = ["extension Patient.name[0].extension[0]"];
+    check(&anywhere, &["text = 'x'"], &named("x"), &[]);
+    check(&anywhere, &["text = 'x'"], &named("y"), &at);
+    check(&anywhere, &["use.exists()", "text = 'x'"], &named("y"), &at);
+    check(&anywhere, &["%extension.value = 'x' and %resource.active"], &named("x"), &[]);
+    check(&anywhere, &["%extension.value = 'y'"], &named("x"), &at);
+    // Without an answer it does not hold.
+    check(&anywhere, &["family = 'x'"], &named("x"), &at);
+    let born = patient(&json!({"birthDate": "2020-01-01", "_birthDate": {"extension": own()}}));
+    check(&anywhere, &["$this > @2019-01-01"], &born, &[]);
+    check(&anywhere, &["$this > @2021-01-01"], &born, &["extension Patient.birthDate.extension[0]"]);
+    let contact = patient(&json!({"contact": [{"name": {"text": "x"}, "extension": own()}]}));
+    check(&anywhere, &["name.text = 'x'"], &contact, &[]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_lets_pass() {
+    let unread = json!([{"type": "fhirpath", "expression": "Patient.("}]);
+    let support = [definition(URL, unread, json!(["name.("]))];
+    let exacting = Options { exacting: true, ..Options::default() };
+    let found = issues_with(&support, &patient(&json!({"extension": own()})), &exacting);
+    assert_eq!(told(&found), [""; 0]);
+    let warnings: Vec<_> = found.iter().filter(|issue| issue.code == "processing").collect();
+    assert!(!warnings.is_empty(), "{found:?}");
+    assert!(warnings[0].diagnostics.contains("cannot be evaluated"), "{warnings:?}");
+}
