@@ -7,10 +7,6 @@ use crate::questionnaire_response::list;
 use crate::rule::{Rule, Slice};
 use crate::walk::{Place, Walk, shown};
 
-/// Where the extensions of HL7 begin. They are added to and widened apart from R4, so that one of them may be unknown or stand
-/// elsewhere and still be right.
-pub(crate) const HL7: &str = "http://hl7.org/fhir/StructureDefinition/";
-
 /// Where the extensions of HL7's tools begin.
 const HL7_TOOLS: &str = "http://hl7.org/fhir/tools/";
 
@@ -47,7 +43,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 self.error(place, "extension", || format!("modifier extension `{}` is not known here", shown(&url)));
             }
             None => {
-                let is_hl7 = url.starts_with(HL7) || url.starts_with(HL7_TOOLS) || is_of_other_version(&url);
+                let is_hl7 = url.starts_with(HL7_TOOLS) || is_of_other_version(&url);
                 let is_allowed = is_hl7 || EXAMPLES.iter().any(|part| url.contains(part));
                 let severity =
                     if self.options.exacting && !is_allowed { Severity::Error } else { Severity::Information };

@@ -4,12 +4,13 @@ use definitions::{ProfileDef, TypeKind};
 use fhir::{Node, Severity};
 use fhirpath::{Element, Expression, Value};
 
-use crate::extension::HL7;
 use crate::path::Path;
 use crate::walk::{Place, Walk, shown};
 
 /// The elements of a definition that hold values of any type for others: what is an extension there need not be one here.
 const VALUES_OF_OTHERS: [&str; 3] = [".element.pattern", ".element.fixed", ".element.example.value"];
+/// R4's own definitions of primitive types have this on the type of their value, which its contexts leave out.
+const REGEX: &str = "http://hl7.org/fhir/StructureDefinition/regex";
 /// The abstract types of later versions that R4's definitions have by their elements alone.
 const CANONICAL: [&str; 2] = ["CanonicalResource", "MetadataResource"];
 
@@ -62,9 +63,11 @@ impl ContextRules {
                 PlaceRule::Element(path.replace("[x]", ""))
             }
         });
+        let mut places: Vec<PlaceRule> = places.collect();
+        places.extend((definition.url == REGEX).then(|| PlaceRule::Element("ElementDefinition.type".to_owned())));
         let said: Vec<&str> = definition.context.iter().map(|context| context.expression.as_str()).collect();
         Self {
-            places: places.collect(),
+            places,
             said: said.join(", "),
             invariants: definition.context_invariant.iter().map(|source| Compiled::new(source)).collect(),
         }
@@ -82,8 +85,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Says so when an extension stands where its definition does not let it.
     pub(crate) fn context(&mut self, place: Place<'_, 'a>, url: &str, rules: &ContextRules) {
         let Some(holder) = place.path.parent() else { return };
-        let is_error = self.options.exacting && !url.starts_with(HL7);
-        let severity = if is_error { Severity::Error } else { Severity::Warning };
+        let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };
         let is_there = rules.places.is_empty() || rules.places.iter().any(|rule| self.is_place(place, rule, holder));
         if !is_there && !self.is_value_of_other(holder) {
             return self.report(severity, place, "extension", || {
@@ -125,7 +127,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                     let context = self.fhirpath_context();
                     let items = expression.evaluate(&Value::Node(resource), &context);
                     let items = items.map_err(|error| error.to_string())?;
-                    Ok(items.iter().filter_map(Value::element).any(|element| self.is_carrier(&element)))
+                    Ok(items.iter().filter_map(Value::element).any(|element| self.is_carrier(element)))
                 });
                 found.unwrap_or_else(|reason| {
                     let url = place.node.str("url").unwrap_or_default();

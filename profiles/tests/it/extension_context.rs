@@ -4,7 +4,7 @@ use fhir::Severity;
 use profiles::Options;
 use serde_json::{Value, json};
 
-use crate::{issues_with, told};
+use crate::{errors, issues_with, told};
 
 const URL: &str = "https://weir.test/StructureDefinition/e";
 const OUTER: &str = "https://weir.test/StructureDefinition/outer";
@@ -96,4 +96,49 @@ fn what_cannot_be_read_is_told_and_lets_pass() {
     let warnings: Vec<_> = found.iter().filter(|issue| issue.code == "processing").collect();
     assert!(!warnings.is_empty(), "{found:?}");
     assert!(warnings[0].diagnostics.contains("cannot be evaluated"), "{warnings:?}");
+}
+
+#[test]
+fn extensions_of_hl7_are_those_that_hl7_has() {
+    let hl7 = |name: &str| format!("http://hl7.org/fhir/StructureDefinition/{name}");
+    let held =
+        |name: &str, member: &str, value: Value| patient(&json!({"extension": [{"url": hl7(name), member: value}]}));
+    let exacting = Options { exacting: true, ..Options::default() };
+    let check = |resource: Value, on_write: &[&str], by_command: &[&str]| {
+        assert_eq!(errors(&resource, &Options::default()), on_write, "on a write: {resource}");
+        assert_eq!(errors(&resource, &exacting), by_command, "by the command: {resource}");
+    };
+    let at = "extension Patient.extension[0]";
+    check(held("patient-cadavericDonor", "valueBoolean", json!(true)), &[], &[]);
+    check(held("patient-nope", "valueBoolean", json!(true)), &[], &[at]);
+    // One that came after R4.
+    check(held("patient-knownNonDuplicate", "valueReference", json!({"reference": "Patient/1"})), &[], &[]);
+    let wrong = "value Patient.extension[0].value.ofType(string)";
+    check(held("patient-knownNonDuplicate", "valueString", json!("2")), &[wrong], &[wrong]);
+    // R4 has it on the evidence itself, and its successors on the action.
+    let plan = |place: &str| {
+        let quality = json!([{"url": hl7("cqf-qualityOfEvidence"), "valueCodeableConcept": {"text": "x"}}]);
+        let mut action = json!({"documentation": [{"type": "citation", "document": {"url": "https://weir.test/d"}}]});
+        action.pointer_mut(place).expect("a place")["extension"] = quality;
+        json!({"resourceType": "PlanDefinition", "name": "P", "status": "draft", "action": [action]})
+    };
+    check(plan("/documentation/0/document"), &[], &[]);
+    check(plan(""), &[], &[]);
+    check(plan("/documentation/0"), &[], &["extension PlanDefinition.action[0].documentation[0].extension[0]"]);
+    // It stands on the date of birth.
+    check(held("patient-birthTime", "valueDateTime", json!("2020-01-01T10:00:00Z")), &[], &[at]);
+}
+
+#[test]
+fn values_that_a_definition_shows_may_carry_any_extension() {
+    let unit = json!([{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "2020-01-01T10:00:00Z"}]);
+    let element = |member: &str| {
+        json!({"resourceType": "StructureDefinition", "url": URL, "name": "P", "status": "active", "kind": "resource", "abstract": false,
+            "type": "Patient", "derivation": "constraint", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+            "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", member: {"text": "x", "extension": unit}}]}})
+    };
+    let exacting = Options { exacting: true, ..Options::default() };
+    assert_eq!(errors(&element("patternHumanName"), &exacting), [""; 0]);
+    let on_element = json!({"resourceType": "Patient", "name": [{"text": "x", "extension": unit}]});
+    assert_eq!(errors(&on_element, &exacting), ["extension Patient.name[0].extension[0]"]);
 }

@@ -221,6 +221,40 @@ fn units_are_those_of_ucum() {
 }
 
 #[test]
+fn units_that_definitions_list_are_those_of_ucum() {
+    let set = |code: &str| {
+        json!({"resourceType": "ValueSet", "status": "draft", "compose": {"include": [
+            {"system": "http://unitsofmeasure.org", "concept": [{"code": code}]}]}})
+    };
+    for right in ["mm[Hg]", "10*9/L", "{score}", "{CAG repeats}", "cm"] {
+        check(set(right), &[], &[]);
+    }
+    for wrong in ["mmHg", "centimetre", "tablet"] {
+        check(set(wrong), &[], &["code-invalid ValueSet.compose.include[0].concept[0]"]);
+    }
+}
+
+#[test]
+fn a_unit_is_held_to_the_value_set_that_it_is_bound_to() {
+    let found = |strength: &str, value_set: &str, code: &str| {
+        let elements = json!([{"id": "Observation.value[x]", "path": "Observation.value[x]", "type": [{"code": "Quantity"}]},
+            {"id": "Observation.value[x].code", "path": "Observation.value[x].code",
+                "binding": {"strength": strength, "valueSet": format!("http://hl7.org/fhir/ValueSet/{value_set}")}}]);
+        // By a system of its own the unit itself is nobody's business.
+        let observation = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "valueQuantity": {"value": 1, "system": "https://weir.test/units", "code": code}});
+        let found = by_profile(&elements, &observation, &Options::default());
+        let found = found.iter().filter(|issue| issue.code == "code-invalid");
+        found.map(|issue| issue.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(found("required", "ucum-units", "mm[Hg]"), []);
+    assert_eq!(found("required", "ucum-units", "mmHg"), [Severity::Error]);
+    assert_eq!(found("extensible", "ucum-units", "mmHg"), [Severity::Warning]);
+    assert_eq!(found("required", "units-of-time", "h"), []);
+    assert_eq!(found("required", "units-of-time", "hour"), [Severity::Error]);
+}
+
+#[test]
 fn the_entries_of_a_document_hang_together() {
     let entry = |name: &str, mut resource: Value| {
         resource["id"] = json!(name);
