@@ -12,6 +12,8 @@ mod findings;
 mod mutants;
 mod questionnaire_rules;
 mod questions;
+#[path = "../../../server/fhir/tests/it/r4_examples.rs"]
+mod r4_examples;
 mod references;
 mod rules;
 mod spec_examples;
