@@ -1,5 +1,8 @@
 //! Where an extension may stand: <https://hl7.org/fhir/R4/defining-extensions.html#context>.
 
+use std::collections::HashSet;
+use std::rc::Rc;
+
 use definitions::{ProfileDef, TypeKind};
 use fhir::{Node, Severity};
 use fhirpath::{Element, Expression, Value};
@@ -25,6 +28,9 @@ pub(crate) struct Holder<'v, 'a> {
     /// Of a primitive, the value that the object stands beside.
     pub(crate) value: Option<Node<'a>>,
 }
+
+/// The places of the elements that an expression gives, or why it gives none.
+pub(crate) type GivenPlaces = Result<HashSet<u32>, String>;
 
 /// Where an extension may stand, compiled.
 #[derive(Debug)]
@@ -121,21 +127,33 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         match rule {
             PlaceRule::Extension(wanted) => self.extension_urls.last().is_some_and(|url| url == wanted),
             PlaceRule::Element(wanted) => self.is_element(wanted, holder),
-            PlaceRule::Expression(compiled) => {
-                let found = compiled.expression.as_ref().map_err(Clone::clone).and_then(|expression| {
-                    let resource = Element::new(self.resource, None, self.validator.definitions());
-                    let context = self.fhirpath_context();
-                    let items = expression.evaluate(&Value::Node(resource), &context);
-                    let items = items.map_err(|error| error.to_string())?;
-                    Ok(items.iter().filter_map(Value::element).any(|element| self.is_carrier(element)))
-                });
-                found.unwrap_or_else(|reason| {
+            PlaceRule::Expression(compiled) => match &*self.given_places(compiled) {
+                Ok(given) => self.holder.node.is_some_and(|node| given.contains(&node.index())),
+                Err(reason) => {
                     let url = place.node.str("url").unwrap_or_default();
-                    self.note_unread(place, &url, &reason);
+                    self.note_unread(place, &url, reason);
                     true
-                })
-            }
+                }
+            },
         }
+    }
+
+    /// Gives the places of the elements that an expression on the resource gives, found once for each resource: it may have many extensions.
+    fn given_places(&self, compiled: &Compiled) -> Rc<GivenPlaces> {
+        let key = (self.resource.index(), compiled.source.clone());
+        if let Some(known) = self.around.given_places.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let given = compiled.expression.as_ref().map_err(Clone::clone).and_then(|expression| {
+            let resource = Element::new(self.resource, None, self.validator.definitions());
+            let items = expression.evaluate(&Value::Node(resource), &self.fhirpath_context());
+            let items = items.map_err(|error| error.to_string())?;
+            let nodes = items.iter().filter_map(Value::element).flat_map(|element| [element.node, element.sibling]);
+            Ok(nodes.flatten().map(|node| node.index()).collect())
+        });
+        let given = Rc::new(given);
+        self.around.given_places.borrow_mut().insert(key, Rc::clone(&given));
+        given
     }
 
     fn is_element(&self, wanted: &str, holder: &Path<'_>) -> bool {
@@ -180,10 +198,5 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             (element.node, element.sibling) = (value, Some(node));
         }
         Some(element)
-    }
-
-    fn is_carrier(&self, element: &Element<'_>) -> bool {
-        let Some(own) = self.holder.node.map(|node| node.index()) else { return false };
-        [element.node, element.sibling].into_iter().flatten().any(|node| node.index() == own)
     }
 }
