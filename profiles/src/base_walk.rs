@@ -4,7 +4,7 @@ use fhir::{Kind, Node, Severity};
 use fhirpath::Element;
 
 use crate::base_rules::{ElementRules, Found, Shape, TypeId, TypeRules};
-use crate::extension::Holder;
+use crate::extension_context::Holder;
 use crate::path::Path;
 use crate::walk::{Place, Walk, shown};
 
@@ -50,9 +50,16 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         self.depth += 1;
         let outer = (role == Role::Own).then(|| self.enter(node));
         let resource = std::mem::replace(&mut self.resource, node);
+        let is_bundle = type_name == "Bundle";
+        if is_bundle {
+            self.around.enter_bundle(node);
+        }
         self.object(node, id, path);
         self.resource_rules(place, &type_name);
         self.resource_profiles(place, &type_name, role, profiles);
+        if is_bundle {
+            self.around.leave_bundle();
+        }
         self.resource = resource;
         if let Some(outer) = outer {
             self.leave(outer);
@@ -63,16 +70,23 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Holds an object against a complex type.
     pub(crate) fn object(&mut self, node: Node<'a>, id: TypeId, path: &Path<'_>) {
         let Some(rules) = self.validator.base.get(id, self.validator.definitions()) else { return };
-        self.object_of(node, rules, &rules.name, path);
+        self.object_of((node, None), rules, &rules.name, path);
         if !rules.is_resource {
             self.content(Place { node, path, rule: None });
         }
     }
 
-    /// Holds an object against the rules of its type; `type_name` is the type that it has for its extensions.
-    fn object_of(&mut self, node: Node<'a>, rules: &'v TypeRules, type_name: &'v str, path: &Path<'_>) {
+    /// Holds an object against the rules of its type; `type_name` is the type that it has for its extensions, `value` the primitive that
+    /// it stands beside.
+    fn object_of(
+        &mut self,
+        (node, value): (Node<'a>, Option<Node<'a>>),
+        rules: &'v TypeRules,
+        type_name: &'v str,
+        path: &Path<'_>,
+    ) {
         let holder = self.holder;
-        self.holder = Holder { type_name, owner: holder.type_name };
+        self.holder = Holder { type_name, owner: holder.type_name, node: Some(node), value };
         self.members(node, rules, path);
         self.holder = holder;
     }
@@ -210,7 +224,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let (element, type_name) = (found.element, found.type_use.code.as_str());
         let place = Place { node: value, path: &step, rule: None };
         if value.is_object() && !element.is_array {
-            self.object_of(value, rules, type_name, &step);
+            self.object_of((value, plain), rules, type_name, &step);
             if plain.is_none() {
                 self.content(place);
             }
@@ -229,12 +243,12 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         let mut values = plain.map(|plain| plain.each());
         for (index, item) in value.items().enumerate() {
             let step = step.at(index);
-            let has_value = values.as_mut().and_then(Iterator::next).is_some_and(|value| !value.is_null());
+            let beside = values.as_mut().and_then(Iterator::next).filter(|value| !value.is_null());
             match item.kind() {
                 Kind::Null => {}
                 Kind::Object => {
-                    self.object_of(item, rules, type_name, &step);
-                    if !has_value {
+                    self.object_of((item, beside), rules, type_name, &step);
+                    if beside.is_none() {
                         self.content(Place { node: item, path: &step, rule: None });
                     }
                 }

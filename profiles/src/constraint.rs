@@ -142,13 +142,21 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
 
     /// Evaluates an expression on an element of the resource that is walked; `None` when the answer is empty.
     pub(crate) fn answer(&self, expression: &Expression, element: Element<'_>) -> Result<Option<bool>, String> {
+        expression.holds(&Value::Node(element), &self.fhirpath_context()).map_err(|error| error.to_string())
+    }
+
+    /// Gives what expressions on the resource that is walked may know.
+    pub(crate) fn fhirpath_context<'c>(&'c self) -> Context<'c>
+    where
+        'v: 'c,
+    {
         let definitions = self.validator.definitions();
         let mut context = Context::new(self.resource, definitions, self.around);
         context.now = self.options.now.and_then(|now| Temporal::from_instant(now.0));
         if self.resource != self.container {
             context.root_resource = Some(Value::Node(Element::new(self.container, None, definitions)));
         }
-        expression.holds(&Value::Node(element), &context).map_err(|error| error.to_string())
+        context
     }
 
     /// What every element without a value must have (`ele-1`): more than an id.

@@ -21,7 +21,10 @@ const DISCRIMINATORS: [&str; 5] = ["value", "exists", "pattern", "type", "profil
 pub fn definition_faults(definition: &ProfileDef, definitions: &Definitions) -> Vec<DefinitionFault> {
     let mut found = faults(definition, definitions);
     let is_lost = |fault: &DefinitionFault| fault.element.is_none() && fault.gravity != Gravity::Odd;
-    if definition.kind == "logical" || found.iter().any(is_lost) {
+    let is_alone = definition.kind == "logical" || found.iter().any(is_lost);
+    found.extend(unread_rules(&definition.differential));
+    found.extend(unread_context(definition));
+    if is_alone {
         return found;
     }
     let chain = chain(definition, definitions);
@@ -38,6 +41,29 @@ pub fn definition_faults(definition: &ProfileDef, definitions: &Definitions) -> 
     found
 }
 
+/// Lists the invariants of elements whose expressions cannot be read.
+pub(crate) fn unread_rules<'d>(elements: impl IntoIterator<Item = &'d Value>) -> Vec<DefinitionFault> {
+    let of_element = |element: &Value| {
+        let id = element_id(element).unwrap_or_default();
+        let unread = list(element, "constraint").filter_map(constraint);
+        unread.map(|text| DefinitionFault::of_element(&id, text)).collect::<Vec<_>>()
+    };
+    elements.into_iter().flat_map(of_element).collect()
+}
+
+/// Lists the expressions on where an extension may stand that cannot be read.
+fn unread_context(definition: &ProfileDef) -> impl Iterator<Item = DefinitionFault> {
+    let contexts = definition.context.iter().filter(|context| context.kind == "fhirpath");
+    let expressions = contexts.map(|context| &context.expression).chain(&definition.context_invariant);
+    expressions.filter_map(|expression| {
+        let reason = Expression::parse(expression).err()?;
+        Some(DefinitionFault::of_whole(
+            Gravity::Wrong,
+            format!("`{expression}`, which tells where it may stand, cannot be read: {reason}"),
+        ))
+    })
+}
+
 struct Check<'d> {
     definitions: &'d Definitions,
     definition: &'d ProfileDef,
@@ -51,7 +77,6 @@ impl<'d> Check<'d> {
     fn element(&self, element: &Value, found: &mut Vec<DefinitionFault>) {
         let (Some(id), Some(path)) = (element_id(element), element.get("path").and_then(Value::as_str)) else { return };
         let mut say = |fault: Option<String>| found.extend(fault.map(|text| DefinitionFault::of_element(&id, text)));
-        list(element, "constraint").for_each(|one| say(constraint(one)));
         if let Some(slicing) = element.get("slicing") {
             list(slicing, "discriminator").for_each(|one| say(discriminator(one)));
         }

@@ -2,21 +2,25 @@
 
 use definitions::facts;
 use fhir::{Node, Severity};
+use serde_json::Value;
 
-use crate::definition_check::definition_faults;
+use crate::definition_check::{definition_faults, unread_rules};
 use crate::definition_faults::Gravity;
 use crate::questionnaire_response::list;
 use crate::walk::{Place, Walk, shown};
 
 impl<'v, 'a: 'v> Walk<'v, 'a> {
-    /// Holds a profile against what a profile may say: `sdf-20` apart, the faults that compiling it would find.
+    /// Holds a definition against what its kind may say: `sdf-20` apart, the faults that compiling it would find.
     pub(crate) fn structure_definition(&mut self, place: Place<'_, 'a>) {
         let definition = place.node.to_value();
-        if !facts::is_profile(&definition) {
-            return;
+        let views = ["/differential/element", "/snapshot/element"].iter().filter_map(|view| definition.pointer(view));
+        let mut faults = unread_rules(views.filter_map(Value::as_array).flatten());
+        if facts::is_profile(&definition)
+            && let Ok(profile) = facts::profile(&definition)
+        {
+            faults.extend(definition_faults(&profile, self.validator.definitions()));
         }
-        let Ok(profile) = facts::profile(&definition) else { return };
-        for fault in definition_faults(&profile, self.validator.definitions()) {
+        for fault in faults {
             let (severity, code) = match fault.gravity {
                 Gravity::Wrong => (Severity::Error, "business-rule"),
                 Gravity::Missing => (Severity::Warning, "not-found"),

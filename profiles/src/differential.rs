@@ -135,6 +135,7 @@ fn type_rule(value: &Value) -> TypeRule {
         code: text(value, "code"),
         profiles: texts(value, "profile"),
         target_profiles: texts(value, "targetProfile"),
+        aggregation: texts(value, "aggregation"),
     }
 }
 

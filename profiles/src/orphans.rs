@@ -36,10 +36,6 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Says which entries do not hang together with the first by links in either direction. For the reference that is an error in a
     /// document; but the entry itself is as good as the others.
     pub(crate) fn orphans(&mut self, place: Place<'_, 'a>, entries: &[Node<'a>], is_document: bool) {
-        // Links are looked up in the outermost Bundle.
-        if self.around.root != place.node {
-            return;
-        }
         let mut groups = self.groups(entries);
         let main = groups.of(0);
         let severity = if is_document && self.options.exacting { Severity::Error } else { Severity::Warning };

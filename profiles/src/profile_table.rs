@@ -7,6 +7,7 @@ use definitions::{Definitions, ProfileDef};
 
 use crate::definition_faults::faults;
 use crate::differential::{merge, without_version};
+use crate::extension_context::ContextRules;
 use crate::rule::{ProfileRules, Rule};
 use crate::uk_core::PROFILE_PREFIX;
 
@@ -78,6 +79,7 @@ fn compile(url: &str, definitions: &Definitions) -> Option<ProfileRules> {
             .differential
             .first()
             .is_some_and(|root| root.get("isModifier").and_then(serde_json::Value::as_bool) == Some(true)),
+        context: ContextRules::new(definition),
         faults: faults(definition, definitions).iter().map(ToString::to_string).collect(),
     })
 }

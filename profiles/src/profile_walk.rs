@@ -254,6 +254,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         }
         let profiles: Vec<&String> = fitting.clone().flat_map(|one| &one.profiles).collect();
         if code == "Reference" {
+            self.aggregation(place, fitting.clone().map(|one| one.aggregation.as_slice()));
             let targets: Vec<String> = fitting.flat_map(|one| one.target_profiles.iter().cloned()).collect();
             return self.reference(place, &targets);
         }

@@ -44,6 +44,27 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         self.target_profile(place, targets);
     }
 
+    /// Holds the place of the target against the modes of aggregation of each type that a profile allows:
+    /// <https://hl7.org/fhir/R4/valueset-resource-aggregation-mode.html>.
+    pub(crate) fn aggregation<'r>(&mut self, place: Place<'_, 'a>, types: impl Iterator<Item = &'r [String]> + Clone) {
+        let Some(text) = place.node.str("reference") else { return };
+        let found: &[&str] = if text.starts_with('#') {
+            &["contained"]
+        } else if self.around.entry(&text).is_some() {
+            // What lies in the same Bundle lies outside the resource all the same.
+            &["bundled", "referenced"]
+        } else {
+            &["referenced"]
+        };
+        let allows = |modes: &[String]| modes.is_empty() || modes.iter().any(|mode| found.contains(&mode.as_str()));
+        if !types.clone().any(allows) {
+            self.error(place, "value", || {
+                let wanted: Vec<&str> = types.flatten().map(String::as_str).collect();
+                format!("the target of the reference is {}, expected {}", found.join(" and "), wanted.join(" or "))
+            });
+        }
+    }
+
     /// Asks whether the target is there, where it is a resource of a server and not at hand.
     fn target_exists(&mut self, place: Place<'_, 'a>) {
         // Whether a resource meets a profile does not depend on what is stored.

@@ -18,6 +18,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             "MeasureReport" => self.measure_report(place),
             "Observation" => self.vital_signs(place),
             "OperationDefinition" => self.operation_definition(place),
+            "Questionnaire" => self.questionnaire(place),
             "QuestionnaireResponse" => self.questionnaire_response(place),
             "SearchParameter" => self.search_parameter(place),
             "StructureDefinition" => self.structure_definition(place),
@@ -35,11 +36,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// The canonical url of a definition, by which others name it, is absolute.
     fn own_url(&mut self, place: Place<'_, 'a>, type_name: &str) {
         let Some(url) = place.node.str("url").filter(|url| !is_absolute(url)) else { return };
-        let definition = self.validator.definitions().type_named(type_name);
-        let is_canonical = definition.is_some_and(|found| {
-            found.child("url").is_some_and(|url| url.has_type("uri")) && found.child("experimental").is_some()
-        });
-        if is_canonical {
+        if self.validator.is_canonical_type(type_name) {
             let step = place.path.child("url");
             self.error(Place { path: &step, ..place }, "value", || {
                 format!("the url `{}`, by which others name this, must be absolute", shown(&url))

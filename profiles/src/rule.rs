@@ -4,6 +4,7 @@ use definitions::BindingStrength;
 use serde_json::Value;
 
 use crate::constraint::Constraint;
+use crate::extension_context::ContextRules;
 use crate::limits::Limits;
 
 /// A profile with everything that it inherits from other profiles merged in.
@@ -16,6 +17,8 @@ pub(crate) struct ProfileRules {
     pub(crate) root: Rule,
     /// Whether the extension that it defines may change the meaning of what it stands on.
     pub(crate) is_modifier: bool,
+    /// Where the extension that it defines may stand.
+    pub(crate) context: ContextRules,
     /// What is wrong with the definition itself; its other rules are held all the same.
     pub(crate) faults: Vec<String>,
 }
@@ -115,6 +118,8 @@ pub(crate) struct TypeRule {
     pub(crate) code: String,
     pub(crate) profiles: Vec<String>,
     pub(crate) target_profiles: Vec<String>,
+    /// Where the target of a reference may lie: `contained`, `referenced`, `bundled`; anywhere when empty.
+    pub(crate) aggregation: Vec<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! What lies around the resource that is walked: the Bundle it is in, what its references lead to, which profiles other resources meet.
 
 use std::borrow::Cow;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,6 +11,7 @@ use terminology::Membership;
 
 use crate::asking::Asking;
 use crate::cost::Budget;
+use crate::extension_context::GivenPlaces;
 use crate::form::Questionnaire;
 use crate::options::{AnsweredFacts, Options};
 use crate::path::Path;
@@ -31,15 +32,18 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) options: &'a Options,
     pub(crate) root: Node<'a>,
     pub(crate) asking: Asking<'a>,
-    entries: OnceCell<Entries<'a>>,
-    /// The fullUrl of the entry that is walked.
-    entry_url: RefCell<Option<Cow<'a, str>>>,
+    /// The Bundles around what is walked, the nearest last.
+    bundles: RefCell<Vec<AroundBundle<'a>>>,
+    /// The entries of each Bundle that references were looked up in, by its place.
+    entries: RefCell<HashMap<u32, Entries<'a>>>,
     /// Whether a node meets a profile, by the node's place.
     conformance: RefCell<HashMap<(u32, String), Option<bool>>>,
     depth: Cell<u32>,
     /// The patterns that questions ask of their answers, compiled.
     patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
     pub(crate) budget: Budget,
+    /// What the expressions on where extensions may stand gave, by the place of the resource and the expression.
+    pub(crate) given_places: RefCell<HashMap<(u32, String), Rc<GivenPlaces>>>,
     /// The contained resources, by the place of what contains them.
     contained: RefCell<HashMap<u32, Contained<'a>>>,
     /// Questionnaires that several responses may be held against, by document and place.
@@ -48,6 +52,13 @@ pub(crate) struct Surroundings<'a> {
 
 /// More distinct patterns were asked for than one validation compiles.
 pub(crate) struct TooMany;
+
+/// A Bundle around what is walked.
+struct AroundBundle<'a> {
+    node: Node<'a>,
+    /// The fullUrl of the entry that is walked.
+    entry_url: Option<Cow<'a, str>>,
+}
 
 /// The entries of a Bundle by fullUrl, and by type and id.
 #[derive(Default)]
@@ -68,12 +79,13 @@ impl<'a> Surroundings<'a> {
             options,
             root,
             asking: Asking::new(options, facts),
-            entries: OnceCell::new(),
-            entry_url: RefCell::new(None),
+            bundles: RefCell::default(),
+            entries: RefCell::default(),
             conformance: RefCell::new(HashMap::new()),
             depth: Cell::new(0),
             patterns: RefCell::new(HashMap::new()),
             budget: Budget::default(),
+            given_places: RefCell::default(),
             contained: RefCell::default(),
             questionnaires: RefCell::default(),
         }
@@ -131,9 +143,20 @@ impl<'a> Surroundings<'a> {
         self.patterns.borrow_mut().insert(pattern.to_owned(), None);
     }
 
+    /// Says that a Bundle is walked from now on, within those around it.
+    pub(crate) fn enter_bundle(&self, node: Node<'a>) {
+        self.bundles.borrow_mut().push(AroundBundle { node, entry_url: None });
+    }
+
+    /// Says that the Bundle that was entered last is walked no more.
+    pub(crate) fn leave_bundle(&self) {
+        self.bundles.borrow_mut().pop();
+    }
+
     /// Says which entry's resource is walked from now on, and gives the fullUrl of the one before.
     pub(crate) fn enter_entry(&self, url: Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
-        self.entry_url.replace(url)
+        let mut bundles = self.bundles.borrow_mut();
+        bundles.last_mut().and_then(|bundle| std::mem::replace(&mut bundle.entry_url, url))
     }
 
     /// Follows a reference to a resource that is contained, or an entry of the same Bundle.
@@ -146,40 +169,14 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Finds the resource of an entry that a reference names.
+    /// Finds the resource of an entry that a reference names, in the nearest Bundle that has it.
     pub(crate) fn entry(&self, reference: &str) -> Option<Node<'a>> {
-        let entries = self.entries.get_or_init(|| self.list());
-        if let Some(found) = entries.by_url.get(reference) {
-            return Some(*found);
-        }
-        let parsed = Reference::parse(reference);
-        let name = format!("{}/{}", parsed.type_name()?, parsed.id()?);
-        if reference.contains("://") || reference.starts_with("urn:") {
-            return None;
-        }
-        let of_base = || {
-            let own = self.entry_url.borrow();
-            let base = own.as_deref().and_then(service_base)?;
-            entries.by_url.get(format!("{base}{name}").as_str()).copied()
-        };
-        of_base().or_else(|| entries.by_name.get(&name).copied())
-    }
-
-    fn list(&self) -> Entries<'a> {
-        let mut entries = Entries::default();
-        if self.root.str("resourceType").as_deref() != Some("Bundle") {
-            return entries;
-        }
-        for entry in self.root.get("entry").into_iter().flat_map(|list| list.items()) {
-            let Some(resource) = entry.get("resource") else { continue };
-            if let Some(url) = entry.str("fullUrl") {
-                entries.by_url.entry(url).or_insert(resource);
-            }
-            if let (Some(type_name), Some(id)) = (resource.str("resourceType"), resource.str("id")) {
-                entries.by_name.entry(format!("{type_name}/{id}")).or_insert(resource);
-            }
-        }
-        entries
+        let bundles = self.bundles.borrow();
+        bundles.iter().rev().find_map(|bundle| {
+            let mut known = self.entries.borrow_mut();
+            let entries = known.entry(bundle.node.index()).or_insert_with(|| Entries::of(bundle.node));
+            entries.find(reference, bundle.entry_url.as_deref())
+        })
     }
 
     /// Says whether a resource or datatype meets a profile; `None` when the profile is not known.
@@ -212,6 +209,39 @@ impl<'a> Surroundings<'a> {
         self.depth.set(self.depth.get() - 1);
         self.conformance.borrow_mut().insert(key, answer);
         answer
+    }
+}
+
+impl<'a> Entries<'a> {
+    fn of(bundle: Node<'a>) -> Self {
+        let mut entries = Self::default();
+        for entry in bundle.get("entry").into_iter().flat_map(|list| list.items()) {
+            let Some(resource) = entry.get("resource") else { continue };
+            if let Some(url) = entry.str("fullUrl") {
+                entries.by_url.entry(url).or_insert(resource);
+            }
+            if let (Some(type_name), Some(id)) = (resource.str("resourceType"), resource.str("id")) {
+                entries.by_name.entry(format!("{type_name}/{id}")).or_insert(resource);
+            }
+        }
+        entries
+    }
+
+    /// Finds what a reference names that stands in the entry with the fullUrl `own`.
+    fn find(&self, reference: &str, own: Option<&str>) -> Option<Node<'a>> {
+        if let Some(found) = self.by_url.get(reference) {
+            return Some(*found);
+        }
+        let parsed = Reference::parse(reference);
+        let name = format!("{}/{}", parsed.type_name()?, parsed.id()?);
+        if reference.contains("://") || reference.starts_with("urn:") {
+            return None;
+        }
+        let of_base = || {
+            let base = own.and_then(service_base)?;
+            self.by_url.get(format!("{base}{name}").as_str()).copied()
+        };
+        of_base().or_else(|| self.by_name.get(&name).copied())
     }
 }
 

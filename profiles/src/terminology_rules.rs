@@ -75,10 +75,6 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     fn must_be_code(&mut self, place: Place<'_, 'a>, system: &str, code: &str) {
-        // What UCUM's grammar takes is wider in practice than it is written down: R4's own value sets have spaces in annotations.
-        if system == UCUM {
-            return;
-        }
         let is_malformed = system == SNOMED_CT && !is_snomed_code(code);
         if is_malformed || self.around.check_code(system, code) == Membership::NotMember {
             let severity = if self.options.exacting { Severity::Error } else { Severity::Warning };

@@ -129,6 +129,13 @@ impl Validator {
         Assessment { issues, questions: around.asking.into_questions() }
     }
 
+    /// Says whether resources of a type define something that others name by a canonical url.
+    pub(crate) fn is_canonical_type(&self, type_name: &str) -> bool {
+        self.definitions.type_named(type_name).is_some_and(|found| {
+            found.child("url").is_some_and(|url| url.has_type("uri")) && found.child("experimental").is_some()
+        })
+    }
+
     /// Whether it is of a type that R4 has.
     fn is_resource(&self, resource: &Json) -> bool {
         resource.resource_type().is_some_and(|name| self.definitions.is_resource_type(name))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use fhir::{Issue, NhsNumber, Node, Severity};
 
-use crate::extension::Holder;
+use crate::extension_context::Holder;
 use crate::options::Options;
 use crate::path::Path;
 use crate::surroundings::Surroundings;
@@ -24,7 +24,7 @@ pub(crate) struct Walk<'v, 'a> {
     /// The resource that is walked: the container, or one contained in it.
     pub(crate) resource: Node<'a>,
     /// The object that is walked.
-    pub(crate) holder: Holder<'v>,
+    pub(crate) holder: Holder<'v, 'a>,
     /// The urls of the extensions around.
     pub(crate) extension_urls: Vec<Cow<'a, str>>,
     /// How many resources are around.

@@ -40,6 +40,8 @@ mod patient_match;
 mod patient_scope;
 mod protocol;
 mod purge;
+#[path = "../../server/fhir/tests/it/r4_examples.rs"]
+mod r4_examples;
 mod read;
 mod reference_exists;
 mod reindex;

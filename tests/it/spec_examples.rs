@@ -1,8 +1,7 @@
 //! R4's own examples (npm package `hl7.fhir.r4.examples`): each is stored, read back as it was sent, and found by what an engine that is not
 //! ours says of it: <https://hl7.org/fhir/R4/search.html>.
 //!
-//! Needs `npm`, `node` and `tar` and the npm registry; without them the test says so and ends. `WEIR_TEST_EXAMPLES_DIR` names a folder that
-//! keeps what was fetched, as `package/` and `node_modules/`, for the next run.
+//! Needs the examples (`r4_examples.rs`), `node` and `npm`; without them the test says so and ends. The engine is kept beside the examples.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -14,7 +13,8 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tests::{Answer, Api, TestApp, on_each_own};
 
-const EXAMPLES: &str = "hl7.fhir.r4.examples@4.0.1";
+use crate::r4_examples::{self, run};
+
 const ENGINE: &str = "fhirpath@3.18.0";
 /// Requests at a time.
 const PARALLEL: usize = 8;
@@ -39,13 +39,13 @@ struct Example {
 
 #[test]
 fn the_specs_examples_are_kept_and_found() {
-    let kept = tempfile::tempdir().unwrap();
-    let folder = std::env::var_os("WEIR_TEST_EXAMPLES_DIR").map_or_else(|| kept.path().to_owned(), PathBuf::from);
-    if let Err(reason) = fetch(&folder) {
-        let line = format!("tests: R4's examples left out: {reason}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-        return;
-    }
+    let folder = match fetched() {
+        Ok(folder) => folder,
+        Err(reason) => {
+            let line = format!("tests: R4's examples left out: {reason}\n");
+            return std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
+    };
     let examples = examples(&folder);
     let settings = |config: &mut Config| {
         config.server.open_access = true;
@@ -202,28 +202,16 @@ fn examples(folder: &Path) -> Vec<Example> {
         .collect()
 }
 
-/// Brings the examples and the engine into the folder, unless they are there.
-fn fetch(folder: &Path) -> Result<(), String> {
-    run(folder, "node", &["--version"])?;
-    if !folder.join("package").is_dir() {
-        run(folder, "npm", &["pack", "--silent", "--fetch-retries=0", EXAMPLES])?;
-        run(folder, "tar", &["xzf", "hl7.fhir.r4.examples-4.0.1.tgz"])?;
-    }
+/// Brings the examples and the engine where they are not there yet, and gives their folder.
+fn fetched() -> Result<PathBuf, String> {
+    run(Path::new("."), "node", &["--version"])?;
+    let folder = r4_examples::fetched()?;
     if !folder.join("node_modules/fhirpath").is_dir() {
         run(
-            folder,
+            &folder,
             "npm",
             &["install", "--silent", "--fetch-retries=0", "--no-audit", "--no-fund", "--ignore-scripts", ENGINE],
         )?;
     }
-    Ok(())
-}
-
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("{program} {} ended with {}", arguments.join(" "), output.status)),
-        Err(error) => Err(format!("{program}: {error}")),
-    }
+    Ok(folder)
 }

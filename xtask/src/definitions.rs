@@ -22,8 +22,9 @@ struct Package {
     takes: fn(&str) -> bool,
 }
 
-/// What R4 itself publishes, then HL7's own code systems as they stand today, which take the place of R4's.
-const PACKAGES: [Package; 2] = [
+/// What R4 itself publishes, then HL7's own code systems as they stand today, which take the place of R4's, and its extensions, which add to
+/// R4's and say where else those may stand.
+const PACKAGES: [Package; 3] = [
     Package {
         id: "hl7.fhir.r4.examples@4.0.1",
         sha256: "dce87f1b5b9341867033f7d1f544fa1b5232503f6d62813887ac6b8a8b6cb682",
@@ -34,10 +35,16 @@ const PACKAGES: [Package; 2] = [
         sha256: "170c546f761fb51b3355788ca500206f6b772b21c57348c29205de85a6612baa",
         takes: is_of_v2_or_v3,
     },
+    Package {
+        id: "hl7.fhir.uv.extensions.r4@5.3.0-ballot-tc1",
+        sha256: "54f70616bbd444ba0259d5fc5a5c978d463971865f23dcef3103081f529ad213",
+        takes: is_structure,
+    },
 ];
 /// The properties of concepts that filters and readers ask for; the rest is how HL7 keeps its registers, and prose.
 const PROPERTIES: [&str; 4] = ["status", "notSelectable", "abstract", "inactive"];
 const BLOCK: usize = 512;
+const PROFILES: &str = "profiles.ndjson";
 
 /// The lines of each file, by the key that sorts them.
 type Files = BTreeMap<&'static str, BTreeMap<String, String>>;
@@ -65,11 +72,15 @@ pub(crate) fn run(root: &Path, given: &[PathBuf]) -> Result<String> {
         }
         for (file, lines) in own {
             let known = files.entry(file).or_default();
-            // A part of a code system does not take the place of the whole.
-            let is_better =
-                |key: &str, line: &str| !known.contains_key(key) || line.contains("\"content\":\"complete\"");
-            let better: Vec<_> = lines.into_iter().filter(|(key, line)| is_better(key, line)).collect();
-            known.extend(better);
+            for (key, line) in lines {
+                let line = match known.get(&key) {
+                    Some(own) if file == PROFILES => with_context_of(own, &line)?,
+                    // A part of a code system does not take the place of the whole.
+                    Some(_) if !line.contains("\"content\":\"complete\"") => continue,
+                    _ => line,
+                };
+                known.insert(key, line);
+            }
         }
     }
     write(&root.join("server/definitions/data"), &files)
@@ -86,6 +97,18 @@ fn is_of_r4(name: &str) -> bool {
 
 fn is_of_v2_or_v3(name: &str) -> bool {
     ["CodeSystem-v2-", "CodeSystem-v3-"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_structure(name: &str) -> bool {
+    name.starts_with("StructureDefinition-")
+}
+
+/// Gives an extension of R4 with the places that a later definition of it lets it stand in, and the rules of that on them.
+fn with_context_of(own: &str, later: &str) -> Result<String> {
+    let (mut own, later): (ProfileDef, ProfileDef) = (serde_json::from_str(own)?, serde_json::from_str(later)?);
+    let added: Vec<_> = later.context.into_iter().filter(|context| !own.context.contains(context)).collect();
+    own.context.extend(added);
+    line(&ProfileDef { context_invariant: later.context_invariant, ..own })
 }
 
 fn fetch(root: &Path, package: &str) -> Result<Vec<u8>> {
@@ -114,7 +137,7 @@ fn add(bytes: &[u8], files: &mut Files) -> Result<()> {
             ("types.ndjson", found.name.clone(), line(&found)?)
         }
         Some("StructureDefinition") if facts::is_profile(&resource) => {
-            ("profiles.ndjson", url, line(&profile_without_prose(facts::profile(&resource).map_err(said)?))?)
+            (PROFILES, url, line(&profile_without_prose(facts::profile(&resource).map_err(said)?))?)
         }
         Some("SearchParameter") => {
             ("search-parameters.ndjson", url, line(&facts::search_parameter(&resource).map_err(said)?)?)

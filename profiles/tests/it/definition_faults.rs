@@ -118,3 +118,37 @@ fn a_structure_definition_is_held_against_its_base() {
     let found = errors(&profile(PATIENT, with_one(rule)), &Options::default());
     assert_eq!(found, ["business-rule StructureDefinition"]);
 }
+
+#[test]
+fn expressions_that_cannot_be_read_are_faults_of_every_definition() {
+    let rule = |expression: &str| json!([{"key": "x-1", "severity": "error", "human": "x", "expression": expression}]);
+    let check = |definition: Value, expected: &[&str]| {
+        assert_eq!(errors(&definition, &Options::default()), expected, "{definition}");
+    };
+    let with_rule = |path: &str, expression: &str| json!([{"id": "Patient", "path": "Patient"}, {"id": path, "path": path, "constraint": rule(expression)}]);
+    let wrong = ["business-rule StructureDefinition"];
+    check(profile(PATIENT, with_rule("Patient.name", "family.exists()")), &[]);
+    check(profile(PATIENT, with_rule("Patient.name", "family.exists(")), &wrong);
+    // Of a base that is not known here nothing else can be said.
+    check(profile("http://weir.test/StructureDefinition/gone", with_rule("Patient.name", "family.exists(")), &wrong);
+    let logical = |expression: &str| {
+        let elements = json!([{"id": "Thing", "path": "Thing", "constraint": rule(expression), "definition": "x", "min": 0, "max": "*",
+            "base": {"path": "Thing", "min": 0, "max": "*"}}]);
+        json!({"resourceType": "StructureDefinition", "url": "http://weir.test/StructureDefinition/Thing", "name": "Thing",
+            "status": "active", "kind": "logical", "abstract": false, "type": "http://weir.test/StructureDefinition/Thing",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Element", "derivation": "specialization",
+            "snapshot": {"element": elements}})
+    };
+    check(logical("true"), &[]);
+    check(logical("name.("), &wrong);
+    let extension = |context: &str, invariant: &str| {
+        json!({"resourceType": "StructureDefinition", "url": "http://weir.test/StructureDefinition/e", "name": "E", "status": "active",
+            "kind": "complex-type", "abstract": false, "type": "Extension", "derivation": "constraint",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+            "context": [{"type": "fhirpath", "expression": context}], "contextInvariant": [invariant],
+            "differential": {"element": [{"id": "Extension", "path": "Extension"}]}})
+    };
+    check(extension("Patient.name", "use.exists()"), &[]);
+    check(extension("Patient.(", "use.exists()"), &wrong);
+    check(extension("Patient.name", "use.("), &wrong);
+}

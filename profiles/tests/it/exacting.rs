@@ -1,13 +1,10 @@
 //! What the reference validator has as errors and a server need not: names of countries, forms of codes, canonical urls, the clock.
 
-use std::sync::Arc;
-
-use definitions::Definitions;
-use fhir::{Instant, Issue, Json};
-use profiles::{Options, Validator};
+use fhir::{Instant, Issue};
+use profiles::Options;
 use serde_json::{Value, json};
 
-use crate::errors;
+use crate::{by_profile, errors};
 
 /// 1 January 2026.
 const NOW: Instant = Instant(1_767_225_600_000);
@@ -20,16 +17,9 @@ fn check(resource: Value, expected: &[&str]) {
     assert_eq!(errors(&resource, &exacting()), expected, "{resource}");
 }
 
-/// What a profile on Patient with these elements finds.
+/// What a profile with these elements finds.
 fn held_against(elements: &Value, resource: &Value, options: &Options) -> Vec<String> {
-    let url = "http://example.org/StructureDefinition/p";
-    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
-        "abstract": false, "type": "Patient", "derivation": "constraint",
-        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "differential": {"element": elements}});
-    let base = Definitions::r4().expect("the base definitions load");
-    let definitions = base.with_overlay(vec![profile]).expect("the definitions are taken");
-    let options = Options { profiles: vec![url.to_owned()], ..options.clone() };
-    let issues = Validator::new(Arc::new(definitions)).issues(&Json::from_value(resource), &options);
+    let issues = by_profile(elements, resource, options);
     issues.into_iter().filter(Issue::is_error).map(|issue| issue.diagnostics).collect()
 }
 

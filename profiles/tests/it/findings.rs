@@ -7,7 +7,7 @@ use fhir::{Instant, Issue, Json, Severity};
 use profiles::{ISSUE_COUNT_MAX, Options, Validator};
 use serde_json::{Value, json};
 
-use crate::{errors, issues};
+use crate::{by_profile, errors, issues};
 
 /// 1 January 2026.
 const NOW: Instant = Instant(1_767_225_600_000);
@@ -25,18 +25,6 @@ fn check(resource: Value, on_write: &[&str], by_command: &[&str]) {
 fn warnings(resource: &Value, options: &Options) -> Vec<String> {
     let found = issues(resource, options).into_iter().filter(|issue| issue.severity == Severity::Warning);
     found.map(|issue| format!("{} {}", issue.code, issue.expression.unwrap_or_default())).collect()
-}
-
-/// What is wrong with a Patient by a profile with these elements.
-fn by_profile(elements: &Value, resource: &Value, options: &Options) -> Vec<Issue> {
-    let url = "http://example.org/StructureDefinition/p";
-    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
-        "abstract": false, "type": "Patient", "derivation": "constraint",
-        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "differential": {"element": elements}});
-    let base = Definitions::r4().expect("the base definitions load");
-    let definitions = base.with_overlay(vec![profile]).expect("the definitions are taken");
-    let options = Options { profiles: vec![url.to_owned()], ..options.clone() };
-    Validator::new(Arc::new(definitions)).issues(&Json::from_value(resource), &options)
 }
 
 #[test]
@@ -230,6 +218,40 @@ fn units_are_those_of_ucum() {
     let wrong = ["code-invalid Observation.value.ofType(Quantity)"];
     check(observation(ucum, "mmHg"), &[], &wrong);
     assert_eq!(warnings(&observation(ucum, "mmHg"), &Options::default()), wrong);
+}
+
+#[test]
+fn units_that_definitions_list_are_those_of_ucum() {
+    let set = |code: &str| {
+        json!({"resourceType": "ValueSet", "status": "draft", "compose": {"include": [
+            {"system": "http://unitsofmeasure.org", "concept": [{"code": code}]}]}})
+    };
+    for right in ["mm[Hg]", "10*9/L", "{score}", "{CAG repeats}", "cm"] {
+        check(set(right), &[], &[]);
+    }
+    for wrong in ["mmHg", "centimetre", "tablet"] {
+        check(set(wrong), &[], &["code-invalid ValueSet.compose.include[0].concept[0]"]);
+    }
+}
+
+#[test]
+fn a_unit_is_held_to_the_value_set_that_it_is_bound_to() {
+    let found = |strength: &str, value_set: &str, code: &str| {
+        let elements = json!([{"id": "Observation.value[x]", "path": "Observation.value[x]", "type": [{"code": "Quantity"}]},
+            {"id": "Observation.value[x].code", "path": "Observation.value[x].code",
+                "binding": {"strength": strength, "valueSet": format!("http://hl7.org/fhir/ValueSet/{value_set}")}}]);
+        // By a system of its own the unit itself is nobody's business.
+        let observation = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "valueQuantity": {"value": 1, "system": "https://weir.test/units", "code": code}});
+        let found = by_profile(&elements, &observation, &Options::default());
+        let found = found.iter().filter(|issue| issue.code == "code-invalid");
+        found.map(|issue| issue.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(found("required", "ucum-units", "mm[Hg]"), []);
+    assert_eq!(found("required", "ucum-units", "mmHg"), [Severity::Error]);
+    assert_eq!(found("extensible", "ucum-units", "mmHg"), [Severity::Warning]);
+    assert_eq!(found("required", "units-of-time", "h"), []);
+    assert_eq!(found("required", "units-of-time", "hour"), [Severity::Error]);
 }
 
 #[test]

@@ -7,9 +7,14 @@ mod costs;
 mod counts;
 mod definition_faults;
 mod exacting;
+mod extension_context;
 mod findings;
 mod mutants;
+mod questionnaire_rules;
 mod questions;
+#[path = "../../../server/fhir/tests/it/r4_examples.rs"]
+mod r4_examples;
+mod references;
 mod rules;
 mod spec_examples;
 mod uk_core;
@@ -25,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 use definitions::Definitions;
 use fhir::{Issue, Json};
 use profiles::{Options, Validator, with_uk_core};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One validator for all tests: making it costs more than most of them.
 fn validator() -> &'static Validator {
@@ -42,7 +47,30 @@ fn issues(resource: &Value, options: &Options) -> Vec<Issue> {
 
 /// Writes each error as `code expression`, which is what the tests compare.
 fn errors(resource: &Value, options: &Options) -> Vec<String> {
-    let issues = issues(resource, options);
+    told(&issues(resource, options))
+}
+
+/// What is wrong with a resource for a validator of R4 with further definitions.
+fn issues_with(support: &[Value], resource: &Value, options: &Options) -> Vec<Issue> {
+    let base = Definitions::r4().expect("the base definitions load");
+    let definitions = base.with_overlay(support.to_vec()).expect("the definitions are taken");
+    let validator = Validator::new(Arc::new(definitions)).with_resources(support.iter().map(Json::from_value));
+    validator.issues(&Json::from_value(resource), options)
+}
+
+/// What is wrong with a resource by a profile on its type with these elements.
+fn by_profile(elements: &Value, resource: &Value, options: &Options) -> Vec<Issue> {
+    let type_name = resource["resourceType"].as_str().expect("a resource has a type");
+    let url = "http://example.org/StructureDefinition/p";
+    let profile = json!({"resourceType": "StructureDefinition", "url": url, "name": "P", "status": "active", "kind": "resource",
+        "abstract": false, "type": type_name, "derivation": "constraint",
+        "baseDefinition": format!("http://hl7.org/fhir/StructureDefinition/{type_name}"), "differential": {"element": elements}});
+    let options = Options { profiles: vec![url.to_owned()], ..options.clone() };
+    issues_with(&[profile], resource, &options)
+}
+
+/// Writes each error as `code expression`.
+fn told(issues: &[Issue]) -> Vec<String> {
     let errors = issues.iter().filter(|issue| issue.is_error());
     errors.map(|issue| format!("{} {}", issue.code, issue.expression.as_deref().unwrap_or_default())).collect()
 }

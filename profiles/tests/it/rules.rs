@@ -7,7 +7,7 @@ use fhir::Json;
 use profiles::{Options, Validator};
 use serde_json::{Value, json};
 
-use crate::{errors, issues};
+use crate::{errors, issues, issues_with, told};
 
 fn check(resource: Value, expected: &[&str]) {
     assert_eq!(errors(&resource, &Options::default()), expected, "{resource}");
@@ -15,11 +15,7 @@ fn check(resource: Value, expected: &[&str]) {
 
 /// What a validator with further definitions finds.
 fn errors_with(support: &[Value], resource: &Value, options: &Options) -> Vec<String> {
-    let base = Definitions::r4().expect("the base definitions load");
-    let definitions = base.with_overlay(support.to_vec()).expect("the definitions are taken");
-    let validator = Validator::new(Arc::new(definitions)).with_resources(support.iter().map(Json::from_value));
-    let issues = validator.issues(&Json::from_value(resource), options).into_iter().filter(|issue| issue.is_error());
-    issues.map(|issue| format!("{} {}", issue.code, issue.expression.unwrap_or_default())).collect()
+    told(&issues_with(support, resource, options))
 }
 
 #[test]

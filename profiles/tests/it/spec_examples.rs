@@ -1,31 +1,26 @@
 //! R4's own examples (npm package `hl7.fhir.r4.examples`): none has an error that the reference would not give.
 //!
-//! Needs `npm`, `tar` and the npm registry; without them the test says so and ends. `WEIR_TEST_EXAMPLES_DIR` names a folder that keeps what
-//! was fetched, as `package/`, for the next run. `WEIR_TEST_ALL_EXAMPLES` asks for all of them.
+//! Without the examples (`r4_examples.rs`) the test says so and ends. `WEIR_TEST_ALL_EXAMPLES` asks for all of them.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use profiles::Options;
 
-use crate::validator;
+use crate::{r4_examples, validator};
 
 /// The examples that are wrong themselves, each with the rule of the standard that it breaks.
 const WRONG: &str = include_str!("spec_examples_wrong.txt");
-const EXAMPLES: &str = "hl7.fhir.r4.examples@4.0.1";
-const ARCHIVE: &str = "hl7.fhir.r4.examples-4.0.1.tgz";
 
 #[test]
 fn examples_of_the_standard_are_valid() {
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("r4-examples");
-    let folder = std::env::var_os("WEIR_TEST_EXAMPLES_DIR").map_or(made, PathBuf::from);
-    if let Err(reason) = fetch(&folder) {
-        let line = format!("profiles: the examples of R4 are left out: {reason}\n");
-        // Past the capture of test output.
-        return std::io::stderr().write_all(line.as_bytes()).expect("the word is said");
-    }
-    let folder = folder.join("package");
+    let folder = match r4_examples::fetched() {
+        Ok(folder) => folder.join("package"),
+        Err(reason) => {
+            let line = format!("profiles: the examples of R4 are left out: {reason}\n");
+            // Past the capture of test output.
+            return std::io::stderr().write_all(line.as_bytes()).expect("the word is said");
+        }
+    };
     let mut names: Vec<_> = std::fs::read_dir(&folder).expect("the examples can be listed").flatten().collect();
     names.retain(|entry| entry.file_name().to_string_lossy().ends_with(".json") && entry.file_name() != "package.json");
     names.sort_by_key(std::fs::DirEntry::file_name);
@@ -46,23 +41,4 @@ fn examples_of_the_standard_are_valid() {
         }
     }
     assert!(failed.is_empty(), "{} of {count} examples are not as listed:\n{}", failed.len(), failed.join("\n"));
-}
-
-/// Brings the examples into the folder, unless they are there.
-fn fetch(folder: &Path) -> Result<(), String> {
-    if folder.join("package").is_dir() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    run(folder, "npm", &["pack", "--silent", "--fetch-retries=0", EXAMPLES])?;
-    run(folder, "tar", &["xzf", ARCHIVE])
-}
-
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("{program} {} ended with {}", arguments.join(" "), output.status)),
-        Err(error) => Err(format!("{program}: {error}")),
-    }
 }

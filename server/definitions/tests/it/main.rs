@@ -17,7 +17,7 @@ fn counts_are_those_of_r4() {
     assert!(!R4.is_resource_type("HumanName"), "a datatype");
     assert_eq!(R4.types().filter(|found| found.kind == TypeKind::Primitive).count(), 20);
     assert_eq!(R4.search_parameters().len(), 1397);
-    assert_eq!(R4.profile_urls().count(), 439);
+    assert_eq!(R4.profile_urls().count(), 730);
     assert_eq!(R4.value_set_urls().count(), 1311);
     assert_eq!(R4.code_system_urls().count(), 1124);
 }

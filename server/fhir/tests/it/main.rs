@@ -10,6 +10,7 @@ mod json_patch;
 mod london;
 mod meta;
 mod nhs_number;
+mod r4_examples;
 mod reference;
 mod resource;
 mod spec_examples;

@@ -1,28 +1,27 @@
 //! R4's own examples (npm package `hl7.fhir.r4.examples`): each goes from JSON to XML and back, and nothing is lost:
 //! <https://hl7.org/fhir/R4/json.html#xml>.
 //!
-//! Needs `npm` and `tar` and the npm registry; without them the test says so and ends. `WEIR_TEST_EXAMPLES_DIR` names a folder that keeps
-//! what was fetched, as `package/`, for the next run.
+//! Without the examples (`r4_examples.rs`) the test says so and ends.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fhir::{Json, Node, json_from_xml, xml_from_json};
 
-const EXAMPLES: &str = "hl7.fhir.r4.examples@4.0.1";
+use crate::r4_examples;
 
 #[test]
 fn examples_of_the_standard_come_back() {
-    let folder = std::env::var_os("WEIR_TEST_EXAMPLES_DIR").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"));
-    if let Err(reason) = fetch(&folder) {
-        let line = format!("fhir: R4's examples left out: {reason}\n");
-        // Past the capture of test output.
-        return std::io::stderr().write_all(line.as_bytes()).expect("the word is said");
-    }
+    let folder = match r4_examples::fetched() {
+        Ok(folder) => folder,
+        Err(reason) => {
+            let line = format!("fhir: R4's examples left out: {reason}\n");
+            // Past the capture of test output.
+            return std::io::stderr().write_all(line.as_bytes()).expect("the word is said");
+        }
+    };
     let files: Vec<PathBuf> = std::fs::read_dir(folder.join("package"))
         .expect("the examples")
         .map(|entry| entry.expect("one").path())
@@ -94,22 +93,4 @@ fn keep(text: &str) {
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(kept, text, "conformance/counts/xml.md is not what was found");
-}
-
-/// Brings the examples into the folder, unless they are there.
-fn fetch(folder: &Path) -> Result<(), String> {
-    if folder.join("package/package.json").is_file() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    run(folder, "npm", &["pack", "--silent", "--fetch-retries=0", EXAMPLES])?;
-    run(folder, "tar", &["xzf", "hl7.fhir.r4.examples-4.0.1.tgz"])
-}
-
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
-    match Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("{program} {} ended with {}", arguments.join(" "), output.status)),
-        Err(error) => Err(format!("{program}: {error}")),
-    }
 }
