@@ -129,7 +129,7 @@ impl Writer<'_> {
                 for (n, range) in index.ranges.iter().enumerate() {
                     sql.push(if n == 0 { "(" } else { " OR " });
                     let from = range.from(self.dialect, &format!("e{depth}"));
-                    sql.push(&format!("EXISTS (SELECT 1 FROM {from} WHERE "));
+                    sql.push(&format!("{}EXISTS (SELECT 1 FROM {from} WHERE ", self.before_exists()));
                     range.push(sql, &format!("e{depth}"));
                     sql.push(&format!(" AND e{depth}.res_key = {key})"));
                 }
@@ -165,6 +165,12 @@ impl Writer<'_> {
         }
     }
 
+    /// SQLite from 3.51 on makes a join of EXISTS, which comes last: behind the row of every candidate, whose body lies far from all others.
+    /// The sign keeps it from that, so that only what exists is read.
+    fn before_exists(&self) -> &'static str {
+        if self.dialect == Dialect::Sqlite { "+" } else { "" }
+    }
+
     /// A reference row from one end to the other, whose resource meets the conditions.
     fn seek_step(
         &self,
@@ -177,7 +183,9 @@ impl Writer<'_> {
         let is_known = far == "res_key" || members.conditions.iter().any(|one| matches!(one, Resolved::Index(_)));
         let needs_row = !is_known || !self.visible.is_unlimited(&members.type_name);
         let join = if needs_row { format!(" CROSS JOIN resource x{depth}") } else { String::new() };
-        sql.push(&format!("EXISTS (SELECT 1 FROM reference_index e{depth}{join} WHERE e{depth}.param = ")).bind(param);
+        let sign = self.before_exists();
+        sql.push(&format!("{sign}EXISTS (SELECT 1 FROM reference_index e{depth}{join} WHERE e{depth}.param = "));
+        sql.bind(param);
         sql.push(&format!(" AND e{depth}.{near} = {key}"));
         for condition in &members.conditions {
             sql.push(" AND ");
