@@ -155,7 +155,7 @@ fn every_operation_that_is_listed_is_routed_and_defined() {
             .iter()
             .map(|one| one["name"].as_str().unwrap())
             .collect();
-        assert_eq!(of_system, ["validate", "meta", "fhirpath"]);
+        assert_eq!(of_system, ["validate", "meta", "fhirpath", "reindex"]);
         api.get("Patient/$nonsense").await.refused(404);
     });
 }

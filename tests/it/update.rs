@@ -116,6 +116,30 @@ fn what_is_hidden_matches_nothing() {
 }
 
 #[test]
+fn a_version_of_another_patient_is_not_told_by_what_it_is_compared_with() {
+    on_each("update_other_patient", |app| async move {
+        let api = app.system("system/*.cruds").await;
+        let (own, other) = (api.create(&Person::new().patient()).await, api.create(&Person::new().patient()).await);
+        let mut hidden = observation(&other, &unique("code"), "2026-01-01");
+        let id = api.create(&hidden).await;
+        let launched = app.launched("launch/patient patient/*.cruds", &own).await;
+        for tags in ["*", "W/\"1\"", "W/\"2\""] {
+            for of in [&other, &own] {
+                hidden["subject"]["reference"] = json!(format!("Patient/{of}"));
+                let mut found = Vec::new();
+                for id in [&id, &unique("absent")] {
+                    hidden["id"] = json!(id);
+                    let put = launched.call("PUT", &format!("Observation/{id}")).fhir(&hidden).header("if-match", tags);
+                    found.push(put.send().await.status);
+                }
+                assert_eq!(found[0], found[1], "{tags}, about {of}");
+                assert!(found[0] >= 400);
+            }
+        }
+    });
+}
+
+#[test]
 fn the_id_of_the_path_is_the_id_of_the_body() {
     on_each("update_id", |app| async move {
         let api = app.system("system/*.cruds").await;
@@ -314,6 +338,9 @@ fn if_none_match_rules_out_what_is_there() {
             let put = async |tag: &str| api.call("PUT", &path).fhir(&whole).header("if-none-match", tag).send().await;
             put("*").await.refused(412);
             put("W/\"7\", W/\"1\"").await.refused(412);
+            put("W/\"7\", *,").await.refused(412);
+            let twice = api.call("PUT", &path).fhir(&whole).header("if-none-match", "*").header("if-none-match", "*");
+            twice.send().await.refused(412);
         }
         assert_eq!(api.get(&format!("Patient/{id}")).await.json()["meta"]["versionId"], "1");
         let put = api.call("PUT", &format!("Patient/{id}")).fhir(&whole).header("if-none-match", "W/\"7\"");

@@ -87,8 +87,8 @@ pub struct Call(RequestBuilder);
 
 impl Call {
     /// Adds a header.
-    pub fn header(self, name: &str, value: &str) -> Call {
-        Call(self.0.header(name, value))
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Call {
+        Call(self.0.header(name, value.as_ref()))
     }
 
     /// A FHIR JSON body.

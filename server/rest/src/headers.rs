@@ -40,16 +40,16 @@ pub(crate) enum EntityTags {
 
 impl EntityTags {
     fn read(text: &str) -> EntityTags {
-        match text.trim() {
-            "*" => EntityTags::Any,
-            tags => EntityTags::Versions(tags.split(',').filter_map(version_of_etag).collect()),
+        match tags(text).any(|tag| tag == "*") {
+            true => EntityTags::Any,
+            false => EntityTags::Versions(tags(text).filter_map(version_of_etag).collect()),
         }
     }
 
     /// The same where each must be a tag of this server: what is to be written over must be named.
     fn read_all(text: &str, header: &str) -> Result<EntityTags, Failure> {
         match EntityTags::read(text) {
-            EntityTags::Versions(versions) if versions.len() < text.split(',').count() => {
+            EntityTags::Versions(versions) if versions.len() < tags(text).count().max(1) => {
                 let message = format!("header `{header}` must be `*` or ETags of this server, as W/\"3\"");
                 Err(Failure::bad_header(header, "value", message))
             }
@@ -64,6 +64,11 @@ impl EntityTags {
             EntityTags::Versions(versions) => versions.contains(&version),
         }
     }
+}
+
+/// The members of a list, of which empty ones count for nothing: <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1.2>.
+fn tags(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|tag| !tag.is_empty())
 }
 
 /// What a write answers with.

@@ -247,6 +247,10 @@ fn request(
     if http.headers().get_all("if-none-exist").count() > 1 {
         return Err(Failure::bad_header("If-None-Exist", "invalid", "header `If-None-Exist` is given twice"));
     }
+    // A letter that is lost would make it another search.
+    if http.headers().get_all("if-none-exist").any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
+        return Err(Failure::bad_header("If-None-Exist", "invalid", "header `If-None-Exist` is not UTF-8"));
+    }
     request.conditions = Conditions::read(|name| joined(http, name))?;
     Ok(request)
 }

@@ -151,15 +151,12 @@ impl<'a, 'b> Apply<'a, 'b> {
         let existing = self.take_existing(res_key)?;
         let (existing, content_hash) = existing.map(|found| (found.version, found.content_hash)).unzip();
         let is_live = existing.as_ref().is_some_and(|found: &StoredVersion| !found.facts.deleted);
-        let if_match = put.if_match.as_ref();
-        // What is ruled out tells of what is there: only whoever may see it hears of that, after the grant was asked.
-        check_version((type_name, &put.id), existing.as_ref(), if_match.filter(|rule| !rule.is_exclusion()))?;
         if put.interaction == Interaction::Create && existing.is_some() {
             return Err(StoreError::Conflict(format!("{type_name}/{} is there already", put.id)));
         }
         let patients = self.patient_keys(put);
+        // Which version is current is told after the grant was asked, and only to whoever may see it.
         let before = self.check_grant(put, existing.as_ref(), &patients)?;
-        check_version((type_name, &put.id), existing.as_ref(), if_match)?;
         let version = existing.as_ref().map_or(0, |found| found.facts.version) + 1;
         if let Some(found) = existing.as_ref().filter(|_| is_live)
             && content_hash.as_ref() == Some(&put.content_hash)
@@ -315,7 +312,11 @@ impl<'a, 'b> Apply<'a, 'b> {
             }
         }
         self.grant.check_write(put.interaction, &facts)?;
-        let Some(found) = existing else { return Ok(Vec::new()) };
+        let name = (facts.type_name.as_str(), facts.id.as_str());
+        let Some(found) = existing else {
+            check_version(name, None, put.if_match.as_ref())?;
+            return Ok(Vec::new());
+        };
         let facts = self.facts_now(found)?;
         if let Err(error) = self.check_existing(put.interaction, &facts) {
             // Which version of it is current is nothing to tell whoever may not see it.
@@ -324,6 +325,7 @@ impl<'a, 'b> Apply<'a, 'b> {
             }
             return Err(error);
         }
+        check_version((&facts.type_name, &facts.id), Some(found), put.if_match.as_ref())?;
         self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !is_limited
@@ -556,7 +558,7 @@ fn check_version(
             _ => format!("none of the versions named is the current one of {type_name}/{id}"),
         })),
         Some(CurrentVersion::Absent | CurrentVersion::NoneOf(_)) => {
-            Err(StoreError::RuledOut(format!("the {type_name} that `If-None-Match` rules out is there")))
+            Err(StoreError::RuledOut(format!("{type_name}/{id}, which `If-None-Match` rules out, is there")))
         }
     }
 }

@@ -91,11 +91,6 @@ impl CurrentVersion {
             CurrentVersion::NoneOf(versions) => current.is_none_or(|version| !versions.contains(&version)),
         }
     }
-
-    /// Whether it rules something out, so that it holds of what is not there.
-    pub(crate) fn is_exclusion(&self) -> bool {
-        self.holds(None)
-    }
 }
 
 impl From<u64> for CurrentVersion {

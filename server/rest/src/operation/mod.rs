@@ -39,7 +39,7 @@ pub(crate) enum Listed {
 }
 
 /// An operation of the CapabilityStatement: its name, its OperationDefinition, where it is listed.
-pub(crate) const OPERATIONS: [(&str, &str, Listed); 17] = [
+pub(crate) const OPERATIONS: [(&str, &str, Listed); 18] = [
     ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate", Listed::Everywhere),
     ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta", Listed::Everywhere),
     ("meta-add", "http://hl7.org/fhir/OperationDefinition/Resource-meta-add", Listed::EveryType),
@@ -59,4 +59,5 @@ pub(crate) const OPERATIONS: [(&str, &str, Listed); 17] = [
     ("translate", "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate", Listed::Type("ConceptMap")),
     // Of the FHIRPath Lab; it has no OperationDefinition.
     ("fhirpath", "urn:weir:operation:fhirpath", Listed::System),
+    ("reindex", "urn:weir:operation:reindex", Listed::System),
 ];

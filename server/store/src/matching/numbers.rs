@@ -9,7 +9,7 @@ use crate::matching::range::{Range, Test, UnitPart};
 use crate::sql::{Session, SqlValue, Statement};
 
 /// Units that are searched one by one, each in its own order; more are asked for inside the statement.
-const UNITS_MAX: usize = 16;
+const UNITS_MAX: usize = 64;
 
 /// The table of [`Prefix::accepts`] as ranges that overlap nowhere: tests, and whether they are of spans alone. Most numbers are no spans, so
 /// that what ends late begins late.
