@@ -155,8 +155,9 @@ impl<'a, 'b> Apply<'a, 'b> {
             return Err(StoreError::Conflict(format!("{type_name}/{} is there already", put.id)));
         }
         let patients = self.patient_keys(put);
-        // Which version is current is told after the grant was asked, and only to whoever may see it.
         let before = self.check_grant(put, existing.as_ref(), &patients)?;
+        // Which version is current is told after the grant was asked, and only to whoever may see it.
+        check_version((type_name, &put.id), existing.as_ref(), put.if_match.as_ref())?;
         let version = existing.as_ref().map_or(0, |found| found.facts.version) + 1;
         if let Some(found) = existing.as_ref().filter(|_| is_live)
             && content_hash.as_ref() == Some(&put.content_hash)
@@ -312,11 +313,7 @@ impl<'a, 'b> Apply<'a, 'b> {
             }
         }
         self.grant.check_write(put.interaction, &facts)?;
-        let name = (facts.type_name.as_str(), facts.id.as_str());
-        let Some(found) = existing else {
-            check_version(name, None, put.if_match.as_ref())?;
-            return Ok(Vec::new());
-        };
+        let Some(found) = existing else { return Ok(Vec::new()) };
         let facts = self.facts_now(found)?;
         if let Err(error) = self.check_existing(put.interaction, &facts) {
             // Which version of it is current is nothing to tell whoever may not see it.
@@ -325,7 +322,6 @@ impl<'a, 'b> Apply<'a, 'b> {
             }
             return Err(error);
         }
-        check_version((&facts.type_name, &facts.id), Some(found), put.if_match.as_ref())?;
         self.grant.check_labels_kept(&found.facts.labels, &put.labels)?;
         let is_identity_kept = put.resource.type_name() != "Patient"
             || !is_limited
