@@ -77,7 +77,10 @@ impl Writer<'_> {
             if n > 0 {
                 sql.push(" UNION ALL ");
             }
-            sql.push("SELECT x.res_key FROM resource x WHERE x.type = ").bind(&member.type_name);
+            // SQLite would rather walk the whole type than look the keys up; the sign keeps it from that.
+            let has_keys = member.conditions.iter().any(|one| matches!(one, Resolved::Index(_) | Resolved::Keys(_)));
+            let sign = if has_keys && self.dialect == Dialect::Sqlite { "+" } else { "" };
+            sql.push(&format!("SELECT x.res_key FROM resource x WHERE {sign}x.type = ")).bind(&member.type_name);
             sql.push(" AND x.deleted = 0");
             for condition in &member.conditions {
                 sql.push(" AND ");
