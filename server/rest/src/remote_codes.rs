@@ -13,6 +13,7 @@ use tokio::time::timeout_at;
 use crate::interaction::search_type::encoded;
 use crate::operation::coding::parameter;
 use crate::operation::expand;
+use crate::remote_answer::is_text;
 use crate::remote_question::rules;
 use crate::remote_terminology::{RemoteTerminology, Said};
 
@@ -161,6 +162,6 @@ fn displays(answer: &Json) -> Vec<String> {
     let parts = each(answer, "designation").filter_map(|one| one.get("part")).flat_map(|parts| parts.items());
     let values = parts.filter(|part| part.str("name").as_deref() == Some("value"));
     let words = display.chain(values.filter_map(|part| part.str("valueString")));
-    let words = words.filter(|text| !text.trim().is_empty() && text.len() <= DISPLAY_BYTES_MAX);
+    let words = words.filter(|text| is_text(text) && text.len() <= DISPLAY_BYTES_MAX);
     words.take(DISPLAYS_MAX).map(|text| text.into_owned()).collect()
 }

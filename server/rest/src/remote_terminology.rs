@@ -44,6 +44,8 @@ const OPERATIONS: [(Interaction, &str); 5] = [
     (Interaction::Translate, "$translate"),
 ];
 
+/// The first status that says that a server is at fault.
+const SERVER_ERROR: u16 = 500;
 /// Failures in a row after which a server is thought to be gone.
 const FAILURES_MAX: u32 = 3;
 /// How long validation does not ask a server that is gone or too slow, so that not every write waits for it.
@@ -147,18 +149,23 @@ impl RemoteTerminology {
         };
         let answer = self.outbound.send(call.header("accept", FHIR_JSON)).await.map_err(|error| {
             tracing::warn!(%error, "the terminology server did not answer");
-            self.failed(now);
+            if !matches!(error, OutboundError::TooLong { .. }) {
+                self.failed(now);
+            }
             "the terminology server did not answer".to_owned()
         })?;
         // A page of a proxy is no answer, whatever its status, and is not kept as one.
-        let json = Json::parse(&answer.body).ok();
-        let is_answer = json.is_some_and(|json| match answer.status {
-            200 => fits(&json),
+        let json = Json::parse(&answer.body).ok().filter(|json| json.resource_type().is_some());
+        let is_answer = json.as_ref().is_some_and(|json| match answer.status {
+            200 => fits(json),
             400 | 404 | 422 => json.resource_type() == Some("OperationOutcome"),
             _ => false,
         });
         if !is_answer {
-            self.failed(now);
+            // Who answers in FHIR, though not to what was asked, is there: a client that asks odd things switches off nothing.
+            if json.is_none() || answer.status >= SERVER_ERROR {
+                self.failed(now);
+            }
             return Err(match answer.status {
                 200 => "the terminology server answers with something else than was asked for".to_owned(),
                 status => cannot_tell(status),
