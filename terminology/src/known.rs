@@ -138,7 +138,11 @@ impl<'k> Known<'k> {
         system: &CodeSystemDef,
     ) -> Result<Vec<Filter<'p>>, CannotTell> {
         if let Some(one) = filter::without_property(&part.filters, system) {
-            return Err(CannotTell::NoProperty { system: system.url.clone(), property: one.property.clone() });
+            let (system_url, property) = (system.url.clone(), one.property.clone());
+            return Err(match system.may_have_filter(&property) {
+                true => CannotTell::Filter { system: system_url, property, op: one.op.clone() },
+                false => CannotTell::NoProperty { system: system_url, property },
+            });
         }
         self.count(part.filters.iter().map(|one| 1 + one.value.len()).sum())?;
         let mut regexes = self.regexes.borrow_mut();

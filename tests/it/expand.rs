@@ -22,7 +22,7 @@ fn inline(compose: &Value) -> Value {
 /// A code system of colours: two shades below green, one of them retired, `none` not for use.
 fn colours(url: &str) -> Value {
     json!({"resourceType": "CodeSystem", "url": url, "version": "1", "status": "active", "content": "complete", "caseSensitive": true,
-        "name": "Colours", "property": [
+        "name": "Colours", "filter": [{"code": "shade", "operator": ["="], "value": "a shade"}], "property": [
             {"code": "warm", "type": "boolean"}, {"code": "never", "type": "string"}, {"code": "retired", "uri": "http://hl7.org/fhir/concept-properties#inactive", "type": "boolean"},
             {"code": "notSelectable", "uri": "http://hl7.org/fhir/concept-properties#notSelectable", "type": "boolean"}],
         "concept": [
@@ -151,6 +151,13 @@ fn every_part_of_a_composition_counts() {
             let said = &refused["issue"][0];
             assert!(said["diagnostics"].as_str().unwrap().contains("no property `colour`"), "{refused}");
             assert_eq!(said["code"], "invalid");
+        }
+        // What a system declares as a filter need be no property; what a built-in one declares is not known here.
+        for (system, property) in [(system.as_str(), "shade"), (ROLE, "colour")] {
+            let by = json!([{"property": property, "op": "=", "value": "x"}]);
+            let compose = json!({"include": [{"system": system, "filter": by}]});
+            let refused = api.post("ValueSet/$expand", &inline(&compose)).await.expect(422).json();
+            assert_eq!(refused["issue"][0]["code"], "not-supported", "{refused}");
         }
         // One that is declared and that nobody has is one.
         check(filter("never", "=", "x"), &[]).await;

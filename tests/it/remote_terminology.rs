@@ -235,6 +235,9 @@ fn an_answer_is_made_anew_of_what_the_operation_may_answer() {
     let found = json!({"name": "match", "part": [equivalence, concept, secret]});
     let result = json!({"name": "result", "valueBoolean": true});
     check("remote_translate", parameters(json!([result, found])), &[(TRANSLATE, 200, &["wider", "I21"])]);
+    // R4 does not ask for an equivalence.
+    let found = json!({"name": "match", "part": [concept]});
+    check("remote_translate_bare", parameters(json!([result, found])), &[(TRANSLATE, 200, &["I21"])]);
     // A map whose match says nothing of how it matches could say the opposite.
     let found = json!({"name": "match", "part": [{"name": "equivalence", "valueCode": "SECRET"}, concept]});
     check("remote_translate_odd", parameters(json!([result, found])), &[(TRANSLATE, 404, &[NOT_THAT])]);

@@ -261,6 +261,60 @@ fn what_is_no_answer_makes_no_error() {
 }
 
 #[test]
+fn no_question_of_a_client_switches_off_the_checks_of_others() {
+    beside(
+        "remote_validation_unfit",
+        20_000,
+        |request| {
+            if !request.contains("$expand") {
+                return Some(answer(request));
+            }
+            if request.contains("down") {
+                return Some(("500 Internal Server Error", String::new()));
+            }
+            let padding = if request.contains("huge") { "x".repeat(9_000_000) } else { String::new() };
+            let many: Vec<Value> =
+                (0..10_001).map(|number| json!({"system": SNOMED, "code": format!("c{number}")})).collect();
+            let set = json!({"resourceType": "ValueSet", "status": "active", "name": padding,
+                "expansion": {"timestamp": "2026-01-01", "contains": many}});
+            Some(("200 OK", set.to_string()))
+        },
+        |app, asked| async move {
+            let api = app.system("system/*.cruds").await;
+            for set in ["a", "b", "c", "huge-a", "huge-b", "huge-c"] {
+                let question = format!("ValueSet/$expand?url=http://weir.example/ValueSet/{set}&count=20000");
+                api.get(&question).await.refused(404);
+                let sent = asked.lock().unwrap().last().unwrap().clone();
+                assert!(sent.contains("count=10000 "), "{sent}");
+            }
+            for set in ["down-a", "down-b", "down-c"] {
+                api.get(&format!("ValueSet/$expand?url=http://weir.example/ValueSet/{set}")).await.refused(404);
+            }
+            api.post("Basic", &basic(DIABETES, None)).await.refused(422);
+        },
+    );
+}
+
+#[test]
+fn words_from_elsewhere_are_text() {
+    let words = json!([{"name": "display", "valueString": "Dia\u{1b}[31mbetes"},
+        {"name": "designation", "part": [{"name": "value", "valueString": "Sugar"}]}]);
+    beside(
+        "remote_validation_words",
+        20_000,
+        move |request| {
+            let words = json!({"resourceType": "Parameters", "parameter": words});
+            Some(if request.contains("$lookup") { ("200 OK", words.to_string()) } else { answer(request) })
+        },
+        |app, _| async move {
+            let api = app.system("system/*.cruds").await;
+            let told = issues(&api, &basic(INFARCTION, Some("Secret"))).await;
+            assert!(has(&told, "warning", "Sugar") && !has(&told, "warning", "\u{1b}"), "{told:?}");
+        },
+    );
+}
+
+#[test]
 fn nobody_is_asked_where_configuration_says_so() {
     let asked = beside(
         "remote_validation_off",

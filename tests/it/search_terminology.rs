@@ -46,6 +46,9 @@ fn stored_value_sets_and_code_systems_count_in_searches() {
             let outcome = api.get(&format!("Basic?code:in={name}")).await.expect(400).json();
             assert_eq!(outcome["issue"][0]["code"], "not-found", "{outcome}");
         }
+        let many: Vec<String> = (0..501).map(|number| format!("ValueSet/x{number}")).collect();
+        let outcome = api.get(&format!("Basic?code:in={}", many.join(","))).await.expect(403).json();
+        assert!(outcome.to_string().contains("at most 500 value sets"), "{outcome}");
         check(&format!("code:below={system}%7Ca"), &[0, 1]).await;
         check(&format!("code:above={system}%7Cb"), &[0, 1]).await;
         check(&format!("code:below={system}%7Cc"), &[2]).await;

@@ -43,6 +43,9 @@ pub struct CodeSystemDef {
     /// The properties that it declares; the built-in table has none.
     #[serde(skip)]
     pub declared: Vec<String>,
+    /// The filters that it declares, which need not be properties; none in the built-in table, which does not tell.
+    #[serde(skip)]
+    pub filters: Option<Vec<String>>,
     #[serde(skip)]
     pub(crate) index: OnceLock<Index>,
 }
@@ -175,6 +178,13 @@ impl CodeSystemDef {
         PROPERTIES.contains(&code)
             || self.declared.iter().any(|own| own == code)
             || self.index().properties.contains(code)
+    }
+
+    /// Says whether its codes may be filtered by what is none of their properties here: a filter that it declares, or anything where it is not
+    /// known what it declares.
+    #[must_use]
+    pub fn may_have_filter(&self, code: &str) -> bool {
+        self.filters.as_ref().is_none_or(|filters| filters.iter().any(|own| own == code))
     }
 
     /// Says whether the list of concepts is the whole system.

@@ -95,7 +95,7 @@ const TRANSLATE: [Part; 3] = [
     allowed(
         "match",
         Kind::Parts(&[
-            needed("equivalence", Kind::OneOf(&EQUIVALENCES)),
+            allowed("equivalence", Kind::OneOf(&EQUIVALENCES)),
             allowed("concept", Kind::Coding),
             allowed("product", Kind::Parts(&[allowed("element", Kind::Uri), allowed("concept", Kind::Coding)])),
             allowed("source", Kind::Uri),
@@ -180,7 +180,7 @@ fn of_kind(kind: &str, node: Node<'_>) -> Option<Value> {
 }
 
 /// Text as R4 has it: not empty, and of control characters white space alone.
-fn is_text(text: &str) -> bool {
+pub(crate) fn is_text(text: &str) -> bool {
     let is_plain = |letter: char| !letter.is_control() || matches!(letter, '\t' | '\r' | '\n');
     !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && text.chars().all(is_plain)
 }

@@ -13,8 +13,9 @@ use tokio::time::timeout_at;
 use crate::interaction::search_type::encoded;
 use crate::operation::coding::parameter;
 use crate::operation::expand;
+use crate::remote_answer::is_text;
 use crate::remote_question::rules;
-use crate::remote_terminology::{RemoteTerminology, Said};
+use crate::remote_terminology::{NoAnswer, RemoteTerminology, Said};
 
 /// Questions at a time, of one resource, transaction or message.
 const ASKED_AT_ONCE: usize = 8;
@@ -91,6 +92,16 @@ impl RemoteCodes<'_> {
         told.unwrap_or(Told::Unknown)
     }
 
+    async fn ask(&self, path: &str, body: Option<String>) -> Option<Said> {
+        let said = self.remote.ask(path, body, is_parameters, self.now).await;
+        let down = |none: &NoAnswer| {
+            if none.is_down {
+                self.remote.failed(self.now)
+            }
+        };
+        said.inspect_err(down).ok()
+    }
+
     async fn in_value_set(&self, url: &str, system: &str, code: &str) -> Option<Told> {
         let known = self.embedded.known();
         let set = known.value_set(url, None).ok().filter(|set| !set.include.is_empty());
@@ -99,17 +110,13 @@ impl RemoteCodes<'_> {
         let set = set.unwrap_or_else(|| parameter("url", "Uri", url));
         let coding = json!({"name": "coding", "valueCoding": {"system": system, "code": code}});
         let body = json!({"resourceType": "Parameters", "parameter": [set, coding]}).to_string();
-        let said = self.remote.ask("ValueSet/$validate-code", Some(body), is_parameters, self.now).await.ok()?;
+        let said = self.ask("ValueSet/$validate-code", Some(body)).await?;
         truth(&parameters(&said)?)
     }
 
     async fn in_system(&self, system: &str, code: &str) -> Option<Told> {
         let named = |name: &str| encoded(&[(name.to_owned(), system.to_owned()), ("code".to_owned(), code.to_owned())]);
-        let said = self
-            .remote
-            .ask(&format!("CodeSystem/$lookup?{}", named("system")), None, is_parameters, self.now)
-            .await
-            .ok()?;
+        let said = self.ask(&format!("CodeSystem/$lookup?{}", named("system")), None).await?;
         if let Some(found) = parameters(&said) {
             let displays = displays(&found);
             return (!displays.is_empty()).then_some(Told::Yes { displays });
@@ -118,11 +125,7 @@ impl RemoteCodes<'_> {
             return None;
         }
         // No such code, or no such code system: a refusal does not tell.
-        let said = self
-            .remote
-            .ask(&format!("CodeSystem/$validate-code?{}", named("url")), None, is_parameters, self.now)
-            .await
-            .ok()?;
+        let said = self.ask(&format!("CodeSystem/$validate-code?{}", named("url")), None).await?;
         truth(&parameters(&said)?)
     }
 }
@@ -161,6 +164,6 @@ fn displays(answer: &Json) -> Vec<String> {
     let parts = each(answer, "designation").filter_map(|one| one.get("part")).flat_map(|parts| parts.items());
     let values = parts.filter(|part| part.str("name").as_deref() == Some("value"));
     let words = display.chain(values.filter_map(|part| part.str("valueString")));
-    let words = words.filter(|text| !text.trim().is_empty() && text.len() <= DISPLAY_BYTES_MAX);
+    let words = words.filter(|text| is_text(text) && text.len() <= DISPLAY_BYTES_MAX);
     words.take(DISPLAYS_MAX).map(|text| text.into_owned()).collect()
 }

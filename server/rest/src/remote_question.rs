@@ -1,5 +1,7 @@
 //! The question to another terminology server: built from what is known to be codes and names of definitions, never passed on.
 
+use std::borrow::Cow;
+
 use fhir::Node;
 use serde_json::{Map, Value, json};
 
@@ -7,7 +9,7 @@ use crate::answer::Touched;
 use crate::failure::Failure;
 use crate::interaction::search_type::encoded;
 use crate::operation::coding::{parameter, value_set};
-use crate::operation::expand;
+use crate::operation::expand::{self, CODES_MAX};
 use crate::operation::parameters::Parameters;
 use crate::perform::Context;
 use crate::stored_definitions::Gathered;
@@ -122,11 +124,11 @@ pub(crate) async fn question(context: &Context<'_>, operation: &str) -> Result<O
     let Some(plain) = primitives(&parameters, operation, is_set_sent) else { return Ok(None) };
     let (path, touched) = (format!("{type_name}/{operation}"), gathered.touched);
     if request.body.is_empty() && sent.is_empty() {
-        let plain: Vec<_> = plain.into_iter().map(|(name, _, text)| (name.to_owned(), text.to_owned())).collect();
+        let plain: Vec<_> = plain.into_iter().map(|(name, _, text)| (name.to_owned(), text.into_owned())).collect();
         return Ok(Some(Question { path: format!("{path}?{}", encoded(&plain)), body: None, touched }));
     }
     for (name, kind, text) in plain {
-        let Some(value) = typed(kind, text) else { return Ok(None) };
+        let Some(value) = typed(kind, &text) else { return Ok(None) };
         sent.push(parameter(name, kind, value));
     }
     let body = json!({"resourceType": "Parameters", "parameter": sent}).to_string();
@@ -138,12 +140,15 @@ fn primitives<'p>(
     parameters: &'p Parameters,
     operation: &str,
     is_set_sent: bool,
-) -> Option<Vec<(&'static str, &'static str, &'p str)>> {
+) -> Option<Vec<(&'static str, &'static str, Cow<'p, str>)>> {
     let (_, allowed) = SENT.iter().find(|(own, _)| *own == operation)?;
     let mut found = Vec::new();
     for (name, kind) in allowed.iter().filter(|(name, _)| !is_set_sent || !matches!(*name, "url" | "valueSetVersion")) {
         for text in parameters.every(name) {
-            typed(kind, text)?;
+            let value = typed(kind, text)?;
+            // A page is as long as one of this server at the most.
+            let is_too_many = *name == "count" && value.as_u64().is_some_and(|count| count > CODES_MAX as u64);
+            let text = if is_too_many { Cow::from(CODES_MAX.to_string()) } else { Cow::from(text) };
             found.push((*name, *kind, text));
         }
     }

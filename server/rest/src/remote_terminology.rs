@@ -44,6 +44,8 @@ const OPERATIONS: [(Interaction, &str); 5] = [
     (Interaction::Translate, "$translate"),
 ];
 
+/// The first status that says that a server is at fault.
+const SERVER_ERROR: u16 = 500;
 /// Failures in a row after which a server is thought to be gone.
 const FAILURES_MAX: u32 = 3;
 /// How long validation does not ask a server that is gone or too slow, so that not every write waits for it.
@@ -89,6 +91,13 @@ pub(crate) struct Said {
     pub body: Bytes,
 }
 
+/// Why there is no answer.
+pub(crate) struct NoAnswer {
+    /// Whether it looks as if the server were down: no answer in time, an error of its own, or no FHIR.
+    pub is_down: bool,
+    reason: String,
+}
+
 impl RemoteTerminology {
     /// Sets up calls to the FHIR API of a terminology server.
     pub fn new(options: RemoteOptions) -> Result<RemoteTerminology, OutboundError> {
@@ -130,7 +139,7 @@ impl RemoteTerminology {
         body: Option<String>,
         fits: impl Fn(&Json) -> bool,
         now: Instant,
-    ) -> Result<Said, String> {
+    ) -> Result<Said, NoAnswer> {
         let key: [u8; 32] = Sha256::new()
             .chain_update(path)
             .chain_update([0])
@@ -147,22 +156,24 @@ impl RemoteTerminology {
         };
         let answer = self.outbound.send(call.header("accept", FHIR_JSON)).await.map_err(|error| {
             tracing::warn!(%error, "the terminology server did not answer");
-            self.failed(now);
-            "the terminology server did not answer".to_owned()
+            let is_down = !matches!(error, OutboundError::TooLong { .. });
+            NoAnswer { is_down, reason: "the terminology server did not answer".to_owned() }
         })?;
         // A page of a proxy is no answer, whatever its status, and is not kept as one.
-        let json = Json::parse(&answer.body).ok();
-        let is_answer = json.is_some_and(|json| match answer.status {
-            200 => fits(&json),
+        let json = Json::parse(&answer.body).ok().filter(|json| json.resource_type().is_some());
+        let is_answer = json.as_ref().is_some_and(|json| match answer.status {
+            200 => fits(json),
             400 | 404 | 422 => json.resource_type() == Some("OperationOutcome"),
             _ => false,
         });
         if !is_answer {
-            self.failed(now);
-            return Err(match answer.status {
+            // Who answers in FHIR, though not to what was asked, is there.
+            let is_down = json.is_none() || answer.status >= SERVER_ERROR;
+            let reason = match answer.status {
                 200 => "the terminology server answers with something else than was asked for".to_owned(),
                 status => cannot_tell(status),
-            });
+            };
+            return Err(NoAnswer { is_down, reason });
         }
         let said = Said { status: answer.status, body: answer.body };
         let mut kept = self.lock();
@@ -176,7 +187,9 @@ impl RemoteTerminology {
         Ok(said)
     }
 
-    fn failed(&self, now: Instant) {
+    /// Counts that a question of validation found the server down. What clients ask by operations does not count: by questions that
+    /// take too long, one could switch off the checks of what all others write.
+    pub(crate) fn failed(&self, now: Instant) {
         let mut kept = self.lock();
         kept.failures += 1;
         if kept.failures >= FAILURES_MAX {
@@ -197,9 +210,11 @@ pub(crate) async fn or_elsewhere(context: &Context<'_>, local: Result<Answer, Fa
     let Some(question) = question(context, operation).await? else { return local };
     let read = |json: &Json| remote_answer::answer(operation, json);
     let said = remote.ask(&question.path, question.body, |json| read(json).is_some(), context.weir.now()).await;
-    let answer = said.and_then(|said| match (said.status, Json::parse(&said.body).ok().as_ref().and_then(read)) {
-        (200, Some(answer)) => Ok(answer.to_string()),
-        (status, _) => Err(cannot_tell(status)),
+    let answer = said.map_err(|none| none.reason).and_then(|said| {
+        match (said.status, Json::parse(&said.body).ok().as_ref().and_then(read)) {
+            (200, Some(answer)) => Ok(answer.to_string()),
+            (status, _) => Err(cannot_tell(status)),
+        }
     });
     match answer {
         Ok(body) => Ok(Answer { touched: question.touched, ..Answer::json(Outcome::Ok, body) }),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use definitions::{CodeSystemDef, Definitions, ValueSetDef};
-use fhir::Reference;
-use search::{Codes, CodesError};
+use fhir::{Issue, Reference};
+use search::{Codes, CodesError, Limits};
 use terminology::{Added, CannotTell, ExpandOptions, Known, NotListed, Terminology};
 
 use crate::answer::Touched;
@@ -31,6 +31,8 @@ pub(crate) struct KnownCodes {
 impl KnownCodes {
     /// Finds what the parameters of a search name.
     pub(crate) async fn find(context: &Context<'_>, params: &[(String, String)]) -> Result<KnownCodes, Failure> {
+        let limits = Limits::default();
+        search::check_size(params, &limits).map_err(Failure::bad_search)?;
         let (mut value_sets, mut systems) = (Vec::new(), Vec::new());
         for (name, text) in params {
             if name == "_filter" {
@@ -54,14 +56,24 @@ impl KnownCodes {
                 _ => {}
             }
         }
+        value_sets.sort_unstable();
+        value_sets.dedup();
         let mut gathered = Gathered::new(context);
-        let mut literal = HashMap::new();
+        let (mut literal, mut read_count) = (HashMap::new(), 0);
         for name in &value_sets {
             let relative = fhir::path_below(&context.weir.settings.base_url, name).unwrap_or(name);
             let Reference::Relative { type_name, id, version: None } = Reference::parse(relative) else { continue };
-            if type_name == "ValueSet"
-                && let Some(set) = gathered.value_set_stored_as(&id).await?
-            {
+            if type_name != "ValueSet" {
+                continue;
+            }
+            // Each is a read of the store.
+            read_count += 1;
+            if read_count > limits.values_max {
+                let message =
+                    format!("a search names at most {} value sets by where they are stored", limits.values_max);
+                return Err(Failure::bad_search(vec![Issue::error("too-costly", message)]));
+            }
+            if let Some(set) = gathered.value_set_stored_as(&id).await? {
                 literal.insert(name.clone(), set);
             }
         }

@@ -40,7 +40,7 @@ pub use judge::{Judged, State, holds};
 pub use matches::{METRES_PER_DEGREE, distance_m, matches};
 pub use normalise::normalise;
 pub use param::{Kind, Param, param_id};
-pub use parse::{Handling, Limits, Options, parse, parse_types};
+pub use parse::{Handling, Limits, Options, check_size, parse, parse_types};
 pub use parse_result::types_of;
 pub use query::{
     Chain, Condition, Direction, Filter, FilterParam, FilterValue, Has, Include, Modifier, Prefix, Query, SortKey,

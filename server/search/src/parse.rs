@@ -93,6 +93,19 @@ pub fn parse(
     parse_types(&types, params, registry, options)?.pop().ok_or_else(|| vec![no_type()])
 }
 
+/// Refuses more parameters, or longer ones, than a search takes.
+pub fn check_size(params: &[(String, String)], limits: &Limits) -> Result<(), Vec<Issue>> {
+    let most = limits.parameters_max;
+    if params.len() > most {
+        return Err(vec![Issue::error("too-costly", format!("a search takes at most {most} parameters"))]);
+    }
+    let most = limits.length_max_bytes;
+    if params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
+        return Err(vec![Issue::error("too-costly", format!("the parameters of a search take at most {most} bytes"))]);
+    }
+    Ok(())
+}
+
 /// Reads the parameters of a search over several types, one query for each, in their order. A parameter must be known to each type;
 /// an element of `_elements` and the source of an `_include` to one of them.
 ///
@@ -103,14 +116,7 @@ pub fn parse_types(
     registry: &Registry,
     options: &Options<'_>,
 ) -> Result<Vec<Query>, Vec<Issue>> {
-    let most = options.limits.parameters_max;
-    if params.len() > most {
-        return Err(vec![Issue::error("too-costly", format!("a search takes at most {most} parameters"))]);
-    }
-    let most = options.limits.length_max_bytes;
-    if params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
-        return Err(vec![Issue::error("too-costly", format!("the parameters of a search take at most {most} bytes"))]);
-    }
+    check_size(params, &options.limits)?;
     let reader = Reader::new(registry, options, types.len());
     let mut queries: Vec<Query> = types.iter().map(|type_name| empty(type_name)).collect();
     if queries.is_empty() {

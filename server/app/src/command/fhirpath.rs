@@ -87,6 +87,9 @@ impl Engine {
         let expression = expression.context("`expression` must be a text")?;
         let resource = match question.get("resource") {
             None | Some(serde_json::Value::Null) => None,
+            Some(serde_json::Value::String(path)) if path == "-" => {
+                bail!("`resource` must be a file: standard input holds the batch")
+            }
             Some(serde_json::Value::String(path)) => Some(self.resource(path)?),
             Some(_) => bail!("`resource` must be a path or null"),
         };

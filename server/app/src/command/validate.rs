@@ -140,14 +140,29 @@ fn text(file: &Path, issues: &[Issue]) -> String {
         more if more > ISSUE_COUNT_MAX => format!("more than {ISSUE_COUNT_MAX} errors"),
         _ => format!("{errors} errors"),
     };
-    let mut text = format!("{}: {verdict}\n", file.display());
+    let mut text = format!("{}: {verdict}\n", shown(&file.display().to_string()));
     for issue in issues {
         let at = issue.expression.as_deref().map(|at| format!("{at}: ")).unwrap_or_default();
         let line = issue.line_column.map(|(line, column)| format!("line {line} column {column}: "));
         // A message of the parser says the place itself.
         let place = line.filter(|line| !issue.diagnostics.starts_with(line.as_str())).unwrap_or_default();
         let rule = issue.rule.as_deref().map(|rule| format!(" [{rule}]")).unwrap_or_default();
-        text.push_str(&format!("  {:<11} {place}{at}{}{rule}\n", issue.severity.as_str(), issue.diagnostics));
+        let message = shown(&format!("{place}{at}{}{rule}", issue.diagnostics));
+        text.push_str(&format!("  {:<11} {message}\n", issue.severity.as_str()));
     }
     text
+}
+
+/// A text as one line of a terminal: records, names of files and other servers may hold what would steer it, or begin a line that looks like a
+/// message of ours.
+fn shown(text: &str) -> String {
+    const LINE_ENDS: [char; 2] = ['\u{2028}', '\u{2029}'];
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, letter| {
+        if letter.is_control() || LINE_ENDS.contains(&letter) {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+        shown
+    })
 }

@@ -60,11 +60,12 @@ pub(super) fn shown(name: &str) -> String {
     name.chars().take(LETTERS_MAX).flat_map(char::escape_debug).collect()
 }
 
-/// Nothing is written where a name says; one that leads out of the archive was still made to do harm.
+/// A name below the archive. Nothing is written where it says; one that leads out of the archive was still made to do harm.
 fn inside(name: String) -> Result<String> {
     let is_out = name.starts_with('/') || name.split(['/', '\\']).any(|part| part == "..");
     ensure!(!is_out, "{} leads out of it", shown(&name));
-    Ok(name)
+    // `tar` writes what was named with it.
+    Ok(name.trim_start_matches("./").to_owned())
 }
 
 struct Archive<R> {

@@ -76,11 +76,12 @@ fn a_batch_answers_each_line() {
         r#"{"id":3,"expression":"name.family","resource":"patient.xml"}"#,
         r#"{"id":4,"resource":"patient.xml"}"#,
         r#"{"id":5,"expression":"1","resource":"gone.json"}"#,
+        r#"{"id":"in","expression":"1","resource":"-"}"#,
         r#"{"id":6,"expression":"status","resource":"observation.json"}"#,
     ];
     let told = fhirpath(&["--batch"], &questions.join("\n")).well();
     let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines.len(), 8, "{told}");
+    assert_eq!(lines.len(), 9, "{told}");
     assert_eq!(lines[0], r#"{"id":1,"result":["Ash"]}"#);
     assert_eq!(lines[1], r#"{"id":"b","result":[2]}"#);
     assert_eq!(lines[2], r#"{"id":null,"error":"the line is not JSON"}"#);
@@ -88,5 +89,6 @@ fn a_batch_answers_each_line() {
     assert_eq!(lines[4], r#"{"id":3,"result":["Ash"]}"#);
     assert_eq!(lines[5], r#"{"id":4,"error":"`expression` must be a text"}"#);
     assert!(lines[6].starts_with(r#"{"id":5,"error":"read gone.json: "#), "{}", lines[6]);
-    assert_eq!(lines[7], r#"{"id":6,"result":["final"]}"#);
+    assert!(lines[7].contains("must be a file"), "{}", lines[7]);
+    assert_eq!(lines[8], r#"{"id":6,"result":["final"]}"#);
 }

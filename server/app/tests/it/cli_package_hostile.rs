@@ -99,6 +99,20 @@ fn an_archive_that_leads_elsewhere_is_refused() {
 }
 
 #[test]
+fn names_may_begin_where_the_archive_was_made() {
+    let place = Place::sqlite();
+    let manifest = manifest("weir.dots", "1.0.0");
+    let packed = archive(&[
+        Entry(b'5', "./package/", 0, b""),
+        file("./package/package.json", &manifest),
+        file("./package/set.json", SET),
+    ]);
+    place.weir(&["package", "install", &place.file("dots.tgz", packed)]).well();
+    let message = refused(&place, &[file("./../x.json", SET)]);
+    assert!(message.contains("./../x.json leads out of it"), "{message}");
+}
+
+#[test]
 fn names_and_versions_are_no_paths() {
     let place = Place::sqlite();
     let install = |manifest: &str| {

@@ -142,8 +142,7 @@ fn a_terminology_server_is_asked_where_it_is_asked_for_and_configured() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/fhir", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        let body =
-            r#"{"resourceType":"Parameters","parameter":[{"name":"display","valueString":"Myocardial infarction"}]}"#;
+        let body = r#"{"resourceType":"Parameters","parameter":[{"name":"display","valueString":"Myocardial\n  error       fake"}]}"#;
         for mut stream in listener.incoming().flatten() {
             let mut head = [0; 4096];
             let length = stream.read(&mut head).unwrap_or_default();
@@ -158,6 +157,7 @@ fn a_terminology_server_is_asked_where_it_is_asked_for_and_configured() {
     let asked = validate(&files, &[ask, "--config", "weir.toml", "a.json"]);
     assert!(asked.code == 1 && asked.out.contains("the display is not that of the code"), "{asked:?}");
     assert!(!asked.out.contains("information"), "{asked:?}");
+    assert!(asked.out.contains("Myocardial\\n  error") && asked.out.lines().count() == 2, "{asked:?}");
     let alone = validate(&files, &["a.json"]).well();
     assert!(alone.contains("snomed.info") && !alone.contains("the display is not"), "{alone}");
     assert!(validate(&files, &[ask, "a.json"]).badly().contains("set terminology.server_url"));

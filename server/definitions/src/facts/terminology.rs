@@ -19,6 +19,7 @@ pub fn code_system(definition: &Value) -> Result<CodeSystemDef, String> {
     let names = Names::of(definition);
     names.flatten(list(definition, "concept"), None, &mut concepts);
     adopt_children(&mut concepts, &names);
+    let codes = |name| list(definition, name).iter().filter_map(|one| owned(one, "code")).collect();
     Ok(CodeSystemDef {
         url: required(definition, "url")?,
         version: owned(definition, "version"),
@@ -30,7 +31,8 @@ pub fn code_system(definition: &Value) -> Result<CodeSystemDef, String> {
         supplements: owned(definition, "supplements"),
         language: owned(definition, "language"),
         concepts,
-        declared: list(definition, "property").iter().filter_map(|one| owned(one, "code")).collect(),
+        declared: codes("property"),
+        filters: Some(codes("filter")),
         ..CodeSystemDef::default()
     })
 }
