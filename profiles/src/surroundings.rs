@@ -171,12 +171,18 @@ impl<'a> Surroundings<'a> {
 
     /// Finds the resource of an entry that a reference names, in the nearest Bundle that has it.
     pub(crate) fn entry(&self, reference: &str) -> Option<Node<'a>> {
-        let bundles = self.bundles.borrow();
-        bundles.iter().rev().find_map(|bundle| {
-            let mut known = self.entries.borrow_mut();
-            let entries = known.entry(bundle.node.index()).or_insert_with(|| Entries::of(bundle.node));
-            entries.find(reference, bundle.entry_url.as_deref())
-        })
+        self.bundles.borrow().iter().rev().find_map(|bundle| self.entry_in(bundle, reference))
+    }
+
+    /// Finds as [`Surroundings::entry`] does, in the nearest Bundle alone.
+    pub(crate) fn own_entry(&self, reference: &str) -> Option<Node<'a>> {
+        self.bundles.borrow().last().and_then(|bundle| self.entry_in(bundle, reference))
+    }
+
+    fn entry_in(&self, bundle: &AroundBundle<'a>, reference: &str) -> Option<Node<'a>> {
+        let mut known = self.entries.borrow_mut();
+        let entries = known.entry(bundle.node.index()).or_insert_with(|| Entries::of(bundle.node));
+        entries.find(reference, bundle.entry_url.as_deref())
     }
 
     /// Says whether a resource or datatype meets a profile; `None` when the profile is not known.
