@@ -11,7 +11,7 @@ use terminology::Membership;
 
 use crate::asking::Asking;
 use crate::cost::Budget;
-use crate::extension_context::GivenPlaces;
+use crate::extension_context::KnownContexts;
 use crate::form::Questionnaire;
 use crate::options::{AnsweredFacts, Options};
 use crate::path::Path;
@@ -42,8 +42,7 @@ pub(crate) struct Surroundings<'a> {
     /// The patterns that questions ask of their answers, compiled.
     patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
     pub(crate) budget: Budget,
-    /// What the expressions on where extensions may stand gave, by the place of the resource and the expression.
-    pub(crate) given_places: RefCell<HashMap<(u32, String), Rc<GivenPlaces>>>,
+    pub(crate) contexts: KnownContexts,
     /// The contained resources, by the place of what contains them.
     contained: RefCell<HashMap<u32, Contained<'a>>>,
     /// Questionnaires that several responses may be held against, by document and place.
@@ -85,7 +84,7 @@ impl<'a> Surroundings<'a> {
             depth: Cell::new(0),
             patterns: RefCell::new(HashMap::new()),
             budget: Budget::default(),
-            given_places: RefCell::default(),
+            contexts: KnownContexts::default(),
             contained: RefCell::default(),
             questionnaires: RefCell::default(),
         }
