@@ -226,7 +226,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     /// Counts the entries that a reference leads to; a version in it must be that of the resource.
     fn entries_of(&self, text: &str, entries: &EntryCounts<'a>) -> usize {
         let (plain, version) = text.split_once("/_history/").map_or((text, None), |(plain, own)| (plain, Some(own)));
-        let Some(target) = self.around.entry(plain) else { return 0 };
+        let Some(target) = self.around.own_entry(plain) else { return 0 };
         let same = entries.url_of.get(&target.index()).and_then(|url| entries.by_url.get(url));
         let Some(same) = same else { return 1 };
         match version {

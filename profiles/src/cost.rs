@@ -1,4 +1,5 @@
-//! What a validation may cost beyond the walk itself: forms and answers can be written so that each is compared with each.
+//! What a validation may cost beyond the walk itself: forms and answers can be written so that each is compared with each, and what carries
+//! extensions so that each of them asks about all of it.
 
 use std::cell::Cell;
 
@@ -8,19 +9,26 @@ use crate::walk::{Place, Walk};
 
 /// Items, answers and options that one validation may compare: some seconds, where a thousand responses of two hundred answers take a tenth.
 const STEPS_MAX: u64 = 2_000_000;
+/// FHIRPath steps that the rules on where extensions may stand may take in one validation: under a second.
+const CONTEXT_STEPS_MAX: u64 = 5_000_000;
 /// Distinct patterns that one validation may compile, a few milliseconds each.
 const PATTERNS_MAX: u64 = 256;
 
-/// What is left of either.
+/// What is left of each.
 #[derive(Debug)]
 pub(crate) struct Budget {
     steps: Cell<u64>,
+    context_steps: Cell<u64>,
     patterns: Cell<u64>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { steps: Cell::new(STEPS_MAX), patterns: Cell::new(PATTERNS_MAX) }
+        Self {
+            steps: Cell::new(STEPS_MAX),
+            context_steps: Cell::new(CONTEXT_STEPS_MAX),
+            patterns: Cell::new(PATTERNS_MAX),
+        }
     }
 }
 
@@ -28,6 +36,16 @@ impl Budget {
     /// Takes steps off; `false` when there are not as many left.
     pub(crate) fn spend(&self, steps: usize) -> bool {
         take(&self.steps, u64::try_from(steps).unwrap_or(u64::MAX))
+    }
+
+    /// Says whether a further rule on where an extension may stand can be asked.
+    pub(crate) fn has_context_steps(&self) -> bool {
+        self.context_steps.get() > 0
+    }
+
+    /// Takes off what such a rule took.
+    pub(crate) fn spend_context(&self, steps: u64) {
+        take(&self.context_steps, steps);
     }
 
     /// Takes a pattern off; `false` when there is none left.

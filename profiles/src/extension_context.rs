@@ -1,6 +1,7 @@
 //! Where an extension may stand: <https://hl7.org/fhir/R4/defining-extensions.html#context>.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use definitions::{ProfileDef, TypeKind};
@@ -30,7 +31,19 @@ pub(crate) struct Holder<'v, 'a> {
 }
 
 /// The places of the elements that an expression gives, or why it gives none.
-pub(crate) type GivenPlaces = Result<HashSet<u32>, String>;
+type GivenPlaces = Result<HashSet<u32>, String>;
+
+/// What was found out already: the same is asked of each of many extensions.
+#[derive(Default)]
+pub(crate) struct KnownContexts {
+    /// What the expressions on where extensions may stand gave, by the place of the resource and the expression.
+    places: RefCell<HashMap<(u32, String), Rc<GivenPlaces>>>,
+    /// What the rules on carriers of extensions answered, by the places of the resource and of the carrier, and the rule.
+    answers: RefCell<HashMap<(u32, u32, String), Answer>>,
+}
+
+/// Whether a rule holds, or why that cannot be told.
+type Answer = Result<Option<bool>, String>;
 
 /// Where an extension may stand, compiled.
 #[derive(Debug)]
@@ -57,6 +70,8 @@ struct Compiled {
     source: String,
     /// Or why it cannot be read.
     expression: Result<Expression, String>,
+    /// Whether it may ask about the extension itself.
+    is_of_extension: bool,
 }
 
 impl ContextRules {
@@ -83,7 +98,9 @@ impl ContextRules {
 impl Compiled {
     fn new(source: &str) -> Self {
         let expression = Expression::parse(source).map_err(|error| error.to_string());
-        Self { source: source.to_owned(), expression }
+        let mut variables = source.split('%').skip(1);
+        let is_of_extension = !variables.all(|name| name.starts_with("resource") || name.starts_with("rootResource"));
+        Self { source: source.to_owned(), expression, is_of_extension }
     }
 }
 
@@ -99,14 +116,7 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
             });
         }
         for invariant in &rules.invariants {
-            let Some(element) = self.carrier() else { return };
-            let answer = invariant.expression.as_ref().map_err(Clone::clone).and_then(|expression| {
-                let mut context = self.fhirpath_context();
-                let definitions = self.validator.definitions();
-                let own = Value::Node(Element::new(place.node, Some("Extension"), definitions));
-                context.variables.push(("extension".to_owned(), vec![own]));
-                expression.holds(&Value::Node(element), &context).map_err(|error| error.to_string())
-            });
+            let Some(answer) = self.invariant_answer(place, invariant) else { return };
             match answer {
                 Ok(Some(true)) => {}
                 Ok(_) => self.report(severity, place, "extension", || {
@@ -115,6 +125,42 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
                 Err(reason) => self.note_unread(place, url, &reason),
             }
         }
+    }
+
+    /// Gives what a rule on the carrier of an extension answers, once for all its extensions where it asks nothing about them; `None` when
+    /// that cannot be asked.
+    fn invariant_answer(&mut self, place: Place<'_, 'a>, invariant: &Compiled) -> Option<Answer> {
+        let key = (self.resource.index(), self.holder.node?.index(), invariant.source.clone());
+        let known = self.around.contexts.answers.borrow().get(&key).cloned();
+        if known.is_some() {
+            return known;
+        }
+        if !self.may_ask(place) {
+            return None;
+        }
+        let element = self.carrier()?;
+        let answer = invariant.expression.as_ref().map_err(Clone::clone).and_then(|expression| {
+            let mut context = self.fhirpath_context();
+            let definitions = self.validator.definitions();
+            let own = Value::Node(Element::new(place.node, Some("Extension"), definitions));
+            context.variables.push(("extension".to_owned(), vec![own]));
+            let answer = expression.holds(&Value::Node(element), &context);
+            self.around.budget.spend_context(context.steps_taken.get());
+            answer.map_err(|error| error.to_string())
+        });
+        if !invariant.is_of_extension {
+            self.around.contexts.answers.borrow_mut().insert(key, answer.clone());
+        }
+        Some(answer)
+    }
+
+    /// Says whether the budget lets a further expression be evaluated, and tells when it does not.
+    fn may_ask(&mut self, place: Place<'_, 'a>) -> bool {
+        let may = self.around.budget.has_context_steps();
+        if !may {
+            self.note_costly(place, "rules on where extensions may stand");
+        }
+        may
     }
 
     fn note_unread(&mut self, place: Place<'_, 'a>, url: &str, reason: &str) {
@@ -127,9 +173,10 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
         match rule {
             PlaceRule::Extension(wanted) => self.extension_urls.last().is_some_and(|url| url == wanted),
             PlaceRule::Element(wanted) => self.is_element(wanted, holder),
-            PlaceRule::Expression(compiled) => match &*self.given_places(compiled) {
-                Ok(given) => self.holder.node.is_some_and(|node| given.contains(&node.index())),
-                Err(reason) => {
+            PlaceRule::Expression(compiled) => match self.given_places(place, compiled).as_deref() {
+                None => true,
+                Some(Ok(given)) => self.holder.node.is_some_and(|node| given.contains(&node.index())),
+                Some(Err(reason)) => {
                     let url = place.node.str("url").unwrap_or_default();
                     self.note_unread(place, &url, reason);
                     true
@@ -139,21 +186,28 @@ impl<'v, 'a: 'v> Walk<'v, 'a> {
     }
 
     /// Gives the places of the elements that an expression on the resource gives, found once for each resource: it may have many extensions.
-    fn given_places(&self, compiled: &Compiled) -> Rc<GivenPlaces> {
+    /// `None` when that cannot be asked.
+    fn given_places(&mut self, place: Place<'_, 'a>, compiled: &Compiled) -> Option<Rc<GivenPlaces>> {
         let key = (self.resource.index(), compiled.source.clone());
-        if let Some(known) = self.around.given_places.borrow().get(&key) {
-            return Rc::clone(known);
+        let known = self.around.contexts.places.borrow().get(&key).cloned();
+        if known.is_some() {
+            return known;
+        }
+        if !self.may_ask(place) {
+            return None;
         }
         let given = compiled.expression.as_ref().map_err(Clone::clone).and_then(|expression| {
             let resource = Element::new(self.resource, None, self.validator.definitions());
-            let items = expression.evaluate(&Value::Node(resource), &self.fhirpath_context());
+            let context = self.fhirpath_context();
+            let items = expression.evaluate(&Value::Node(resource), &context);
+            self.around.budget.spend_context(context.steps_taken.get());
             let items = items.map_err(|error| error.to_string())?;
             let nodes = items.iter().filter_map(Value::element).flat_map(|element| [element.node, element.sibling]);
             Ok(nodes.flatten().map(|node| node.index()).collect())
         });
         let given = Rc::new(given);
-        self.around.given_places.borrow_mut().insert(key, Rc::clone(&given));
-        given
+        self.around.contexts.places.borrow_mut().insert(key, Rc::clone(&given));
+        Some(given)
     }
 
     fn is_element(&self, wanted: &str, holder: &Path<'_>) -> bool {

@@ -11,7 +11,7 @@ use terminology::Membership;
 
 use crate::asking::Asking;
 use crate::cost::Budget;
-use crate::extension_context::GivenPlaces;
+use crate::extension_context::KnownContexts;
 use crate::form::Questionnaire;
 use crate::options::{AnsweredFacts, Options};
 use crate::path::Path;
@@ -42,8 +42,7 @@ pub(crate) struct Surroundings<'a> {
     /// The patterns that questions ask of their answers, compiled.
     patterns: RefCell<HashMap<String, Option<Rc<Expression>>>>,
     pub(crate) budget: Budget,
-    /// What the expressions on where extensions may stand gave, by the place of the resource and the expression.
-    pub(crate) given_places: RefCell<HashMap<(u32, String), Rc<GivenPlaces>>>,
+    pub(crate) contexts: KnownContexts,
     /// The contained resources, by the place of what contains them.
     contained: RefCell<HashMap<u32, Contained<'a>>>,
     /// Questionnaires that several responses may be held against, by document and place.
@@ -85,7 +84,7 @@ impl<'a> Surroundings<'a> {
             depth: Cell::new(0),
             patterns: RefCell::new(HashMap::new()),
             budget: Budget::default(),
-            given_places: RefCell::default(),
+            contexts: KnownContexts::default(),
             contained: RefCell::default(),
             questionnaires: RefCell::default(),
         }
@@ -171,12 +170,18 @@ impl<'a> Surroundings<'a> {
 
     /// Finds the resource of an entry that a reference names, in the nearest Bundle that has it.
     pub(crate) fn entry(&self, reference: &str) -> Option<Node<'a>> {
-        let bundles = self.bundles.borrow();
-        bundles.iter().rev().find_map(|bundle| {
-            let mut known = self.entries.borrow_mut();
-            let entries = known.entry(bundle.node.index()).or_insert_with(|| Entries::of(bundle.node));
-            entries.find(reference, bundle.entry_url.as_deref())
-        })
+        self.bundles.borrow().iter().rev().find_map(|bundle| self.entry_in(bundle, reference))
+    }
+
+    /// Finds as [`Surroundings::entry`] does, in the nearest Bundle alone.
+    pub(crate) fn own_entry(&self, reference: &str) -> Option<Node<'a>> {
+        self.bundles.borrow().last().and_then(|bundle| self.entry_in(bundle, reference))
+    }
+
+    fn entry_in(&self, bundle: &AroundBundle<'a>, reference: &str) -> Option<Node<'a>> {
+        let mut known = self.entries.borrow_mut();
+        let entries = known.entry(bundle.node.index()).or_insert_with(|| Entries::of(bundle.node));
+        entries.find(reference, bundle.entry_url.as_deref())
     }
 
     /// Says whether a resource or datatype meets a profile; `None` when the profile is not known.

@@ -95,3 +95,58 @@ fn what_is_contained_is_listed_once_for_all_references() {
         json!({"resourceType": "List", "status": "current", "mode": "working", "contained": contained, "entry": used});
     assert_eq!(found(&form(&json!([])), &list), (0, 0));
 }
+
+const EXTENSION: &str = "https://weir.test/StructureDefinition/e";
+
+/// How many errors the command finds, and how often it is said that there was too much, where an extension is defined with these members.
+fn found_of_extension(members: &Value, resource: &Value) -> (usize, usize) {
+    let mut definition = json!({"resourceType": "StructureDefinition", "url": EXTENSION, "name": "E", "status": "active",
+        "kind": "complex-type", "abstract": false, "type": "Extension", "derivation": "constraint",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension", "differential": {"element": [
+            {"id": "Extension", "path": "Extension"}, {"id": "Extension.url", "path": "Extension.url", "fixedUri": EXTENSION}]}});
+    definition.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+    let base = Definitions::r4().expect("the base definitions load");
+    let validator = Validator::new(Arc::new(base.with_overlay(vec![definition]).expect("a definition")));
+    let issues = validator.issues(&Json::from_value(resource), &Options { exacting: true, ..Options::default() });
+    let costly = issues.iter().filter(|issue| issue.code == "too-costly").count();
+    (issues.iter().filter(|issue| Issue::is_error(issue)).count(), costly)
+}
+
+fn carried() -> Value {
+    json!({"url": EXTENSION, "valueString": "x"})
+}
+
+#[test]
+fn what_carries_many_extensions_is_asked_once() {
+    let rule =
+        |rule: &str| json!({"context": [{"type": "element", "expression": "Element"}], "contextInvariant": [rule]});
+    // Asked for each extension, these would be eighteen million given names.
+    let name = json!([{"given": vec!["x"; 30_000], "extension": vec![carried(); 600]}]);
+    let patient = json!({"resourceType": "Patient", "active": true, "name": name});
+    assert_eq!(found_of_extension(&rule("given.where($this = 'y').empty()"), &patient), (0, 0));
+    assert_eq!(found_of_extension(&rule("%resource.name.given.where($this = 'y').empty()"), &patient), (0, 0));
+    assert_eq!(found_of_extension(&rule("%extension.exists() and given.where($this = 'y').empty()"), &patient), (0, 1));
+}
+
+#[test]
+fn rules_on_where_extensions_may_stand_take_so_many_steps_and_no_more() {
+    let named = |count: usize| {
+        let names = vec![json!({"text": "x", "extension": [carried()]}); count];
+        json!({"resourceType": "Patient", "active": true, "name": names})
+    };
+    let all = "%resource.name.where(text = 'y').empty()";
+    let rule = json!({"context": [{"type": "element", "expression": "Element"}], "contextInvariant": [all]});
+    assert_eq!(found_of_extension(&rule, &named(500)), (0, 0));
+    assert_eq!(found_of_extension(&rule, &named(3000)), (0, 1));
+    // Each contained resource asks about all of them.
+    let contained = |count: usize| {
+        let patients =
+            (0..count).map(|n| json!({"resourceType": "Patient", "id": format!("p{n}"), "extension": [carried()]}));
+        let links: Vec<Value> = (0..count).map(|n| json!({"item": {"reference": format!("#p{n}")}})).collect();
+        let patients: Vec<Value> = patients.collect();
+        json!({"resourceType": "List", "status": "current", "mode": "working", "contained": patients, "entry": links})
+    };
+    let place = json!({"context": [{"type": "fhirpath", "expression": "%rootResource.contained.where(id.exists())"}]});
+    assert_eq!(found_of_extension(&place, &contained(300)), (0, 0));
+    assert_eq!(found_of_extension(&place, &contained(3000)), (0, 1));
+}

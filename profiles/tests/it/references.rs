@@ -90,13 +90,18 @@ fn a_document_within_a_bundle_is_held_to_its_own_entries() {
         json!({"resourceType": "Bundle", "type": "document", "timestamp": "2020-01-01T00:00:00Z",
             "identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:8d5f1f0c-5f4f-4b0e-9f3b-0d7c1c0d7f55"}, "entry": entries})
     };
-    let around = |document: Value| {
-        json!({"resourceType": "Bundle", "type": "collection", "entry": [
-            {"fullUrl": "urn:uuid:3e4c4d1c-5f4f-4b0e-9f3b-0d7c1c0d7f55", "resource": document}]})
+    let around = |document: Value, has_patient: bool| {
+        let mut entries =
+            vec![json!({"fullUrl": "urn:uuid:3e4c4d1c-5f4f-4b0e-9f3b-0d7c1c0d7f55", "resource": document})];
+        entries.extend(has_patient.then(patient));
+        json!({"resourceType": "Bundle", "type": "collection", "entry": entries})
     };
-    assert_eq!(errors(&around(document(true)), &Options::default()), [""; 0]);
-    assert_eq!(
-        errors(&around(document(false)), &Options::default()),
-        ["not-found Bundle.entry[0].resource.entry[0].resource.subject"]
-    );
+    for is_around in [false, true] {
+        assert_eq!(errors(&around(document(true), is_around), &Options::default()), [""; 0]);
+        assert_eq!(
+            errors(&around(document(false), is_around), &Options::default()),
+            ["not-found Bundle.entry[0].resource.entry[0].resource.subject"],
+            "{is_around}"
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! What an evaluation may know beyond its focus.
 
+use std::cell::Cell;
+
 use definitions::Definitions;
 use fhir::Node;
 
@@ -75,6 +77,8 @@ pub struct Context<'a> {
     pub is_strict: bool,
     /// How many steps one evaluation may take; long texts and large collections count for many.
     pub steps_max: u64,
+    /// How many steps [`crate::Expression::holds`] and [`crate::Expression::evaluate`] took with this context, together.
+    pub steps_taken: Cell<u64>,
 }
 
 /// Enough for every R4 invariant on a large Bundle, and under a tenth of a second.
@@ -93,6 +97,7 @@ impl<'a> Context<'a> {
             variables: Vec::new(),
             is_strict: false,
             steps_max: STEPS_MAX,
+            steps_taken: Cell::new(0),
         }
     }
 }

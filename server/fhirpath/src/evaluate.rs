@@ -64,6 +64,12 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         if spent > self.context.steps_max { Err(FhirpathError::TooManySteps) } else { Ok(()) }
     }
 
+    /// Adds the steps that were taken to those of the context.
+    pub(crate) fn count_steps(&self) {
+        let taken = &self.context.steps_taken;
+        taken.set(taken.get().saturating_add(self.steps.get()));
+    }
+
     /// Counts the copying of values: a long text counts for many.
     pub(crate) fn spend_copy(&self, items: &[Value<'a>]) -> Result<(), FhirpathError> {
         let texts = items.iter().map(|item| match item {

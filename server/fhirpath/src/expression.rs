@@ -25,7 +25,10 @@ impl Expression {
 
     /// Evaluates the expression on a focus.
     pub fn evaluate<'a>(&self, focus: &Value<'a>, context: &Context<'a>) -> Result<Items<'a>, FhirpathError> {
-        Evaluator::new(context, focus).evaluate(&self.root, Scope { this: focus, index: None, total: None })
+        let evaluator = Evaluator::new(context, focus);
+        let found = evaluator.evaluate(&self.root, Scope { this: focus, index: None, total: None });
+        evaluator.count_steps();
+        found
     }
 
     /// Evaluates as [`Expression::evaluate`] does, and says where in the expression a fault was.
@@ -44,7 +47,10 @@ impl Expression {
 
     /// Whether the expression holds for a focus, as an invariant; `None` when its answer is empty.
     pub fn holds<'a>(&self, focus: &Value<'a>, context: &Context<'a>) -> Result<Option<bool>, FhirpathError> {
-        Evaluator::new(context, focus).holds(&self.root, Scope { this: focus, index: None, total: None })
+        let evaluator = Evaluator::new(context, focus);
+        let answer = evaluator.holds(&self.root, Scope { this: focus, index: None, total: None });
+        evaluator.count_steps();
+        answer
     }
 
     /// The alternatives of a union at the top (`a | b | c`), each an expression; itself when it is no union.
