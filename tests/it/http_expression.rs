@@ -75,7 +75,7 @@ fn a_refused_header_or_parameter_is_named() {
         assert!(twice.contains("\"http.If-None-Exist\""), "{twice}");
         // A letter of another encoding, left out, would ask for somebody else.
         let create = api.call("POST", "Patient").fhir(&Person::new().patient());
-        create.header("if-none-exist", b"family=Zoq\xeb").send().await.refused(400);
+        create.header_bytes("if-none-exist", b"family=Zoq\xeb").send().await.refused(400);
         let odd = expressions(&api, "GET", "Patient?John%20Smith=1", none, 400).await;
         assert_eq!(odd[0][0], "");
         let lenient = api.call("GET", "Patient?gendre=male&_count=1").header("prefer", "handling=lenient").send().await;

@@ -87,8 +87,13 @@ pub struct Call(RequestBuilder);
 
 impl Call {
     /// Adds a header.
-    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Call {
-        Call(self.0.header(name, value.as_ref()))
+    pub fn header(self, name: &str, value: &str) -> Call {
+        self.header_bytes(name, value.as_bytes())
+    }
+
+    /// Adds a header that may be no UTF-8.
+    pub fn header_bytes(self, name: &str, value: &[u8]) -> Call {
+        Call(self.0.header(name, value))
     }
 
     /// A FHIR JSON body.
