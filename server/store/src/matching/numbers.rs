@@ -36,8 +36,8 @@ pub(crate) fn spans(prefix: Prefix, (from, to): (f64, f64)) -> Vec<(Vec<Test>, b
     }
 }
 
-/// The rows of a quantity under a prefix of leading columns, the last of which but for the unit are given. Each unit that it can be compared with
-/// is a range of its own.
+/// The rows of a quantity among `rows`, whose columns before that of the unit are given. Each unit that it can be compared with is a range of
+/// its own.
 pub(crate) fn quantities(
     session: &mut dyn Session,
     (rows, column): (&Range, &'static str),
